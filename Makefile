@@ -1,0 +1,53 @@
+# The commands of the house. `make help` lists them; README.md tells the story.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# How many test processes run side by side; the real servers are shared between them.
+JOBS   ?= 2
+ARGS   ?=
+
+.PHONY: help setup run test check lock clean
+
+help: ## 列出所有命令 · list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## 安装产品到 .venv · install the product into .venv
+
+run: $(VENV)/.installed ## 启动演示，Ctrl+C 结束 · start the demo, Ctrl+C ends it
+	@$(BIN)/hotline demo
+
+test: $(VENV)/.tests-installed ## 安装测试所需并全部运行 · install what the tests need and run them all
+	@deploy/check/packages
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+check: $(VENV)/.tests-installed ## 格式、规则、类型、架构 · format, lint, types, architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/architecture -p no:cacheprovider
+
+lock: $(VENV)/.tests-installed ## 重新生成锁文件 · make the lock files anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  --upgrade --extra postgresql pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  --upgrade --extra postgresql --group test --group check pyproject.toml -o requirements-dev.lock
+
+clean: ## 删除 .venv 与缓存 · remove .venv and the caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+
+$(VENV)/.made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python 3.11 以上 · Python 3.11 or later is needed")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made requirements.lock pyproject.toml
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps -e .
+	@touch $@
+
+$(VENV)/.tests-installed: $(VENV)/.installed requirements-dev.lock
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,198 @@
+"""How every JSON request runs: who asks, may they, is the body well formed, one transaction.
+
+A handler gets a `Call` and returns models or plain data; it never sees HTTP. A refusal that must be
+on record (`listening.Refused`) is committed first and answered then. A 403 on anything that touches
+recordings is in the log (DESIGN §3, promise 5), as is every other refusal of a permission.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.api.models import Fault
+from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSignedIn
+from gateway.flow import log
+from gateway.flow.listening import Refused
+from gateway.parts import Parts
+from gateway.people import sessions
+from gateway.people.accounts import Person
+from gateway.people.roles import Permission
+
+BODY_MAX = 1 << 20  # bytes; the largest form is a few kilobytes
+
+NOBODY = Person(0, log.NOBODY, "", cast("Any", None))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as a handler sees it."""
+
+    session: Session
+    parts: Parts
+    person: Person
+    token: str
+    path: Mapping[str, Any]
+    query: Mapping[str, str]
+    body: Any
+    origin: str
+    now: int
+
+    @property
+    def page(self) -> int:
+        """`?page=`, from 1."""
+        text = self.query.get("page", "1")
+        return int(text) if text.isdecimal() and len(text) < 10 else 1
+
+
+Answer = BaseModel | Sequence[BaseModel] | Refused | HotlineError
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One row of the table: how it is called, who may, what goes in and out.
+
+    `permission` None: anybody, also who is not signed in; an empty tuple: whoever is signed in.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    permission: tuple[Permission, ...] | None
+    answer: type[BaseModel]
+    summary: str
+    body: type[BaseModel] | None = None
+    many: bool = False
+    status: int = 200
+    query: tuple[str, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change anything."""
+        return self.method != "GET"
+
+
+async def run(endpoint: Endpoint, request: Request) -> Response:
+    """Answer `request` by `endpoint`; every error becomes its status and a `Fault`."""
+    try:
+        raw = await _read(request) if endpoint.body else b""
+        answer = await run_in_threadpool(_run, endpoint, request, raw)
+    except HotlineError as error:
+        return fault(error)
+    except ClientDisconnect:
+        return Response(status_code=499)
+    return JSONResponse(answer, endpoint.status, {"Cache-Control": "no-store"})
+
+
+def fault(error: HotlineError) -> JSONResponse:
+    """The error as JSON."""
+    fields = error.fields if isinstance(error, BadInput) else {}
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, NotSignedIn):
+        headers["WWW-Authenticate"] = "Bearer"
+    body = Fault(message=str(error), fields=fields).model_dump(mode="json")
+    return JSONResponse(body, error.status, headers)
+
+
+async def _read(request: Request) -> bytes:
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > BODY_MAX:
+            raise BadInput({"body": "请求过大，最多 1 MiB。 Too large; 1 MiB at most."})
+    return bytes(raw)
+
+
+def origin_of(request: Request) -> str:
+    """The address a request came from."""
+    return request.client.host if request.client else log.NOBODY
+
+
+def bearer(request: Request) -> str:
+    """The token of `Authorization: Bearer …`, or nothing."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def signed_in(parts: Parts, request: Request) -> Person:
+    """Whose token this request carries.
+
+    Raises:
+        NotSignedIn: none, or one that has ended.
+    """
+    token, now = bearer(request), parts.clock()
+    with parts.database.reading() as session:
+        found = sessions.find(session, token, now, "bearer") if token else None
+    if found is None:
+        raise NotSignedIn
+    if found.stale:
+        with parts.database.begin() as session:
+            sessions.seen(session, found.sign_in_id, now)
+    return found.person
+
+
+def refuse(parts: Parts, who: Person, what: str, origin: str) -> Forbidden:
+    """Write into the log that `who` was refused `what`, and the error to raise."""
+    with parts.database.begin() as session:
+        log.note(session, "api:request:refuse", actor=who.login, origin=origin, obj=what,
+                 outcome="denied", now=parts.clock())  # fmt: skip
+    return Forbidden()
+
+
+def _run(endpoint: Endpoint, request: Request, raw: bytes) -> Any:  # noqa: ANN401 - what JSON can hold
+    parts = cast("Parts", request.app.state.parts)
+    who, origin = NOBODY, origin_of(request)
+    if endpoint.permission is not None:
+        who = signed_in(parts, request)
+        if endpoint.permission and not any(who.may(one) for one in endpoint.permission):
+            raise refuse(parts, who, f"{endpoint.method} {endpoint.path}", origin)
+    body = _body(endpoint, raw)
+    work = parts.database.begin if endpoint.writes else parts.database.reading
+    with work() as session:
+        call = Call(session, parts, who, bearer(request), request.path_params,
+                    request.query_params, body, origin, parts.clock())  # fmt: skip
+        answer = endpoint.handler(call)
+        if not isinstance(answer, Refused | HotlineError):
+            answered = _plain(answer)
+    if isinstance(answer, Refused):
+        raise answer.error
+    if isinstance(answer, HotlineError):
+        raise answer
+    return answered
+
+
+def _plain(answer: BaseModel | Sequence[BaseModel]) -> Any:  # noqa: ANN401 - what JSON can hold
+    if isinstance(answer, BaseModel):
+        return answer.model_dump(mode="json")
+    return [one.model_dump(mode="json") for one in answer]
+
+
+def _body(endpoint: Endpoint, raw: bytes) -> BaseModel | None:
+    if endpoint.body is None:
+        return None
+    try:
+        return endpoint.body.model_validate_json(raw or b"{}")
+    except ValidationError as error:
+        faults = {
+            ".".join(str(part) for part in one["loc"]) or "body": f"格式不对。 {one['msg']}."
+            for one in error.errors(include_input=False, include_url=False)
+        }
+        raise BadInput(faults) from None
+
+
+def number(call: Call, name: str) -> int:
+    """A number out of the path.
+
+    Raises:
+        NotFound: it is none, or larger than any id.
+    """
+    text = str(call.path[name])
+    if not text.isdecimal() or len(text) > 15:
+        raise NotFound
+    return int(text)

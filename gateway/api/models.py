@@ -1,0 +1,425 @@
+"""The JSON that programs send and get: one model each, and how a row becomes one.
+
+Times are RFC 3339 in China Standard Time. Fields are only ever added; a body with a field that is
+not known is refused with its name, because a mistyped field would otherwise be lost.
+"""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.flow.listening import RecordingView, RequestView
+from gateway.people.accounts import Person
+from gateway.tables import DepartmentRow, TicketRow, TicketStepRow, WorkOrderRow
+from gateway.tickets.clocks import china
+from gateway.tickets.views import Desk, OrderView, TicketView
+from recordings.tables import AuditLineRow, GrantRow, RecordingRow
+from telephony.tables import CallRow
+
+
+def when(at: int | None) -> datetime | None:
+    """A point of time as JSON shows it."""
+    return None if at is None else china(at)
+
+
+class Model(BaseModel):
+    """What all bodies share: unknown fields are refused, rows may be read from."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+class SignIn(Model):
+    """Who signs in."""
+
+    login: str
+    password: str = Field(repr=False)
+
+
+class PersonOut(Model):
+    """Who somebody is."""
+
+    login: str
+    name: str
+    role: str
+    department: str | None
+    extension: str | None
+
+    @classmethod
+    def of(cls, who: Person) -> "PersonOut":
+        """Of a person."""
+        return cls.model_validate(who, from_attributes=True, extra="ignore")
+
+
+class SessionOut(Model):
+    """An opened session: send `token` as `Authorization: Bearer`."""
+
+    token: str
+    expires_at: datetime
+    person: PersonOut
+
+
+class Done(Model):
+    """It was done."""
+
+    done: bool = True
+
+
+class TicketFields(Model):
+    """Fields of the register form to write; what is left out stays as it is."""
+
+    version: int | None = None
+    fields: dict[str, str]
+
+
+class Answer(Model):
+    """What was answered on the call."""
+
+    answer: str
+
+
+class Refusal(Model):
+    """Why it is not accepted, and where to go instead."""
+
+    reason: str
+    refer_to: str
+
+
+class Dispatch(Model):
+    """Where the ticket goes; the first department leads (主办)."""
+
+    departments: list[str] = Field(max_length=50)
+    question: str = ""
+
+
+class Closing(Model):
+    """How the caller was told."""
+
+    note: str
+
+
+class OrderReply(Model):
+    """The department's result."""
+
+    result: str
+    measures: str = ""
+
+
+class OrderReturn(Model):
+    """Why the work order is returned (退单)."""
+
+    reason: str
+
+
+class Ask(Model):
+    """A request to hear recordings: `purpose` is verify, complaint or supervision."""
+
+    recordings: Annotated[list[int], Field(min_length=1, max_length=100)]
+    purpose: str
+    ticket_no: str
+    reason: str
+
+
+class Decision(Model):
+    """The authoriser's decision; `lasts_s` counts from now."""
+
+    granted: bool
+    note: str = ""
+    lasts_s: int = 3600
+
+
+class TicketOut(Model):
+    """A ticket as a list shows it."""
+
+    id: int
+    state: str
+    version: int
+    kind: str
+    level: str
+    opened_at: datetime | None
+    caller_name: str
+    caller_phone: str
+    summary: str
+    owner: str
+    call_back: str
+    acceptance_no: str | None
+    due_at: datetime | None
+
+    @classmethod
+    def of(cls, row: TicketRow) -> "TicketOut":
+        """Of a row."""
+        plain = ("id", "state", "version", "kind", "level", "caller_name", "caller_phone",
+                 "summary", "owner", "call_back", "acceptance_no")  # fmt: skip
+        given: dict[str, Any] = {name: getattr(row, name) for name in plain}
+        return cls(**given, opened_at=when(row.opened_at), due_at=when(row.due_at))
+
+
+class StepOut(Model):
+    """A step in a ticket's story."""
+
+    at: datetime | None
+    actor: str
+    action: str
+    from_state: str
+    to_state: str
+    why: str
+    work_order: str
+
+    @classmethod
+    def of(cls, row: TicketStepRow) -> "StepOut":
+        """Of a row."""
+        plain = ("actor", "action", "from_state", "to_state", "why", "work_order")
+        return cls(at=when(row.at), **{name: getattr(row, name) for name in plain})
+
+
+class CallOut(Model):
+    """A call as the caller lived it."""
+
+    id: int
+    pbx: str
+    linkedid: str
+    state: str
+    outcome: str | None
+    queue: str | None
+    arrived_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    first_agent: str | None
+    wait_ms: int | None
+    talk_ms: int | None
+
+    @classmethod
+    def of(cls, row: CallRow) -> "CallOut":
+        """Of a row."""
+        plain = ("id", "pbx", "linkedid", "state", "outcome", "queue", "first_agent", "wait_ms",
+                 "talk_ms")  # fmt: skip
+        given: dict[str, Any] = {name: getattr(row, name) for name in plain}
+        return cls(
+            **given,
+            arrived_at=when(row.arrived_at),
+            answered_at=when(row.answered_at),
+            ended_at=when(row.ended_at),
+        )
+
+
+class WorkOrderOut(Model):
+    """A work order and where it stands."""
+
+    number: str
+    department: str
+    lead: bool
+    state: str
+    question: str
+    due_at: datetime | None
+    offered_at: datetime | None
+    signed_at: datetime | None
+    replied_at: datetime | None
+    result: str
+    return_reason: str
+
+    @classmethod
+    def of(cls, row: WorkOrderRow) -> "WorkOrderOut":
+        """Of a row."""
+        plain = ("number", "department", "lead", "state", "question", "result", "return_reason")
+        given: dict[str, Any] = {name: getattr(row, name) for name in plain}
+        times = ("due_at", "offered_at", "signed_at", "replied_at")
+        given |= {name: when(getattr(row, name)) for name in times}
+        return cls(**given)
+
+
+class DeskOrderOut(Model):
+    """A work order as its department sees it; the caller is empty where confidential."""
+
+    order: WorkOrderOut
+    acceptance_no: str | None
+    summary: str
+    demand: str
+    caller_name: str
+    caller_phone: str
+
+    @classmethod
+    def of(cls, view: OrderView) -> "DeskOrderOut":
+        """Of a view."""
+        return cls(
+            order=WorkOrderOut.of(view.order),
+            acceptance_no=view.ticket.acceptance_no,
+            summary=view.order.question,
+            demand=view.ticket.demand,
+            caller_name=view.caller_name,
+            caller_phone=view.caller_phone,
+        )
+
+
+class RecordingOut(Model):
+    """A sealed recording; hearing it takes a grant."""
+
+    id: int
+    name: str
+    recorded_at: datetime | None
+    duration_ms: int
+    condition: str
+
+    @classmethod
+    def of(cls, row: RecordingRow) -> "RecordingOut":
+        """Of a row."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            recorded_at=when(row.recorded_at),
+            duration_ms=row.duration_ms,
+            condition=row.condition,
+        )
+
+
+class FoundRecordingOut(Model):
+    """A recording as the search shows it."""
+
+    recording: RecordingOut
+    ticket_id: int | None
+    acceptance_no: str | None
+    agent: str | None
+    grant: int | None
+
+    @classmethod
+    def of(cls, view: RecordingView) -> "FoundRecordingOut":
+        """Of a view."""
+        return cls(
+            recording=RecordingOut.of(view.row),
+            ticket_id=view.ticket_id,
+            acceptance_no=view.acceptance_no,
+            agent=view.call.last_agent if view.call else None,
+            grant=view.grant.id if view.grant else None,
+        )
+
+
+class TicketDetailOut(Model):
+    """A ticket with everything that hangs on it."""
+
+    ticket: TicketOut
+    fields: dict[str, str | bool]
+    steps: list[StepOut]
+    calls: list[CallOut]
+    work_orders: list[WorkOrderOut]
+    recordings: list[RecordingOut]
+
+    @classmethod
+    def of(cls, view: TicketView, fields: list[str]) -> "TicketDetailOut":
+        """Of a view; `fields` are the form's."""
+        return cls(
+            ticket=TicketOut.of(view.row),
+            fields={name: getattr(view.row, name) for name in fields},
+            steps=[StepOut.of(row) for row in view.steps],
+            calls=[CallOut.of(row) for row in view.calls],
+            work_orders=[WorkOrderOut.of(row) for row in view.orders],
+            recordings=[RecordingOut.of(row) for row in view.recordings],
+        )
+
+
+class DeskOut(Model):
+    """An agent's desk: the ticket at hand and the ringing one (ids), and the open ones."""
+
+    current: int | None
+    ringing: int | None
+    mine_open: list[TicketOut]
+    call_backs_due: list[TicketOut]
+
+    @classmethod
+    def of(cls, desk: Desk) -> "DeskOut":
+        """Of a view."""
+        return cls(
+            current=desk.current.row.id if desk.current else None,
+            ringing=desk.ringing.ticket.id if desk.ringing else None,
+            mine_open=[TicketOut.of(row) for row in desk.mine_open],
+            call_backs_due=[TicketOut.of(row) for row in desk.call_backs_due],
+        )
+
+
+class DepartmentOut(Model):
+    """A department that work orders can go to."""
+
+    code: str
+    name: str
+
+    @classmethod
+    def of(cls, row: DepartmentRow) -> "DepartmentOut":
+        """Of a row."""
+        return cls(code=row.code, name=row.name)
+
+
+class GrantOut(Model):
+    """A yes, and until when."""
+
+    id: int
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, row: GrantRow) -> "GrantOut":
+        """Of a row."""
+        return cls(id=row.id, expires_at=when(row.expires_at))
+
+
+class RequestOut(Model):
+    """A request to hear recordings, and what became of it."""
+
+    id: int
+    requester: str
+    purpose: str
+    ticket_no: str
+    reason: str
+    state: str
+    recordings: list[int]
+    grant: GrantOut | None
+
+    @classmethod
+    def of(cls, view: RequestView) -> "RequestOut":
+        """Of a view."""
+        plain = ("id", "requester", "purpose", "ticket_no", "reason")
+        return cls(
+            state=view.state,
+            **{name: getattr(view.request, name) for name in plain},
+            recordings=[row.id for row in view.recordings],
+            grant=GrantOut.of(view.grant) if view.grant else None,
+        )
+
+
+class LineOut(Model):
+    """One line of the log; `line` is its number, from 0."""
+
+    line: int
+    at: datetime | None
+    action: str
+    actor: str
+    origin: str
+    obj: str
+    outcome: str
+    grant: int | None
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: AuditLineRow) -> "LineOut":
+        """Of a row."""
+        plain = ("action", "actor", "origin", "obj", "outcome")
+        return cls(
+            line=row.id,
+            at=when(row.at),
+            grant=row.grant_id,
+            detail=json.loads(row.detail),
+            **{name: getattr(row, name) for name in plain},
+        )
+
+
+class VerdictOut(Model):
+    """Whether the log is what it was."""
+
+    intact: bool
+    lines: int
+    root: str
+    faults: list[str]
+
+
+class Fault(Model):
+    """An error: what is wrong and what to do; `fields` for input, by name."""
+
+    message: str
+    fields: dict[str, str] = {}

@@ -1,0 +1,269 @@
+"""Every path under /api/v1 in one table, and its few lines each.
+
+Who may call what stands in the table; whose object it is, the rooms below decide. Handlers turn a
+`Call` into one act or one read and its result into models, and do nothing else.
+"""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.api import models as m
+from gateway.api.endpoint import Answer, Call, Endpoint, number, run
+from gateway.errors import HotlineError
+from gateway.flow import listening, log, orders
+from gateway.flow.listening import Refused
+from gateway.people import accounts, sessions
+from gateway.people.roles import Permission as P
+from gateway.tickets import acts, views
+from gateway.tickets.clocks import china
+
+
+def sign_in(call: Call) -> Answer:
+    """Open a session; failing is in the log as well."""
+    login = call.body.login
+    who = accounts.authenticate(call.session, login, call.body.password, call.now)
+    failed = isinstance(who, HotlineError)
+    log.note(call.session, "people:session:open", actor=log.NOBODY if failed else login,
+             origin=call.origin, obj="account", outcome="denied" if failed else "ok",
+             now=call.now)  # fmt: skip
+    if isinstance(who, HotlineError):
+        return who
+    opened = sessions.open_session(call.session, who, call.now, "bearer")
+    return m.SessionOut(
+        token=opened.token, expires_at=china(opened.expires_at), person=m.PersonOut.of(who)
+    )
+
+
+def sign_out(call: Call) -> Answer:
+    """End this session."""
+    sessions.close(call.session, call.token, call.now)
+    log.note(call.session, "people:session:close", actor=call.person.login, origin=call.origin,
+             obj="account", outcome="ok", now=call.now)  # fmt: skip
+    return m.Done()
+
+
+def desk(call: Call) -> Answer:
+    """The agent's desk."""
+    return m.DeskOut.of(views.desk(call.session, call.person))
+
+
+def departments(call: Call) -> Answer:
+    """Where work orders can go."""
+    return [m.DepartmentOut.of(row) for row in views.departments(call.session)]
+
+
+def tickets(call: Call) -> Answer:
+    """Search."""
+    found = views.search(call.session, call.person, text=call.query.get("text", ""),
+                         state=call.query.get("state", ""), page=call.page)  # fmt: skip
+    return [m.TicketOut.of(row) for row in found.items]
+
+
+def ticket(call: Call) -> Answer:
+    """One, whole."""
+    view = views.ticket(call.session, call.person, number(call, "id"))
+    return m.TicketDetailOut.of(view, sorted(acts.FILLABLE))
+
+
+def fill(call: Call) -> Answer:
+    """Write fields."""
+    row = acts.fill(call.session, number(call, "id"), call.person, call.body.fields,
+                    call.body.version, call.now)  # fmt: skip
+    return m.TicketOut.of(row)
+
+
+def register(call: Call) -> Answer:
+    """登记."""
+    return m.TicketOut.of(acts.register(call.session, number(call, "id"), call.person, call.now))
+
+
+def answer(call: Call) -> Answer:
+    """即时办结."""
+    row = acts.answer(call.session, number(call, "id"), call.person, call.body.answer, call.now)
+    return m.TicketOut.of(row)
+
+
+def refuse(call: Call) -> Answer:
+    """不予受理."""
+    row = acts.refuse(call.session, number(call, "id"), call.person, call.body.reason,
+                      call.body.refer_to, call.now)  # fmt: skip
+    return m.TicketOut.of(row)
+
+
+def accept(call: Call) -> Answer:
+    """受理."""
+    row = acts.accept(call.session, number(call, "id"), call.person,
+                      call.parts.settings.region, call.now)  # fmt: skip
+    return m.TicketOut.of(row)
+
+
+def dispatch(call: Call) -> Answer:
+    """派单."""
+    made = orders.dispatch(call.session, number(call, "id"), call.person, call.body.departments,
+                           call.body.question, call.now)  # fmt: skip
+    return [m.WorkOrderOut.of(row) for row in made]
+
+
+def close(call: Call) -> Answer:
+    """办结."""
+    row = acts.close(call.session, number(call, "id"), call.person, call.body.note, call.now)
+    return m.TicketOut.of(row)
+
+
+def called_back(call: Call) -> Answer:
+    """已回拨."""
+    return m.TicketOut.of(acts.called_back(call.session, number(call, "id"), call.person, call.now))
+
+
+def work_orders(call: Call) -> Answer:
+    """The department's own."""
+    found = views.orders(call.session, call.person, call.query.get("state", ""))
+    return [m.DeskOrderOut.of(view) for view in found]
+
+
+def work_order_sign(call: Call) -> Answer:
+    """签收."""
+    return _order(call, "sign")
+
+
+def work_order_reply(call: Call) -> Answer:
+    """反馈."""
+    return _order(call, "reply", result=call.body.result, measures=call.body.measures)
+
+
+def work_order_return(call: Call) -> Answer:
+    """退单."""
+    return _order(call, "return", reason=call.body.reason)
+
+
+def _order(call: Call, action: str, **said: str) -> Answer:
+    row = orders.act(call.session, str(call.path["number"]), call.person, action, call.now, **said)
+    return m.WorkOrderOut.of(row)
+
+
+def recordings(call: Call) -> Answer:
+    """Search."""
+    found = listening.search(
+        call.session, call.person, call.now,
+        phone_tail=call.query.get("phone_tail", ""), agent=call.query.get("agent", ""),
+        ticket=call.query.get("ticket", ""), page=call.page,
+    )  # fmt: skip
+    return [m.FoundRecordingOut.of(view) for view in found.items]
+
+
+def requests(call: Call) -> Answer:
+    """One's own, or all for an authoriser."""
+    found = listening.requests(call.session, call.person)
+    return [m.RequestOut.of(view) for view in found]
+
+
+def ask(call: Call) -> Answer:
+    """Ask to hear."""
+    request = listening.ask(
+        call.session, call.person, recording_ids=call.body.recordings, purpose=call.body.purpose,
+        ticket_no=call.body.ticket_no, reason=call.body.reason, origin=call.origin, now=call.now,
+    )  # fmt: skip
+    found = listening.requests(call.session, call.person)
+    return next(m.RequestOut.of(view) for view in found if view.request.id == request.id)
+
+
+def decide(call: Call) -> Answer:
+    """Grant or refuse."""
+    request_id = number(call, "id")
+    decided = listening.decide(
+        call.session, call.person, request_id, granted=call.body.granted, note=call.body.note,
+        lasts_s=call.body.lasts_s, origin=call.origin, now=call.now,
+    )  # fmt: skip
+    if isinstance(decided, Refused):
+        return decided
+    found = listening.requests(call.session, call.person)
+    return next(m.RequestOut.of(view) for view in found if view.request.id == request_id)
+
+
+def lines(call: Call) -> Answer:
+    """The log, newest first."""
+    before = call.query.get("before", "")
+    known = int(before) if before.isdecimal() and len(before) < 16 else None
+    found = log.lines(call.session, call.person, before=known,
+                      action=call.query.get("action", ""),
+                      actor=call.query.get("actor", ""))  # fmt: skip
+    return [m.LineOut.of(row) for row in found]
+
+
+def verify(call: Call) -> Answer:
+    """Check the whole log."""
+    verdict = log.verify(call.session, call.person)
+    return m.VerdictOut(
+        intact=verdict.ok,
+        lines=verdict.size,
+        root=verdict.root.hex(),
+        faults=[problem.what for problem in verdict.problems],
+    )
+
+
+_T = "/api/v1/tickets"
+_W = "/api/v1/work-orders"
+_R = "/api/v1/recording-requests"
+_READ = (P.TICKET_READ_OWN, P.TICKET_READ_ALL)
+_EDIT = (P.TICKET_EDIT,)
+_ACT = (P.ORDER_ACT,)
+
+ROUTES: tuple[Endpoint, ...] = (
+    Endpoint("POST", "/api/v1/sessions", sign_in, None, m.SessionOut, "登录 · Sign in",
+             m.SignIn, status=201),
+    Endpoint("DELETE", "/api/v1/sessions", sign_out, (), m.Done, "退出 · Sign out"),
+    Endpoint("GET", "/api/v1/desk", desk, (P.DESK_USE,), m.DeskOut, "坐席工作台 · Agent's desk"),
+    Endpoint("GET", "/api/v1/departments", departments, (P.TICKET_DISPATCH,), m.DepartmentOut,
+             "承办部门 · Departments", many=True),
+    Endpoint("GET", _T, tickets, _READ, m.TicketOut, "查工单 · Search tickets", many=True,
+             query=("text", "state", "page")),
+    Endpoint("GET", _T + "/{id}", ticket, _READ, m.TicketDetailOut, "工单全貌 · One ticket"),
+    Endpoint("PATCH", _T + "/{id}", fill, _EDIT, m.TicketOut, "填写 · Write fields",
+             m.TicketFields),
+    Endpoint("POST", _T + "/{id}/register", register, _EDIT, m.TicketOut, "登记 · Register"),
+    Endpoint("POST", _T + "/{id}/answer", answer, _EDIT, m.TicketOut, "即时办结 · Answer now",
+             m.Answer),
+    Endpoint("POST", _T + "/{id}/refuse", refuse, _EDIT, m.TicketOut, "不予受理 · Refuse",
+             m.Refusal),
+    Endpoint("POST", _T + "/{id}/accept", accept, _EDIT, m.TicketOut, "受理 · Accept"),
+    Endpoint("POST", _T + "/{id}/dispatch", dispatch, (P.TICKET_DISPATCH,), m.WorkOrderOut,
+             "派单 · Dispatch", m.Dispatch, many=True),
+    Endpoint("POST", _T + "/{id}/close", close, _EDIT, m.TicketOut, "办结 · Close", m.Closing),
+    Endpoint("POST", _T + "/{id}/called-back", called_back, _EDIT, m.TicketOut,
+             "已回拨 · Called back"),
+    Endpoint("GET", _W, work_orders, (P.ORDER_READ_OWN,), m.DeskOrderOut,
+             "本部门派单 · Own work orders", many=True, query=("state",)),
+    Endpoint("POST", _W + "/{number}/sign", work_order_sign, _ACT, m.WorkOrderOut, "签收 · Sign"),
+    Endpoint("POST", _W + "/{number}/reply", work_order_reply, _ACT, m.WorkOrderOut,
+             "反馈 · Reply", m.OrderReply),
+    Endpoint("POST", _W + "/{number}/return", work_order_return, _ACT, m.WorkOrderOut,
+             "退单 · Return", m.OrderReturn),
+    Endpoint("GET", "/api/v1/recordings", recordings, (P.RECORDING_SEARCH,), m.FoundRecordingOut,
+             "查录音 · Search recordings", many=True,
+             query=("phone_tail", "agent", "ticket", "page")),
+    Endpoint("GET", _R, requests, (P.RECORDING_ASK, P.RECORDING_DECIDE), m.RequestOut,
+             "调听申请 · Requests", many=True),
+    Endpoint("POST", _R, ask, (P.RECORDING_ASK,), m.RequestOut, "申请调听 · Ask to hear", m.Ask,
+             status=201),
+    Endpoint("POST", _R + "/{id}/decision", decide, (P.RECORDING_DECIDE,), m.RequestOut,
+             "授权决定 · Decide", m.Decision),
+    Endpoint("GET", "/api/v1/log", lines, (P.LOG_READ,), m.LineOut, "审计日志 · The log",
+             many=True, query=("before", "action", "actor")),
+    Endpoint("GET", "/api/v1/log/verdict", verify, (P.LOG_READ,), m.VerdictOut,
+             "核验日志 · Verify the log"),
+)  # fmt: skip
+
+
+def routes() -> Sequence[Route]:
+    """The table as Starlette's routes."""
+    return [_route(endpoint) for endpoint in ROUTES]
+
+
+def _route(endpoint: Endpoint) -> Route:
+    async def answered(request: Request) -> Response:
+        return await run(endpoint, request)
+
+    return Route(endpoint.path, answered, methods=[endpoint.method])

@@ -1,0 +1,191 @@
+"""Commands that keep the house: its place, database, accounts, departments, keys."""
+
+import argparse
+import getpass
+import re
+import secrets
+import sys
+import time
+from pathlib import Path
+
+from gateway import compose, doctor, migrations, settings
+from gateway.cli.command import Command, Result, arg
+from gateway.errors import BadInput
+from gateway.flow import log
+from gateway.parts import Parts
+from gateway.people import accounts
+from gateway.people.roles import ROLE_NAMES, Role
+from gateway.tables import DepartmentRow
+from gateway.tickets import views
+from recordings import keys
+
+OPERATOR = "operator"  # whoever may run the command on the machine
+
+
+def _parts() -> Parts:
+    return compose.parts(settings.read())
+
+
+def init(asked: argparse.Namespace) -> Result:
+    """Make a place to keep everything: directories, this month's keys, database, first account."""
+    root = asked.directory.absolute()
+    set_up = settings.read({"HOTLINE_STATE": str(root)} | compose.environment())
+    password = secrets.token_urlsafe(12)
+    with compose.opened(set_up) as parts:
+        compose.prepare(parts)
+        now = parts.clock()
+        with parts.database.begin() as session:
+            if not accounts.any_of(session, Role.ADMINISTRATOR):
+                accounts.add(session, login="admin", name="系统管理员", role=Role.ADMINISTRATOR,
+                             password=password, now=now)  # fmt: skip
+                log.note(session, "people:account:add", actor=OPERATOR, origin="cli",
+                         obj="account:admin", outcome="ok", now=now)  # fmt: skip
+            else:
+                password = ""
+    lines = [f"已就绪 · ready: {root}"]
+    if password:
+        lines.append(f"管理员 · administrator: admin / {password}（只显示一次 · shown once）")
+    lines.append(f"启动 · start: HOTLINE_STATE={root} hotline serve")
+    data = {"state": str(root), "administrator": "admin" if password else None,
+            "password": password or None}  # fmt: skip
+    return Result(True, "\n".join(lines), data)
+
+
+def examine(asked: argparse.Namespace) -> Result:
+    """Look at every part: works, or what to do."""
+    del asked
+    findings = doctor.examine(settings.read())
+    width = max(len(finding.part) for finding in findings)
+    text = "\n".join(
+        f"{'✓' if finding.works else '✗'} {finding.part:{width}}  {finding.says}"
+        for finding in findings
+    )
+    works = all(finding.works for finding in findings)
+    data = {"works": works, "parts": [finding.plain() for finding in findings]}
+    return Result(works, text, data)
+
+
+def upgrade(asked: argparse.Namespace) -> Result:
+    """Bring the database to the newest version."""
+    del asked
+    with compose.opened(settings.read()) as parts:
+        before, _ = migrations.version(parts.database)
+        migrations.upgrade(parts.database)
+        after, _ = migrations.version(parts.database)
+    return Result(True, f"数据库 · database: {before} → {after}", {"from": before, "to": after})
+
+
+def user_add(asked: argparse.Namespace) -> Result:
+    """Make an account; the password comes from a prompt or from standard input."""
+    if sys.stdin.isatty():
+        password = getpass.getpass("密码 · password: ")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    with compose.opened(settings.read()) as parts, parts.database.begin() as session:
+        now = parts.clock()
+        person = accounts.add(
+            session, login=asked.login, name=asked.name, role=asked.role, password=password,
+            now=now, department=asked.department, extension=asked.extension,
+        )  # fmt: skip
+        log.note(session, "people:account:add", actor=OPERATOR, origin="cli",
+                 obj=f"account:{person.login}", outcome="ok", now=now)  # fmt: skip
+    return Result(True, f"已添加 · added: {person.login}", {"login": person.login})
+
+
+def department_add(asked: argparse.Namespace) -> Result:
+    """Add a department that work orders can go to."""
+    code = asked.code
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", code):
+        told = (
+            "部门代码为小写字母、数字、-、_，最多 32 个。 "
+            "A code is lower-case letters, digits, - and _, at most 32."
+        )
+        raise BadInput({"code": told})
+    with compose.opened(settings.read()) as parts, parts.database.begin() as session:
+        if session.get(DepartmentRow, code):
+            raise BadInput({"code": f"部门 {code} 已存在。 {code} exists already."})
+        session.add(DepartmentRow(code=code, name=asked.name, mode=asked.mode))
+    return Result(True, f"已添加 · added: {code} {asked.name}", {"code": code})
+
+
+def department_list(asked: argparse.Namespace) -> Result:
+    """List the departments."""
+    del asked
+    with compose.opened(settings.read()) as parts, parts.database.reading() as session:
+        rows = [{"code": row.code, "name": row.name, "mode": row.mode}
+                for row in views.departments(session)]  # fmt: skip
+    text = "\n".join(f"{row['code']:12} {row['mode']:6} {row['name']}" for row in rows)
+    return Result(True, text or "还没有部门。 No departments yet.", rows)
+
+
+def keys_list(asked: argparse.Namespace) -> Result:
+    """List the months' keys."""
+    del asked
+    keyring = settings.read().keyring
+    public, private = keys.Recipients(keyring), set(keys.Identities(keyring).key_ids())
+    rows = [{"key": key_id, "recipient": public.of(key_id).text, "private": key_id in private}
+            for key_id in public.key_ids()]  # fmt: skip
+    lines = (f"{row['key']}  {'✓' if row['private'] else '–'}  {row['recipient']}" for row in rows)
+    text = "\n".join(lines)
+    return Result(True, text or "还没有密钥：hotline keys new。 No keys: hotline keys new.", rows)
+
+
+def keys_new(asked: argparse.Namespace) -> Result:
+    """Make a month's pair."""
+    now = time.time_ns() // 1000
+    made = keys.new_pair(settings.read().keyring, asked.month or keys.key_id_at(now), now=now)
+    data = {"key": made.key_id, "recipient": made.text}
+    return Result(True, f"已生成 · made: {made.key_id} {made.text}", data)
+
+
+_ROLES = ", ".join(f"{role} {ROLE_NAMES[role][0]}" for role in Role)
+
+COMMANDS = (
+    Command(
+        "init",
+        "准备目录、密钥、数据库和管理员 · prepare a place to keep everything",
+        init,
+        (arg("directory", type=Path, help="目录 · the directory (HOTLINE_STATE)"),),
+    ),
+    Command(
+        "doctor",
+        "逐项检查：正常，或该怎么办 · each part: works, or what to do",
+        examine,
+    ),
+    Command("db upgrade", "升级数据库 · bring the database up to date", upgrade),
+    Command(
+        "user add",
+        "添加账号，密码从标准输入读取 · add an account; the password on stdin",
+        user_add,
+        (
+            arg("login", help="账号 · login"),
+            arg("--role", required=True, choices=[str(role) for role in Role], help=_ROLES),
+            arg("--name", default="", help="姓名 · name"),
+            arg("--department", help="部门代码 · department code"),
+            arg("--extension", metavar="PJSIP/8003", help="坐席分机 · the agent's interface"),
+        ),
+    ),
+    Command(
+        "department add",
+        "添加承办部门 · add a department",
+        department_add,
+        (
+            arg("code", help="代码，小写字母和数字 · code, lower-case letters and digits"),
+            arg("name", help="名称 · name"),
+            arg(
+                "--mode",
+                choices=["desk", "queue"],
+                default="desk",
+                help="desk 在网页办理，queue 用自己的系统 · by our page, or by its own system",
+            ),
+        ),
+    ),
+    Command("department list", "列出部门 · list the departments", department_list),
+    Command("keys list", "列出各月密钥 · list the months' keys", keys_list),
+    Command(
+        "keys new",
+        "生成一个月的密钥对 · make a month's pair of keys",
+        keys_new,
+        (arg("--month", metavar="2026-12", help="月份，默认本月 · by default this month"),),
+    ),
+)

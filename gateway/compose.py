@@ -1,0 +1,226 @@
+"""Composition: the only place where adapters meet decisions.
+
+From frozen `Settings` come the `Parts`, and from the parts each of the process's duties: the web
+application, the link to the PBX, the capturing of recordings, the relay to the departments, the
+timers. `serve` runs those that a process is asked for. A process that only captures is given no
+private key (DESIGN §3, promise 4): its parts hold `identities=None`.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import NoReturn
+
+from sqlalchemy.orm import Session
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway import migrations
+from gateway.api import health
+from gateway.api import routes as api
+from gateway.api.models import Fault
+from gateway.console import web
+from gateway.database import Database
+from gateway.errors import BadSetting, HotlineError
+from gateway.flow import desks, intake, linking, orders
+from gateway.notices import Hub
+from gateway.parts import Parts
+from gateway.settings import Settings
+from queueing.broker import RabbitMQ
+from queueing.deadletters import DeadLetters
+from queueing.embedded import Embedded
+from queueing.inbox import ReplyConsumer
+from queueing.messages import DepartmentReply, Envelope
+from queueing.relay import Relay
+from queueing.transport import Transport
+from recordings import keys, watch
+from recordings.capture import Capture
+from recordings.keys import Identities, Recipients
+from recordings.notes import Signer
+from recordings.store import DirectoryStore
+from telephony.batch import Batch
+from telephony.board import Board
+from telephony.errors import TelephonyError
+from telephony.line import Line
+
+KEYS_AHEAD_US = 7 * 24 * 3600 * 1_000_000  # next month's pair is there a week before it is needed
+
+
+def clock() -> int:
+    """Now, in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def environment() -> dict[str, str]:
+    """The `HOTLINE_*` variables but `HOTLINE_STATE`, for a command that says itself where."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("HOTLINE_") and not name.startswith("HOTLINE_STATE")
+    }
+
+
+def signer(settings: Settings) -> Signer:
+    """The key that signs checkpoints of the log, made at first use; its public half lies beside."""
+    secret, public = settings.keyring / "log.key", settings.keyring / "log.pub"
+    if not secret.exists():
+        made = Signer("hotline-log", os.urandom(32))
+        with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(made.render() + "\n")
+        public.write_text(made.verifier_key + "\n", encoding="utf-8")
+    return Signer.parse(secret.read_text(encoding="utf-8"))
+
+
+def parts(settings: Settings, *, may_open: bool = True) -> Parts:
+    """The adapters of one process. `may_open` False: it gets no way to a private key."""
+    hub = Hub()
+    return Parts(
+        settings=settings,
+        database=Database(settings.database_url, hub.publish),
+        clock=clock,
+        hub=hub,
+        store=DirectoryStore(settings.store),
+        recipients=Recipients(settings.keyring),
+        identities=Identities(settings.keyring) if may_open else None,
+    )
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Parts]:
+    """The parts for as long as a command runs."""
+    made = parts(settings)
+    try:
+        yield made
+    finally:
+        made.database.dispose()
+
+
+def prepare(made: Parts) -> None:
+    """Directories, database and this month's keys: what must be there before anything runs."""
+    settings = made.settings
+    # The spool's `ready/` is the PBX's to make: made by us it would not be the PBX's to write to.
+    for directory in (settings.state, settings.spool, settings.store, settings.keyring):
+        directory.mkdir(parents=True, exist_ok=True)
+    migrations.upgrade(made.database)
+    keys_ahead(settings, made.clock())
+
+
+def keys_ahead(settings: Settings, now: int) -> list[str]:
+    """Make the pairs that are missing for this month and, in its last week, for the next."""
+    there = Recipients(settings.keyring).key_ids()
+    wanted = {keys.key_id_at(now), keys.key_id_at(now + KEYS_AHEAD_US)} - set(there)
+    return [keys.new_pair(settings.keyring, key_id, now=now).key_id for key_id in sorted(wanted)]
+
+
+def check(made: Parts) -> None:
+    """Refuse to start where nothing could be kept: no database of this version.
+
+    Raises:
+        BadSetting: the database has to be brought up to date first.
+    """
+    found, newest = migrations.version(made.database)
+    if found != newest:
+        raise BadSetting(
+            "数据库不是最新版本，请先运行 hotline init 或 hotline db upgrade。 "
+            "The database is not of this version; run hotline init or hotline db upgrade first."
+        )
+
+
+def application(made: Parts) -> Starlette:
+    """The web: JSON for programs, pages for people."""
+    handlers = {status: _json_or(handler) for status, handler in web.EXCEPTION_HANDLERS.items()}
+    app = Starlette(
+        routes=[*health.ROUTES, *api.routes(), *web.pages()],
+        middleware=list(web.MIDDLEWARE),
+        exception_handlers=handlers,
+    )
+    app.state.parts = made
+    return app
+
+
+def _json_or(page: web.Handler) -> web.Handler:
+    """Programs are told in JSON what people are told on a page."""
+
+    def told(request: Request, error: Exception) -> Response:
+        if not request.url.path.startswith("/api/"):
+            return page(request, error)
+        status = getattr(error, "status_code", HotlineError.status)
+        message = f"请求无法处理（{status}），见 /api/openapi.json。 Not handled ({status})."
+        return JSONResponse(Fault(message=message).model_dump(), status)
+
+    return told
+
+
+async def pbx(made: Parts) -> NoReturn:
+    """Listen to the PBX: each batch becomes rows, facts and tickets in one transaction."""
+    settings = made.settings
+    if settings.pbx is None:
+        raise BadSetting("HOTLINE_PBX_URL 未设置。 HOTLINE_PBX_URL is not set.")
+    board = await asyncio.to_thread(_board, made)
+
+    def take(batch: Batch) -> None:
+        with made.database.begin() as session:
+            intake.take(session, board.take(session, batch))
+        board.confirm()
+
+    async def on_batch(batch: Batch) -> None:
+        await asyncio.to_thread(take, batch)
+
+    line = Line(settings.pbx, pbx=settings.pbx_name, on_batch=on_batch, clock=made.clock)
+    await line.run()
+    raise TelephonyError("与交换机的链路已停止。 The link to the PBX has ended.")
+
+
+def _board(made: Parts) -> Board:
+    with made.database.reading() as session:
+        return Board.load(session, made.settings.pbx_name, made.settings.inbound)
+
+
+async def capture(made: Parts) -> None:
+    """Seal what the PBX has recorded; public keys only."""
+    work = Capture(
+        made.settings.spool,
+        made.settings.pbx_name,
+        made.recipients,
+        made.store,
+        made.database.begin,
+        made.clock,
+        linking.captured,
+    )
+    await watch.run(work, made.store, made.database.begin, made.settings.pbx_name, made.clock)
+
+
+@asynccontextmanager
+async def transport(made: Parts) -> AsyncIterator[Transport]:
+    """RabbitMQ where one is set, the database's own queues otherwise."""
+    url = made.settings.broker_url
+    opened: Transport
+    opened = (
+        RabbitMQ(url, kind=made.settings.queues)
+        if url
+        else Embedded(made.database.begin, made.clock)
+    )
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def relay(made: Parts) -> None:
+    """Carry work orders to the departments and their replies back."""
+    begin, clock = made.database.begin, made.clock
+
+    def on_reply(session: Session, reply: DepartmentReply, _: Envelope) -> None:
+        # The inbox has checked that this department may speak by the key the reply came with.
+        orders.reply(session, reply, reply.department, clock())
+
+    async with transport(made) as carrier, asyncio.TaskGroup() as group:
+        # Queues first: a message to a queue that is not there would be parked as unroutable.
+        await desks.declare(made.database, carrier)
+        group.create_task(Relay(begin, carrier, clock).run())
+        group.create_task(ReplyConsumer(begin, carrier, on_reply, clock).run())
+        group.create_task(DeadLetters(begin, carrier, clock).run())
+        group.create_task(desks.run(made.database, carrier, clock))

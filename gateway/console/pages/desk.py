@@ -1,0 +1,108 @@
+"""The agent's desk: the call, the caller, the form, the lists.
+
+The page is made once; afterwards `live` brings the strip, the tabs and the lists up to date, and
+`work` brings another ticket onto the desk, each as htmx's out-of-band pieces. What is being typed
+is in none of those pieces except `work`, which the page asks for only when the form is saved.
+"""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from gateway.console import render
+from gateway.console.visit import Visit, row_id
+from gateway.people import accounts
+from gateway.tables import TicketRow
+from gateway.tickets import views
+from gateway.tickets.lifecycle import TicketState
+
+AT_HAND = (
+    TicketState.DRAFT,
+    TicketState.REGISTERED,
+    TicketState.ACCEPTED,
+    TicketState.RETURNED,
+    TicketState.REPLIED,
+)
+"""States in which the agent has the next step: these tickets lie on the desk as tabs."""
+TABS = 6
+
+
+def show(visit: Visit) -> Response:
+    """GET /desk: everything, the ticket asked for (or the present call's) in front."""
+    with visit.parts.database.reading() as session:
+        desk = views.desk(session, visit.person)
+        asked = visit.asked("ticket")
+        front = row_id(asked) if asked else _front(desk)
+        context = work_of(session, visit, front)
+    return render.page(visit, "pages/desk.html", **_lists(desk, front), **context)
+
+
+def live(visit: Visit) -> Response:
+    """GET /desk/live: what may change while somebody types."""
+    asked = visit.asked("front")
+    with visit.parts.database.reading() as session:
+        desk = views.desk(session, visit.person)
+    lists = _lists(desk, row_id(asked) if asked else None)
+    return render.page(visit, "parts/desk_live.html", oob=True, **lists)
+
+
+def work(visit: Visit) -> Response:
+    """GET /desk/work/{ticket_id}: another ticket onto the desk."""
+    return fragment(visit, visit.number("ticket_id"))
+
+
+def fragment(visit: Visit, ticket_id: int, done: str = "") -> Response:
+    """The work place with this ticket, and beside it, out of band, the caller and the lists."""
+    with visit.parts.database.reading() as session:
+        desk = views.desk(session, visit.person)
+        context = work_of(session, visit, ticket_id)
+    return render.page(
+        visit, "parts/desk_work.html", oob=True, **_lists(desk, ticket_id), **context, done=done
+    )
+
+
+def work_of(session: Session, visit: Visit, ticket_id: int | None) -> dict[str, Any]:
+    """What the work place and the caller's side show of a ticket."""
+    if ticket_id is None:
+        return {"view": None, "history": []}
+    view = views.ticket(session, visit.person, ticket_id)
+    departments = views.departments(session)
+    return {
+        "view": view,
+        "history": views.history(session, view.row.caller_phone, view.row.id),
+        "departments": departments,
+        "department_names": {row.code: row.name for row in departments},
+        "names": _names(session, view),
+        "back": "desk",
+    }
+
+
+def _names(session: Session, view: views.TicketView) -> dict[str, str]:
+    """Login → name of everybody in the ticket's story; a department's system names its own."""
+    logins = {view.row.owner} | {step.actor for step in view.steps}
+    for order in view.orders:
+        logins |= {order.signed_by, order.replied_by, order.returned_by}
+    return accounts.named(session, logins)
+
+
+def _front(desk: views.Desk) -> int | None:
+    if desk.current is not None:
+        return desk.current.row.id
+    tabs = _tabs(desk, None)
+    return tabs[0].id if tabs else None
+
+
+def _lists(desk: views.Desk, front: int | None) -> dict[str, Any]:
+    return {"desk": desk, "front": front, "tabs": _tabs(desk, front)}
+
+
+def _tabs(desk: views.Desk, front: int | None) -> list[TicketRow]:
+    """What lies on the desk: newest first, so that a new call's ticket comes where one looks."""
+    rows = {row.id: row for row in desk.mine_open if row.state in AT_HAND or row.id == front}
+    if desk.current is not None:
+        rows = {desk.current.row.id: desk.current.row} | rows
+    kept = list(rows.values())[:TABS]
+    if front is not None and front in rows and rows[front] not in kept:
+        kept[-1] = rows[front]
+    return kept

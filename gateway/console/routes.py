@@ -1,0 +1,64 @@
+"""Every page of the console in one table: path, method, handler, and who may.
+
+This is the only list. What is not here does not exist, and every row says whom it lets in: one of
+the permissions named, whoever is signed in, or anybody. `logged` rows touch recordings: a refusal
+there is a line in the log. Tests read this table and try every row with every role.
+"""
+
+from gateway.console import live, player
+from gateway.console.guard import PUBLIC, SIGNED_IN, Page
+from gateway.console.pages import department, desk, log, recordings, sign_in, state, ticket
+from gateway.people.roles import Permission
+
+READ_TICKET = frozenset({Permission.TICKET_READ_OWN, Permission.TICKET_READ_ALL})
+EDIT = frozenset({Permission.TICKET_EDIT})
+DISPATCH = frozenset({Permission.TICKET_DISPATCH})
+DESK = frozenset({Permission.DESK_USE})
+READ_ORDER = frozenset({Permission.ORDER_READ_OWN})
+ACT_ORDER = frozenset({Permission.ORDER_ACT})
+SEARCH = frozenset({Permission.RECORDING_SEARCH})
+ASK = frozenset({Permission.RECORDING_ASK})
+DECIDE = frozenset({Permission.RECORDING_DECIDE})
+LISTEN = frozenset({Permission.RECORDING_LISTEN})
+LOG = frozenset({Permission.LOG_READ})
+STATE = frozenset({Permission.STATE_READ})
+
+TICKET, ORDER, RECORDING = "/tickets/{ticket_id}", "/department/orders/{number}", "/recordings"
+
+ROUTES: tuple[Page, ...] = (
+    Page("/", "GET", sign_in.home, SIGNED_IN),
+    Page("/sign-in", "GET", sign_in.show, PUBLIC),
+    Page("/sign-in", "POST", sign_in.sign_in, PUBLIC),
+    Page("/sign-out", "POST", sign_in.sign_out, SIGNED_IN),
+    Page("/live", "GET", live.stream, SIGNED_IN, streams=True),
+    Page("/desk", "GET", desk.show, DESK),
+    Page("/desk/live", "GET", desk.live, DESK),
+    Page("/desk/work/{ticket_id}", "GET", desk.work, DESK),
+    Page("/tickets", "GET", ticket.listing, READ_TICKET),
+    Page("/tickets/search", "POST", ticket.listing, READ_TICKET),
+    Page(TICKET, "GET", ticket.show, READ_TICKET),
+    Page(TICKET + "/story", "GET", ticket.story, READ_TICKET),
+    Page(TICKET + "/fields", "POST", ticket.save, EDIT),
+    Page(TICKET + "/register", "POST", ticket.register, EDIT),
+    Page(TICKET + "/answer", "POST", ticket.answer, EDIT),
+    Page(TICKET + "/refuse", "POST", ticket.refuse, EDIT),
+    Page(TICKET + "/accept", "POST", ticket.accept, EDIT),
+    Page(TICKET + "/dispatch", "POST", ticket.dispatch, DISPATCH),
+    Page(TICKET + "/close", "POST", ticket.close, EDIT),
+    Page(TICKET + "/called-back", "POST", ticket.called_back, EDIT),
+    Page("/department", "GET", department.show, READ_ORDER),
+    Page("/department/list", "GET", department.listing, READ_ORDER),
+    Page(ORDER + "/sign", "POST", department.sign, ACT_ORDER),
+    Page(ORDER + "/reply", "POST", department.reply, ACT_ORDER),
+    Page(ORDER + "/return", "POST", department.give_back, ACT_ORDER),
+    Page(RECORDING, "GET", recordings.listing, SEARCH, logged=True),
+    Page(RECORDING + "/search", "POST", recordings.listing, SEARCH, logged=True),
+    Page(RECORDING + "/ask", "POST", recordings.ask, ASK, logged=True),
+    Page(RECORDING + "/{recording_id}", "GET", recordings.listen, LISTEN, logged=True),
+    Page(RECORDING + "/{recording_id}/audio", "GET", player.audio, LISTEN, logged=True),
+    Page("/requests", "GET", recordings.requests, ASK | DECIDE, logged=True),
+    Page("/requests/{request_id}/decide", "POST", recordings.decide, DECIDE, logged=True),
+    Page("/log", "GET", log.show, LOG),
+    Page("/log/verify", "POST", log.verify, LOG),
+    Page("/state", "GET", state.show, STATE),
+)

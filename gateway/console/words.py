@@ -1,0 +1,114 @@
+"""What the console says in its own name: short confirmations, names of fields, tones of states.
+
+Codes on the left travel in URLs and rows; people read what is on the right. Closed lists: a code
+that is not here says nothing. Pure.
+"""
+
+from gateway.tickets.lifecycle import OrderState, TicketState
+
+TOLD: dict[str, tuple[str, str]] = {
+    "registered": ("good", "已登记。 Registered."),
+    "answered": ("good", "已即时办结。 Answered and finished."),
+    "refused": ("good", "已记录不予受理，请告知来电人去处。 Refused; tell the caller where to go."),
+    "accepted": ("good", "已受理，请把受理编号告诉来电人。 Accepted; tell the caller the number."),
+    "dispatched": ("good", "已派单，部门将收到。 Dispatched to the department."),
+    "closed": ("good", "已办结。 Closed."),
+    "called-back": ("good", "已记为回拨。 Marked as called back."),
+    "signed": ("good", "已签收，请在期限内反馈。 Signed; reply before it is due."),
+    "replied": ("good", "已反馈给热线。 The reply has reached the hotline."),
+    "returned": ("good", "已退回热线重新派单。 Returned to the hotline."),
+    "asked": ("good", "申请已提交，等待授权领导决定。 Asked; the authoriser will decide."),
+    "granted": (
+        "good",
+        "已授权，申请人可在时限内收听。 Granted until the time you set.",
+    ),
+    "denied": ("good", "已驳回。 Refused."),
+    "signed-out": ("good", "已退出登录。 You have signed out."),
+    "ended": ("warn", "登录已过期，请重新登录。 Your session has ended; please sign in again."),
+}
+
+FIELD_NAMES: dict[str, tuple[str, str]] = {
+    "channel": ("来源", "Channel"),
+    "kind": ("类别", "Kind"),
+    "complaint_class": ("投诉分类", "Complaint class"),
+    "level": ("级别", "Level"),
+    "caller_name": ("姓名", "Name"),
+    "caller_phone": ("电话", "Telephone"),
+    "caller_sex": ("性别", "Sex"),
+    "caller_id_number": ("证件号码", "ID number"),
+    "caller_address": ("单位或住址", "Employer or address"),
+    "confidential": ("保密", "Confidential"),
+    "subject_department": ("被投诉部门", "Department"),
+    "subject_window": ("窗口", "Window"),
+    "subject_staff": ("工作人员", "Staff member"),
+    "summary": ("事项内容", "Summary"),
+    "demand": ("诉求", "Demand"),
+    "evidence": ("证据", "Evidence"),
+    "answer": ("答复内容", "Answer"),
+    "reason": ("理由", "Reason"),
+    "refer_to": ("告知去处", "Where to go"),
+    "note": ("说明", "Note"),
+    "departments": ("承办部门", "Departments"),
+    "question": ("请部门答复", "Question"),
+    "result": ("办理结果", "Result"),
+    "measures": ("采取措施", "Measures"),
+    "purpose": ("用途", "Purpose"),
+    "ticket_no": ("工单编号", "Ticket number"),
+    "recording": ("录音", "Recording"),
+    "lasts_s": ("时限", "Time limit"),
+}
+
+PURPOSES: tuple[tuple[str, str, str], ...] = (
+    ("verify", "核对通话内容", "Check what was said"),
+    ("complaint", "处理投诉", "Handle a complaint"),
+    ("supervision", "监管监察", "Supervision"),
+)
+
+LASTS: tuple[tuple[str, str, str], ...] = (
+    ("3600", "1 小时", "1 hour"),
+    ("14400", "4 小时", "4 hours"),
+    ("86400", "24 小时", "24 hours"),
+    ("259200", "3 天", "3 days"),
+)
+
+ACTS: dict[str, tuple[str, str]] = {
+    "people:session:open": ("登录", "Sign in"),
+    "people:session:close": ("退出", "Sign out"),
+    "recordings:request:ask": ("申请调听", "Ask to hear"),
+    "recordings:request:decide": ("决定申请", "Decide a request"),
+    "recordings:player:open": ("打开播放器", "Open the player"),
+    "recordings:recording:play": ("播放录音", "Play a recording"),
+    "recordings:recording:heard": ("听到的部分", "What was heard"),
+    "recordings:page:open": ("打开录音页面", "Open a page of recordings"),
+    "api:request:refuse": ("程序接口被拒", "Refused by the API"),
+}
+
+STATE_TONES: dict[str, str] = {
+    TicketState.DRAFT: "warn",
+    TicketState.REGISTERED: "info",
+    TicketState.ANSWERED: "good",
+    TicketState.REFUSED: "",
+    TicketState.ACCEPTED: "accent",
+    TicketState.DISPATCHED: "info",
+    TicketState.RETURNED: "bad",
+    TicketState.SIGNED: "info",
+    TicketState.REPLIED: "accent",
+    TicketState.CLOSED: "good",
+}
+ORDER_STATE_TONES: dict[str, str] = {
+    OrderState.OFFERED: "warn",
+    OrderState.SIGNED: "info",
+    OrderState.RETURNED: "bad",
+    OrderState.REPLIED: "good",
+}
+STEP_TONES: dict[str, str] = {
+    "abandon": "warn",
+    "answer": "good",
+    "refuse": "",
+    "accept": "accent",
+    "dispatch": "info",
+    "sign": "info",
+    "return": "bad",
+    "reply": "accent",
+    "close": "good",
+}

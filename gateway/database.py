@@ -1,0 +1,87 @@
+"""The database: one engine, and `begin()`, the only commit in the code.
+
+A unit of work is one transaction: it commits when its block ends well and is undone when it does
+not, and what it noted for the watchers (`notices`) is told after the commit alone. SQLite is in
+WAL with `synchronous=FULL`, starts writing with BEGIN IMMEDIATE (a read that later writes would
+otherwise fail half-way) and lets this process's writers queue on a lock instead of sleeping in
+SQLite's busy handler. PostgreSQL takes the same code with its own locks. This module knows no
+table.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from gateway import notices
+
+BUSY_TIMEOUT_MS = 30_000  # another process's writer may hold the file; ours wait on the lock
+
+
+class Database:
+    """An engine for `url` and its two kinds of work: `begin` (writes) and `reading`."""
+
+    def __init__(
+        self, url: str, told: Callable[[list[notices.Notice]], None] = lambda _: None
+    ) -> None:
+        self.url = make_url(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite(url) if self.sqlite else _postgresql(url)
+        self._told = told
+        # Writers of one SQLite file take turns; PostgreSQL's need no turn.
+        self._turn: threading.Lock | nullcontext[None] = (
+            threading.Lock() if self.sqlite else nullcontext()
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """One transaction that may write: committed at the end of the block, or undone."""
+        with self._turn, Session(self.engine, expire_on_commit=False) as session:
+            session.connection(execution_options={"hotline_writes": True})
+            yield session
+            session.commit()
+        self._told(notices.take(session))
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent view for reading; nothing done in it is kept."""
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+
+
+def _sqlite(url: str) -> Engine:
+    file = make_url(url).database
+    if file:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=20)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # The driver's own BEGIN comes late and deferred; ours is sent by `_begin`.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("hotline_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

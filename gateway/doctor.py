@@ -1,0 +1,133 @@
+"""Look at every part there has to be, one by one: it works, or what to do about it.
+
+Each check is by itself: one that fails stops no other. A check tries the real thing (logs in to the
+PBX, writes and removes a file) and changes nothing that stays.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway import compose, migrations
+from gateway.flow import desks
+from gateway.settings import Settings
+from queueing.errors import QueueingError
+from recordings import keys
+from recordings.errors import RecordingsError
+from telephony import cel, line
+from telephony.errors import TelephonyError
+
+SQLITE_SOUND = (3, 51, 3)  # before it, resetting the WAL could lose a committed transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part: whether it works, and what it says."""
+
+    part: str
+    works: bool
+    says: str
+
+    def plain(self) -> dict[str, object]:
+        """As JSON shows it."""
+        return asdict(self)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every part, in the order in which one would set them up."""
+    return [
+        _tried("database 数据库", lambda: _database(settings)),
+        _tried("keys 密钥", lambda: _keys(settings)),
+        _tried("store 存储", lambda: _writable(settings.store)),
+        _tried("spool 录音暂存", lambda: _spool(settings.spool)),
+        _tried("pbx 交换机", lambda: _pbx(settings)),
+        _tried("cel 话单", lambda: _cel(settings)),
+        _tried("broker 消息服务", lambda: _broker(settings)),
+    ]
+
+
+def _tried(part: str, check: Callable[[], tuple[bool, str]]) -> Finding:
+    try:
+        works, says = check()
+    except (TelephonyError, QueueingError, RecordingsError) as error:
+        works, says = False, str(error)
+    except SQLAlchemyError as error:
+        works, says = False, f"连不上：{type(error).__name__}。 Cannot be reached: check the URL."
+    except OSError as error:
+        works, says = False, f"{error.strerror}：{error.filename}。 {error}: make it, or chown it."
+    return Finding(part, works, says)
+
+
+def _database(settings: Settings) -> tuple[bool, str]:
+    with compose.opened(settings) as parts:
+        with parts.database.reading() as session:
+            session.execute(text("SELECT 1"))
+        found, newest = migrations.version(parts.database)
+        old = parts.database.sqlite and sqlite3.sqlite_version_info < SQLITE_SOUND
+    if found != newest:
+        return False, f"版本 {found}，应为 {newest}：hotline db upgrade。 Run hotline db upgrade."
+    warning = (
+        f"；SQLite {sqlite3.sqlite_version} 早于 3.51.3，断电时 WAL 有已知缺陷，请升级"
+        "（known WAL-reset defect: upgrade SQLite, or use PostgreSQL）"
+        if old
+        else ""
+    )
+    return True, f"{settings.database_place}{warning}"
+
+
+def _keys(settings: Settings) -> tuple[bool, str]:
+    key_id = keys.key_id_at(compose.clock())
+    recipient = keys.Recipients(settings.keyring).of(key_id)
+    private = key_id in keys.Identities(settings.keyring).key_ids()
+    return (
+        True,
+        f"{key_id} {recipient.text[:16]}… {'' if private else '（本机无私钥 public only）'}",
+    )
+
+
+def _writable(directory: Path) -> tuple[bool, str]:
+    trial = directory / f".doctor-{os.getpid()}"
+    trial.write_bytes(b"")
+    trial.unlink()
+    return True, str(directory)
+
+
+def _spool(spool: Path) -> tuple[bool, str]:
+    ready = spool / "ready"
+    if not ready.exists():
+        _writable(spool)
+        return True, f"{spool}（尚无录音 no recording handed over yet）"
+    return _writable(ready)
+
+
+def _pbx(settings: Settings) -> tuple[bool, str]:
+    if settings.pbx is None:
+        return False, "未设置 HOTLINE_PBX_URL。 Set HOTLINE_PBX_URL=ami://user:secret@host:5038."
+    version = asyncio.run(line.check(settings.pbx))
+    return True, f"{settings.pbx.host}:{settings.pbx.port} {version}"
+
+
+def _cel(settings: Settings) -> tuple[bool, str]:
+    calls = cel.calls(
+        cel.read(settings.cel, utc_offset_min=settings.cel_utc_offset_min), settings.inbound
+    )
+    return True, f"{settings.cel}（{len(calls)} 通 calls）"
+
+
+def _broker(settings: Settings) -> tuple[bool, str]:
+    if not settings.broker_url:
+        return True, "内置传输，无需消息服务 embedded: no broker needed"
+
+    async def declared() -> None:
+        with compose.opened(settings) as parts:
+            async with compose.transport(parts) as carrier:
+                await carrier.declare(desks.modes(parts.database))
+
+    asyncio.run(declared())
+    return True, settings.broker_place

@@ -1,0 +1,117 @@
+"""The errors a person or a program may meet, drawn as one tree.
+
+    HotlineError 500
+    ├── NotSignedIn 401      sign in first
+    │   └── WrongPassword 401
+    ├── Forbidden 403        the role does not allow it
+    ├── NotFound 404         not there, or not for this person's eyes
+    ├── BadInput 400         fields to mend, each with its own message
+    ├── Conflict 409
+    │   ├── IllegalStep      the state machine refuses; nothing was changed
+    │   └── StaleTicket      somebody else saved first; nothing was overwritten
+    ├── AccountLocked 429    too many wrong passwords
+    └── BadSetting 500       the environment says something that cannot be used
+
+Every message is Chinese first, English beside it, and says what to do. An error never carries a
+telephone or identity number: it may end up in a log.
+"""
+
+from collections.abc import Mapping
+
+
+class HotlineError(Exception):
+    """The root: something the gateway refused or could not do. `status` is the HTTP status."""
+
+    status = 500
+
+
+class NotSignedIn(HotlineError):
+    """Nobody is signed in, or the session has ended."""
+
+    status = 401
+
+    def __init__(self, message: str = "请先登录。 Please sign in first.") -> None:
+        super().__init__(message)
+
+
+class WrongPassword(NotSignedIn):
+    """The login or the password is wrong; which of the two is not told."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "账号或密码不正确，请重试。 The account or the password is wrong, please try again."
+        )
+
+
+class Forbidden(HotlineError):
+    """The person's role, or a missing grant, does not allow this."""
+
+    status = 403
+
+    def __init__(
+        self,
+        message: str = "您的岗位没有这项权限，如确有需要请联系管理员。 "
+        "Your role does not allow this; ask the administrator if you need it.",
+    ) -> None:
+        super().__init__(message)
+
+
+class NotFound(HotlineError):
+    """There is no such thing, or this person may not know that there is."""
+
+    status = 404
+
+    def __init__(
+        self,
+        message: str = "没有找到，请核对编号后再试。 Not found; check the number and try again.",
+    ) -> None:
+        super().__init__(message)
+
+
+class BadInput(HotlineError):
+    """Fields that cannot be taken as they are; what was typed is kept by whoever shows this.
+
+    `fields` maps the name of a field to its message.
+    """
+
+    status = 400
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.fields = dict(fields)
+        super().__init__("；".join(f"{name}：{text}" for name, text in self.fields.items()))
+
+
+class Conflict(HotlineError):
+    """The request is well formed, but does not fit what is there now."""
+
+    status = 409
+
+
+class IllegalStep(Conflict):
+    """A step that the state machine does not list for the present state (DESIGN §3, promise 9)."""
+
+
+class StaleTicket(Conflict):
+    """Somebody else saved the ticket in between; nothing was overwritten."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "该工单刚被他人修改，请刷新后再保存，您填写的内容仍在页面上。 "
+            "Somebody else has just changed this ticket; reload before saving."
+        )
+
+
+class AccountLocked(HotlineError):
+    """Too many wrong passwords; the account rests for a while."""
+
+    status = 429
+
+    def __init__(self, minutes: int) -> None:
+        super().__init__(
+            f"密码错误次数过多，请 {minutes} 分钟后再试，或联系管理员。 "
+            f"Too many wrong passwords; try again in {minutes} minutes."
+        )
+
+
+class BadSetting(HotlineError):
+    """A `HOTLINE_*` setting that cannot be used; the message names it and says what is expected."""

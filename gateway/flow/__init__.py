@@ -1,0 +1,1 @@
+"""Where the leaves meet: call → ticket, recording ↔ both, work order out and its answer back."""

@@ -1,0 +1,83 @@
+"""The departments' side that we keep for them: queues for all, desks for those without a system.
+
+Every department has its queue. One with a system of its own reads it itself; for one that works at
+our desk page (mode `desk`) this is the program that reads: a work order that has arrived is marked
+delivered, and acked after that is committed. So a work order goes the same way whoever answers it,
+and "delivered" means the same. Departments added while we run are met within seconds.
+"""
+
+import asyncio
+import logging
+from contextlib import aclosing
+from typing import NoReturn
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway import notices
+from gateway.database import Database
+from gateway.parts import Clock
+from gateway.tables import DepartmentRow, WorkOrderRow
+from queueing.department import Department
+from queueing.errors import QueueingError
+from queueing.transport import Transport
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 2.0
+
+
+def modes(database: Database) -> dict[str, str]:
+    """Every department's code and how it works."""
+    with database.reading() as session:
+        return {row.code: row.mode for row in session.scalars(select(DepartmentRow))}
+
+
+async def declare(database: Database, transport: Transport) -> set[str]:
+    """Have every department's queue; what the broker refuses or cannot do now is said, and later
+    tried again."""
+    codes = set(await asyncio.to_thread(modes, database))
+    try:
+        await transport.declare(codes)
+    except QueueingError as error:
+        log.warning("queues not declared: %s", error)
+        return set()
+    return codes
+
+
+async def run(database: Database, transport: Transport, clock: Clock) -> NoReturn:
+    """Meet new departments, and keep the desks, until cancelled."""
+    declared: set[str] = set()
+    desks: dict[str, asyncio.Task[None]] = {}
+    async with asyncio.TaskGroup() as group:
+        while True:
+            known = await asyncio.to_thread(modes, database)
+            if not known.keys() <= declared:
+                declared |= await declare(database, transport)
+            for code in declared & known.keys() - desks.keys():
+                if known[code] == "desk":
+                    desks[code] = group.create_task(_keep(database, transport, clock, code))
+            await asyncio.sleep(LOOK_S)
+
+
+async def _keep(database: Database, transport: Transport, clock: Clock, code: str) -> None:
+    """One desk: what arrives is marked, then acked; what cannot be marked comes again."""
+    async with aclosing(Department(code, transport, clock).orders()) as arriving:
+        async for order in arriving:
+            try:
+                await asyncio.to_thread(_delivered, database, order.message.work_order, clock())
+            except SQLAlchemyError as error:
+                log.warning("desk %s: %s", code, type(error).__name__)
+                await asyncio.sleep(LOOK_S)
+                continue
+            await order.ack()
+
+
+def _delivered(database: Database, number: str, now: int) -> None:
+    with database.begin() as session:
+        row = session.scalar(
+            select(WorkOrderRow).where(WorkOrderRow.number == number).with_for_update()
+        )
+        if row is not None and row.delivered_at is None:
+            row.delivered_at = now
+            notices.tell(session, f"department:{row.department}", "delivered", number)

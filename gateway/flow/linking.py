@@ -1,0 +1,70 @@
+"""Recording ↔ call ↔ ticket, whichever of them comes first.
+
+A recording's name is the UNIQUEID of the channel that was recorded, and a call knows the channels
+it was recorded on (its first channel's UNIQUEID is its linkedid). The link is made in the
+transaction that catalogues the recording, or, when the PBX was not heard then, in the one that
+learns of the call or opens its ticket. A recording whose call nobody knows stays unlinked and is
+counted by `hotline reconcile`; it is never dropped.
+"""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway import notices
+from gateway.flow import log
+from gateway.tables import RecordingLinkRow, TicketCallRow, TicketRow
+from recordings.tables import RecordingRow
+from telephony.tables import CallRow
+
+CAPTURE = "capture"  # the actor of what the capturing process did
+
+
+def captured(session: Session, recording: RecordingRow) -> None:
+    """Link a recording that was just catalogued, as far as its call is known.
+
+    Its hashes go into the log as well: a catalogue row forged together with the stored file would
+    fit itself, and not the log.
+    """
+    log.note(
+        session,
+        "recordings:recording:seal",
+        actor=CAPTURE,
+        origin=recording.pbx,
+        obj=f"recording:{recording.id}",
+        outcome="ok",
+        now=recording.sealed_at,
+        detail={
+            "header_sha256": recording.header_sha256.hex(),
+            "sealed_sha256": recording.sealed_sha256.hex(),
+            "key": recording.key_id,
+        },
+    )
+    notices.tell(session, "recordings", "captured", recording.id)
+    call = session.scalar(
+        select(CallRow).where(CallRow.pbx == recording.pbx, CallRow.linkedid == recording.name)
+    )
+    if call is None:
+        return
+    link = session.get(TicketCallRow, call.id)
+    _link(session, recording.id, call.id, link.ticket_id if link else None)
+
+
+def call_known(session: Session, call: CallRow, ticket: TicketRow | None) -> None:
+    """Link the recordings of `call` that came before we knew of it, or before its ticket."""
+    for recording_id in session.scalars(
+        select(RecordingRow.id).where(
+            RecordingRow.pbx == call.pbx, RecordingRow.name == call.linkedid
+        )
+    ):
+        _link(session, recording_id, call.id, ticket.id if ticket else None)
+
+
+def _link(session: Session, recording_id: int, call_id: int, ticket_id: int | None) -> None:
+    link = session.get(RecordingLinkRow, recording_id)
+    if link is None:
+        link = RecordingLinkRow(recording_id=recording_id, call_id=call_id)
+        session.add(link)
+    link.ticket_id = ticket_id
+    session.flush()
+    if ticket_id is not None:
+        notices.tell(session, "tickets", "recorded", ticket_id)

@@ -1,0 +1,328 @@
+"""Listening: search → ask → decide → play, each with its line in the log.
+
+A supervisor asks for recordings with a purpose and a ticket's number; an authoriser who did not ask
+grants for a time or refuses; the grant opens those recordings for that person and that time. Every
+attempt is in the log, also one that is refused: `open_for_play` never raises for a refusal, it
+returns it, so that the caller commits the line first and refuses then (DESIGN §3, promise 5).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import Session
+
+from gateway import notices
+from gateway.errors import BadInput, Forbidden, HotlineError
+from gateway.flow import log
+from gateway.people.accounts import Person
+from gateway.people.roles import Permission
+from gateway.tables import RecordingLinkRow, TicketRow, WorkOrderRow
+from gateway.tickets.views import PAGE, Page
+from recordings import grants
+from recordings.errors import GrantError
+from recordings.grants import Grant
+from recordings.tables import PURPOSES, GrantRow, RecordingRow, RequestedRow, RequestRow
+from telephony.tables import CallRow
+
+GRANT_S_MAX = 30 * 24 * 3600  # a grant is for a purpose at hand; longer is asked for again
+
+
+@dataclass(frozen=True, slots=True)
+class Permitted:
+    """The line is in the log: once it is committed, these bytes may be served."""
+
+    row: RecordingRow
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The refusal is in the log: once it is committed, raise `error`."""
+
+    error: HotlineError
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingView:
+    """A recording as the search shows it: its call, its ticket, and how far this person is."""
+
+    row: RecordingRow
+    call: CallRow | None
+    ticket_id: int | None
+    acceptance_no: str | None
+    request: RequestRow | None
+    grant: GrantRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """A request with the recordings it names and what became of it."""
+
+    request: RequestRow
+    recordings: list[RecordingRow]
+    grant: GrantRow | None
+
+    @property
+    def state(self) -> str:
+        """pending, granted or refused."""
+        if self.request.decided_at is None:
+            return "pending"
+        return "granted" if self.request.granted else "refused"
+
+
+def search(
+    session: Session,
+    who: Person,
+    now: int,
+    *,
+    phone_tail: str = "",
+    agent: str = "",
+    ticket: str = "",
+    since: int | None = None,
+    until: int | None = None,
+    page: int = 1,
+) -> Page[RecordingView]:
+    """The recordings that fit, newest first; `ticket` is an id or part of an acceptance number."""
+    if not who.may(Permission.RECORDING_SEARCH):
+        raise Forbidden
+    wanted = _found(_conditions(phone_tail, agent, ticket, since, until))
+    total = session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
+    number = min(max(1, page), max(1, -(-total // PAGE)))
+    found = session.execute(
+        wanted.order_by(RecordingRow.recorded_at.desc(), RecordingRow.id.desc())
+        .limit(PAGE)
+        .offset((number - 1) * PAGE)
+    ).all()
+    standing = _standing(session, who, [row.id for row, _, _, _ in found], now)
+    views = [
+        RecordingView(row, call, link.ticket_id if link else None, acceptance_no,
+                      *standing.get(row.id, (None, None)))
+        for row, link, call, acceptance_no in found
+    ]  # fmt: skip
+    return Page(views, number, total)
+
+
+def _standing(
+    session: Session, who: Person, recording_ids: Collection[int], now: int
+) -> dict[int, tuple[RequestRow | None, GrantRow | None]]:
+    """For each recording: this person's newest request, and the newest grant that still holds."""
+    rows = session.execute(
+        select(RequestedRow.recording_id, RequestRow, GrantRow)
+        .join(RequestRow, RequestRow.id == RequestedRow.request_id)
+        .outerjoin(GrantRow, GrantRow.request_id == RequestRow.id)
+        .where(RequestRow.requester == who.login, RequestedRow.recording_id.in_(recording_ids))
+        .order_by(RequestRow.id)
+    )
+    standing: dict[int, tuple[RequestRow | None, GrantRow | None]] = {}
+    for recording_id, request, grant in rows:
+        holds = grant is not None and grant.expires_at > now
+        before = standing.get(recording_id, (None, None))[1]
+        standing[recording_id] = (request, grant if holds else before)
+    return standing
+
+
+_Found = Select[RecordingRow, RecordingLinkRow | None, CallRow | None, str | None]
+
+
+def _found(conditions: Sequence[ColumnElement[bool]]) -> _Found:
+    wanted: _Found = (
+        select(RecordingRow, RecordingLinkRow, CallRow, TicketRow.acceptance_no)
+        .outerjoin(RecordingLinkRow, RecordingLinkRow.recording_id == RecordingRow.id)
+        .outerjoin(CallRow, CallRow.id == RecordingLinkRow.call_id)
+        .outerjoin(TicketRow, TicketRow.id == RecordingLinkRow.ticket_id)
+        .where(*conditions)
+    )
+    return wanted
+
+
+def _conditions(
+    phone_tail: str, agent: str, ticket: str, since: int | None, until: int | None
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if phone_tail:
+        conditions.append(CallRow.caller_number.endswith(phone_tail, autoescape=True))
+    if agent:
+        conditions.append(
+            or_(
+                CallRow.last_agent == agent,
+                CallRow.last_agent.endswith("/" + agent, autoescape=True),
+            )
+        )
+    if ticket:
+        by_number = TicketRow.acceptance_no.contains(ticket, autoescape=True)
+        by_id = (
+            TicketRow.id == int(ticket) if ticket.isdecimal() and len(ticket) < 16 else by_number
+        )
+        conditions.append(or_(by_number, by_id))
+    if since is not None:
+        conditions.append(RecordingRow.recorded_at >= since)
+    if until is not None:
+        conditions.append(RecordingRow.recorded_at < until)
+    return conditions
+
+
+def ask(
+    session: Session,
+    who: Person,
+    *,
+    recording_ids: Collection[int],
+    purpose: str,
+    ticket_no: str,
+    reason: str,
+    origin: str,
+    now: int,
+) -> RequestRow:
+    """Ask (申请) to hear recordings, for one of the three purposes and a ticket or work order.
+
+    Raises:
+        Forbidden: the role does not ask.
+        BadInput: no such recording or ticket, an unknown purpose, or no reason.
+    """
+    if not who.may(Permission.RECORDING_ASK):
+        raise Forbidden
+    wrong: dict[str, str] = {}
+    known = set(
+        session.scalars(select(RecordingRow.id).where(RecordingRow.id.in_(set(recording_ids))))
+    )
+    if not recording_ids or known != set(recording_ids):
+        wrong["recording"] = "没有这段录音，请重新选择。 No such recording; choose again."
+    if purpose not in PURPOSES:
+        wrong["purpose"] = f"用途须为其一： Choose one of: {', '.join(PURPOSES)}."
+    if not _names_a_ticket(session, ticket_no.strip()):
+        wrong["ticket_no"] = "没有这个工单号或受理编号。 No ticket has this number."
+    if not reason.strip():
+        wrong["reason"] = "请写明调听理由。 Say why it has to be heard."
+    if wrong:
+        raise BadInput(wrong)
+    request = grants.ask(
+        session,
+        requester=who.login,
+        recording_ids=sorted(known),
+        purpose=purpose,
+        ticket_no=ticket_no.strip(),
+        reason=reason.strip(),
+        now=now,
+    )
+    _note(session, who, "request:ask", f"request:{request.id}", origin, now,
+          detail={"recordings": sorted(known), "purpose": purpose})  # fmt: skip
+    notices.tell(session, "requests", "asked", request.id)
+    return request
+
+
+def _names_a_ticket(session: Session, number: str) -> bool:
+    if not number:
+        return False
+    by_number = select(TicketRow.id).where(TicketRow.acceptance_no == number)
+    by_order = select(WorkOrderRow.id).where(WorkOrderRow.number == number)
+    if session.scalar(by_number) or session.scalar(by_order):
+        return True
+    plain = number.removeprefix("#")
+    return plain.isdecimal() and len(plain) < 16 and session.get(TicketRow, int(plain)) is not None
+
+
+def requests(session: Session, who: Person) -> list[RequestView]:
+    """A supervisor's own requests, or for an authoriser everybody's, those undecided first."""
+    rows: Sequence[RequestRow]
+    if who.may(Permission.RECORDING_DECIDE):
+        rows = grants.requests(session)
+    elif who.may(Permission.RECORDING_ASK):
+        rows = grants.requests(session, requester=who.login)
+    else:
+        raise Forbidden
+    return [
+        RequestView(row, _recordings_of(session, row.id), grants.grant_of(session, row.id))
+        for row in rows
+    ]
+
+
+def _recordings_of(session: Session, request_id: int) -> list[RecordingRow]:
+    ids = grants.recording_ids(session, request_id)
+    return list(
+        session.scalars(
+            select(RecordingRow).where(RecordingRow.id.in_(ids)).order_by(RecordingRow.recorded_at)
+        )
+    )
+
+
+def decide(
+    session: Session,
+    who: Person,
+    request_id: int,
+    *,
+    granted: bool,
+    note: str,
+    lasts_s: int,
+    origin: str,
+    now: int,
+) -> GrantRow | Refused | None:
+    """Grant (同意) for `lasts_s` seconds or refuse (不同意); the log's line is always appended.
+
+    Returns `Refused`, to be raised after the commit, where deciding is not this person's (it is
+    their own request, or it was decided already).
+
+    Raises:
+        Forbidden: the role does not decide.
+        BadInput: a refusal without its reason, or a time out of bounds.
+    """
+    if not who.may(Permission.RECORDING_DECIDE):
+        raise Forbidden
+    if not granted and not note.strip():
+        raise BadInput({"note": "不同意须写明理由。 A refusal says why."})
+    if granted and not 60 <= lasts_s <= GRANT_S_MAX:
+        raise BadInput({"lasts_s": "授权时长须在 1 分钟到 30 天之间。 From 1 minute to 30 days."})
+    obj = f"request:{request_id}"
+    try:
+        grant = grants.decide(session, request_id, authoriser=who.login, granted=granted,
+                              note=note.strip(), now=now, lasts_s=lasts_s)  # fmt: skip
+    except GrantError as error:
+        _note(session, who, "request:decide", obj, origin, now, outcome="denied",
+              detail={"why": type(error).__name__})  # fmt: skip
+        return Refused(Forbidden(str(error)))
+    _note(session, who, "request:decide", obj, origin, now, grant=grant.id if grant else None,
+          detail={"granted": granted})  # fmt: skip
+    notices.tell(session, "requests", "decided", request_id)
+    return grant
+
+
+def open_for_play(
+    session: Session, who: Person, grant_id: int, recording_id: int, *, origin: str, now: int
+) -> Permitted | Refused:
+    """Whether `who` may hear this now; either way it is in the log once this is committed."""
+    obj = f"recording:{recording_id}"
+    try:
+        if not who.may(Permission.RECORDING_LISTEN):
+            raise Forbidden
+        grant = grants.usable(session, grant_id, who.login, recording_id, now)
+        row = session.get_one(RecordingRow, recording_id)
+    except (GrantError, HotlineError) as error:
+        _note(session, who, "recording:play", obj, origin, now, outcome="denied", grant=grant_id,
+              detail={"why": type(error).__name__})  # fmt: skip
+        return Refused(error if isinstance(error, HotlineError) else Forbidden(str(error)))
+    _note(session, who, "recording:play", obj, origin, now, grant=grant_id)
+    return Permitted(row, grant)
+
+
+def heard(
+    session: Session,
+    who: Person,
+    grant_id: int,
+    recording_id: int,
+    ranges: Sequence[tuple[int, int]],
+    *,
+    origin: str,
+    now: int,
+    outcome: str = "ok",
+) -> None:
+    """What left the house: byte ranges of the WAV, written when the stream ends or breaks."""
+    _note(session, who, "recording:heard", f"recording:{recording_id}", origin, now, grant=grant_id,
+          outcome=outcome, detail={"bytes": [list(part) for part in ranges]})  # fmt: skip
+
+
+def _note(
+    session: Session, who: Person, act: str, obj: str, origin: str, now: int,
+    *, outcome: str = "ok", grant: int | None = None, detail: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
+    log.note(session, f"recordings:{act}", actor=who.login, origin=origin, obj=obj,
+             outcome=outcome, grant=grant, detail=detail, now=now)  # fmt: skip

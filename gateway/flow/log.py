@@ -1,0 +1,73 @@
+"""The log as the gateway writes and reads it: who did what, from where, and how it ended.
+
+Acts are named `source:subject:action` (`people:session:open`, `recordings:recording:play`). A line
+is appended in the transaction of its act; a refusal is an act too, and is committed before it is
+told. Detail holds codes and ids, never a telephone or identity number (DESIGN §3, promise 10).
+Only the auditor reads the log.
+"""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from gateway import notices
+from gateway.errors import Forbidden
+from gateway.people.accounts import Person
+from gateway.people.roles import Permission
+from recordings import audit
+from recordings.tables import AuditLineRow
+
+PAGE = 50
+NOBODY = "-"  # the actor of an act whose doer is not known
+
+
+def note(
+    session: Session,
+    action: str,
+    *,
+    actor: str,
+    origin: str,
+    obj: str,
+    outcome: str,
+    now: int,
+    grant: int | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Append one line. `outcome` is ok, denied or failed; `origin` the address it came from."""
+    audit.append(
+        session,
+        action,
+        actor=actor,
+        origin=origin,
+        obj=obj,
+        outcome=outcome,
+        grant=grant,
+        detail=detail or {},
+        at=now,
+    )
+    notices.tell(session, "log", "line")
+
+
+def lines(
+    session: Session,
+    who: Person,
+    *,
+    before: int | None = None,
+    action: str = "",
+    actor: str = "",
+    limit: int = PAGE,
+) -> list[AuditLineRow]:
+    """The log, newest first; `before` is the line number to go on from."""
+    _reader(who)
+    return audit.page(session, before=before, action=action, actor=actor, limit=limit)
+
+
+def verify(session: Session, who: Person) -> audit.Verdict:
+    """Whether the log fits itself; checkpoints kept elsewhere are for `hotline audit verify`."""
+    _reader(who)
+    return audit.verify(session)
+
+
+def _reader(who: Person) -> None:
+    if not who.may(Permission.LOG_READ):
+        raise Forbidden

@@ -1,0 +1,188 @@
+"""How the house stands, for the administrator: link, queues, keys, spool, what is stuck.
+
+Reads what the duties have written, so it shows the same from whichever process it is asked.
+Nothing here shows a caller, a number or what a message says.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from gateway.errors import Forbidden
+from gateway.parts import Parts
+from gateway.people.accounts import Person
+from gateway.people.roles import Permission
+from gateway.tables import DepartmentRow, RecordingLinkRow
+from queueing import depth, parked
+from queueing.tables import OutboxRow
+from recordings import catalogue
+from recordings.tables import AuditHeadRow, CaptureTroubleRow, RecordingRow
+from telephony.tables import CallRow, LinkGapRow, LinkStateRow
+
+MISSING_AFTER_US = 10 * 60 * 1_000_000
+"""A WAV this long after its call's end is not merely late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The link to one PBX."""
+
+    pbx: str
+    connected: bool
+    since_at: int
+    last_packet_at: int
+    open_gaps: int
+    unknown_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What one department has not got yet."""
+
+    department: str
+    name: str
+    mode: str
+    waiting: int
+    oldest_at: int | None
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One month's pair and how much it seals."""
+
+    key_id: str
+    recipient: str
+    has_private: bool
+    recordings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """WAVs that lie in the spool, recordings that never came, and why some could not be sealed."""
+
+    waiting: int
+    missing: int
+    unlinked: int
+    troubles: list[CaptureTroubleRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A message that waits for a person."""
+
+    id: int
+    direction: str
+    department: str
+    reason: str
+    times: int
+    parked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything on one page."""
+
+    links: list[Link]
+    queues: list[Queue]
+    outbox_waiting: int
+    outbox_oldest_at: int | None
+    keys: list[Key]
+    spool: Spool
+    parked: list[Parked]
+    log_lines: int
+    database: str
+    broker: str
+
+
+def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
+    """How the house stands.
+
+    Raises:
+        Forbidden: the role does not look at it.
+    """
+    if not who.may(Permission.STATE_READ):
+        raise Forbidden
+    waiting, oldest = session.execute(
+        select(func.count(), func.min(OutboxRow.committed_at)).where(OutboxRow.state == "waiting")
+    ).one()
+    return Overview(
+        links=_links(session),
+        queues=_queues(session),
+        outbox_waiting=waiting,
+        outbox_oldest_at=oldest,
+        keys=_keys(session, parts),
+        spool=_spool(session, parts.settings.spool, now),
+        parked=[
+            Parked(row.id, row.direction, row.department, row.reason, row.times, row.parked_at)
+            for row in parked.unresolved(session)
+        ],
+        log_lines=session.scalar(select(AuditHeadRow.size)) or 0,
+        database=parts.settings.database_place,
+        broker=parts.settings.broker_place,
+    )
+
+
+def _links(session: Session) -> list[Link]:
+    open_gaps = session.execute(
+        select(LinkGapRow.pbx, func.count())
+        .where(LinkGapRow.backfilled_at.is_(None))
+        .group_by(LinkGapRow.pbx)
+    )
+    gaps = {pbx: count for pbx, count in open_gaps}  # noqa: C416 - rows unpack, dict() is untyped
+    return [
+        Link(row.pbx, row.connected, row.since_at, row.last_packet_at,
+             gaps.get(row.pbx, 0), row.unknown_events)
+        for row in session.scalars(select(LinkStateRow).order_by(LinkStateRow.pbx))
+    ]  # fmt: skip
+
+
+def _queues(session: Session) -> list[Queue]:
+    depths = {one.department: one for one in depth.by_department(session)}
+    rows = session.scalars(select(DepartmentRow).order_by(DepartmentRow.code))
+    found = [(row, depths.get(row.code)) for row in rows]
+    return [
+        Queue(row.code, row.name, row.mode, one.waiting, one.oldest_at, one.parked)
+        if one
+        else Queue(row.code, row.name, row.mode, 0, None, 0)
+        for row, one in found
+    ]
+
+
+def _keys(session: Session, parts: Parts) -> list[Key]:
+    counts = catalogue.counts_by_key(session)
+    private = set(parts.identities.key_ids()) if parts.identities else set()
+    return [
+        Key(key_id, parts.recipients.of(key_id).text, key_id in private, counts.get(key_id, 0))
+        for key_id in parts.recipients.key_ids()
+    ]
+
+
+def _spool(session: Session, spool: Path, now: int) -> Spool:
+    missing = (
+        select(func.count())
+        .select_from(CallRow)
+        .outerjoin(
+            RecordingRow,
+            (RecordingRow.pbx == CallRow.pbx) & (RecordingRow.name == CallRow.linkedid),
+        )
+        .where(
+            CallRow.recording_expected,
+            CallRow.ended_at < now - MISSING_AFTER_US,
+            RecordingRow.id.is_(None),
+        )
+    )
+    unlinked = (
+        select(func.count())
+        .select_from(RecordingRow)
+        .outerjoin(RecordingLinkRow, RecordingLinkRow.recording_id == RecordingRow.id)
+        .where(RecordingLinkRow.recording_id.is_(None))
+    )
+    return Spool(
+        waiting=sum(1 for _ in spool.rglob("*.wav")),
+        missing=session.scalar(missing) or 0,
+        unlinked=session.scalar(unlinked) or 0,
+        troubles=list(catalogue.troubles(session)),
+    )

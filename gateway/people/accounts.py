@@ -1,0 +1,162 @@
+"""Local accounts: a login, a name, one role, and a password under Argon2id (RFC 9106).
+
+A wrong login takes as long as a wrong password and says the same. Five wrong passwords in a row
+lock the account for fifteen minutes. Failing is itself a committed act: `authenticate` returns
+what happened and the caller commits it before it raises. Passwords are judged by length alone
+(NIST SP 800-63B, 3.1.1): twelve characters at least.
+"""
+
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.errors import AccountLocked, BadInput, HotlineError, WrongPassword
+from gateway.people.roles import PERMISSIONS, Permission, Role
+from gateway.tables import AccountRow, DepartmentRow
+
+FAILURES_ALLOWED = 5
+LOCK_MINUTES = 15
+PASSWORD_LENGTH_MIN = 12
+PASSWORD_LENGTH_MAX = 1024  # hashing is made to cost; nobody gets to choose how much
+
+_hasher = PasswordHasher()  # Argon2id, RFC 9106's second choice: 64 MiB, 3 passes
+_NOBODY = _hasher.hash("nobody has this password")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who acts: what the rest of the code knows of an account."""
+
+    id: int
+    login: str
+    name: str
+    role: Role
+    department: str | None = None
+    extension: str | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Whether this person's role holds `permission`."""
+        return permission in PERMISSIONS[self.role]
+
+
+def person(row: AccountRow) -> Person:
+    """The person of an account row."""
+    return Person(row.id, row.login, row.name, Role(row.role), row.department, row.extension)
+
+
+def add(
+    session: Session,
+    *,
+    login: str,
+    name: str,
+    role: str,
+    password: str,
+    now: int,
+    department: str | None = None,
+    extension: str | None = None,
+) -> Person:
+    """Make an account.
+
+    Raises:
+        BadInput: an unknown role, a taken login or extension, an unknown department, a department
+            officer without one, or a password shorter than twelve characters.
+    """
+    wrong = _faults(session, login, role, password, department, extension)
+    if wrong:
+        raise BadInput(wrong)
+    row = AccountRow(
+        login=login,
+        name=name or login,
+        role=role,
+        department=department or None,
+        extension=extension or None,
+        password_hash=_hasher.hash(password),
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return person(row)
+
+
+def _faults(
+    session: Session,
+    login: str,
+    role: str,
+    password: str,
+    department: str | None,
+    extension: str | None,
+) -> dict[str, str]:
+    wrong: dict[str, str] = {}
+    if not login or not login.isprintable() or len(login) > 64 or " " in login:
+        wrong["login"] = "账号为 1–64 个字符，不含空格。 1–64 characters without spaces."
+    elif session.scalar(select(AccountRow.id).where(AccountRow.login == login)):
+        wrong["login"] = "该账号已存在，请换一个。 This login is taken; choose another."
+    if role not in set(Role):
+        wrong["role"] = f"岗位须为其一： The role must be one of: {', '.join(Role)}."
+    if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
+        wrong["password"] = (
+            f"密码至少 {PASSWORD_LENGTH_MIN} 个字符。 At least {PASSWORD_LENGTH_MIN} characters."
+        )
+    if role == Role.OFFICER and not department:
+        wrong["department"] = "承办部门人员须指定部门。 An officer belongs to a department."
+    if department and not session.get(DepartmentRow, department):
+        wrong["department"] = "没有这个部门，请先添加。 No such department; add it first."
+    if extension and session.scalar(select(AccountRow.id).where(AccountRow.extension == extension)):
+        wrong["extension"] = "该分机已分配给他人。 This extension is somebody else's."
+    return wrong
+
+
+def authenticate(session: Session, login: str, password: str, now: int) -> Person | HotlineError:
+    """The person whose login and password these are, or the error to raise once this is committed.
+
+    An account that is locked or no longer active is refused whatever the password.
+    """
+    row = session.scalar(select(AccountRow).where(AccountRow.login == login).with_for_update())
+    if row is not None and row.locked_until_at > now:
+        return AccountLocked(minutes=(row.locked_until_at - now) // 60_000_000 + 1)
+    fits = _fits(row.password_hash if row else _NOBODY, password)
+    if row is None or not row.active:
+        return WrongPassword()
+    if not fits:
+        row.failures += 1
+        if row.failures >= FAILURES_ALLOWED:
+            row.failures = 0
+            row.locked_until_at = now + LOCK_MINUTES * 60_000_000
+        return WrongPassword()
+    row.failures = 0
+    if _hasher.check_needs_rehash(row.password_hash):
+        row.password_hash = _hasher.hash(password)
+    return person(row)
+
+
+def _fits(password_hash: str, password: str) -> bool:
+    if len(password) > PASSWORD_LENGTH_MAX:
+        return False
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerifyMismatchError, VerificationError, InvalidHashError):
+        return False
+
+
+def by_extension(session: Session, extension: str) -> Person | None:
+    """The person at the PBX interface `extension` (`PJSIP/8003`), if anybody is."""
+    row = session.scalar(
+        select(AccountRow).where(AccountRow.extension == extension, AccountRow.active)
+    )
+    return person(row) if row else None
+
+
+def named(session: Session, logins: set[str]) -> dict[str, str]:
+    """Login → name, for those of `logins` that are accounts."""
+    rows = session.execute(
+        select(AccountRow.login, AccountRow.name).where(AccountRow.login.in_(logins))
+    )
+    return {login: name for login, name in rows}  # noqa: C416 - rows unpack, dict(rows) is untyped
+
+
+def any_of(session: Session, role: Role) -> bool:
+    """Whether there is an account of this role."""
+    return session.scalar(select(AccountRow.id).where(AccountRow.role == role).limit(1)) is not None

@@ -1,0 +1,78 @@
+"""Who may do what: role × permission, one literal (DOMAIN.md, People).
+
+A role is what somebody is, a permission what a route or an act asks for. The three last powers,
+to decide about recordings, to read the log and to keep accounts and keys, are never one role's
+(三员分立); whoever keeps the keys hears nothing. This module is pure and knows no object: whose
+ticket it is, `tickets` decides.
+"""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """One role for each person."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    AUTHORISER = "authoriser"
+    OFFICER = "officer"
+    LEADER = "leader"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+ROLE_NAMES: dict[Role, tuple[str, str]] = {
+    Role.AGENT: ("坐席", "Agent"),
+    Role.SUPERVISOR: ("班长/督导", "Supervisor"),
+    Role.AUTHORISER: ("授权领导", "Authoriser"),
+    Role.OFFICER: ("承办部门", "Department officer"),
+    Role.LEADER: ("分管领导", "Leader"),
+    Role.AUDITOR: ("审计", "Auditor"),
+    Role.ADMINISTRATOR: ("系统管理员", "Administrator"),
+}
+
+
+class Permission(StrEnum):
+    """What a route or an act may ask for."""
+
+    DESK_USE = "desk:use"
+    TICKET_READ_OWN = "ticket:read-own"
+    TICKET_READ_ALL = "ticket:read-all"
+    TICKET_EDIT = "ticket:edit"
+    TICKET_DISPATCH = "ticket:dispatch"
+    ORDER_READ_OWN = "order:read-own"
+    ORDER_ACT = "order:act"
+    RECORDING_SEARCH = "recording:search"
+    RECORDING_ASK = "recording:ask"
+    RECORDING_DECIDE = "recording:decide"
+    RECORDING_LISTEN = "recording:listen"
+    LOG_READ = "log:read"
+    STATE_READ = "state:read"
+    ACCOUNT_MANAGE = "account:manage"
+
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.AGENT: frozenset(
+        {
+            Permission.DESK_USE,
+            Permission.TICKET_READ_OWN,
+            Permission.TICKET_EDIT,
+            Permission.TICKET_DISPATCH,
+        }
+    ),
+    Role.SUPERVISOR: frozenset(
+        {
+            Permission.TICKET_READ_ALL,
+            Permission.TICKET_EDIT,
+            Permission.TICKET_DISPATCH,
+            Permission.RECORDING_SEARCH,
+            Permission.RECORDING_ASK,
+            Permission.RECORDING_LISTEN,
+        }
+    ),
+    Role.AUTHORISER: frozenset({Permission.RECORDING_SEARCH, Permission.RECORDING_DECIDE}),
+    Role.OFFICER: frozenset({Permission.ORDER_READ_OWN, Permission.ORDER_ACT}),
+    Role.LEADER: frozenset({Permission.TICKET_READ_ALL}),
+    Role.AUDITOR: frozenset({Permission.LOG_READ}),
+    Role.ADMINISTRATOR: frozenset({Permission.STATE_READ, Permission.ACCOUNT_MANAGE}),
+}

@@ -1,0 +1,212 @@
+"""The count by which every claim is checked: the PBX's own log against what we hold.
+
+Over a span of time, by the moment a call came in on the PBX's clock: calls on CEL, call records,
+tickets, recordings, work orders. Nothing is taken from our own memory of what should be there:
+what a call owes (a ticket when it was queued, a recording when it was recorded and answered) is
+read from CEL. `agrees` is true only when all of it fits. Only counts leave here, and the linkedids
+of what does not fit.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import Session
+
+from gateway.parts import Parts
+from gateway.tables import RecordingLinkRow, TicketCallRow, WorkOrderRow
+from queueing.tables import OutboxRow
+from recordings.tables import RecordingRow
+from telephony import cel
+from telephony.cel import CelCall
+from telephony.tables import CallRow, LinkGapRow
+
+
+@dataclass(slots=True)
+class Recordings:
+    """`expected` on CEL; `sealed` of those; `unlinked` and `plaintext_left` of all there are."""
+
+    expected: int = 0
+    sealed: int = 0
+    missing: int = 0
+    unlinked: int = 0
+    plaintext_left: int = 0
+
+
+@dataclass(slots=True)
+class WorkOrders:
+    """How far the work orders offered in the span are."""
+
+    committed: int = 0
+    confirmed: int = 0
+    signed: int = 0
+    replied: int = 0
+    parked: int = 0
+
+
+@dataclass(slots=True)
+class Count:
+    """What `hotline reconcile` prints."""
+
+    cel_calls: int = 0
+    call_records: int = 0
+    tickets: int = 0
+    doubled: int = 0
+    recordings: Recordings = field(default_factory=Recordings)
+    work_orders: WorkOrders = field(default_factory=WorkOrders)
+    gaps: int = 0
+    agrees: bool = False
+    faults: dict[str, list[str]] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return asdict(self)
+
+
+def reconcile(parts: Parts, pbx: str, since: int, until: int) -> Count:
+    """Count what came in from `since` until before `until` (µs).
+
+    Raises:
+        telephony.errors.CelUnreadable: the PBX's log is not there or is not one.
+    """
+    settings = parts.settings
+    events = cel.read(settings.cel, utc_offset_min=settings.cel_utc_offset_min)
+    on_cel = {
+        call.linkedid: call
+        for call in cel.calls(events, settings.inbound)
+        if since <= call.started_at < until
+    }
+    count = Count(cel_calls=len(on_cel))
+    in_span = and_(
+        CallRow.pbx == pbx,
+        CallRow.direction == "inbound",
+        CallRow.arrived_at >= since,
+        CallRow.arrived_at < until,
+    )
+    with parts.database.reading() as session:
+        held = {call.linkedid: call for call in session.scalars(select(CallRow).where(in_span))}
+        _calls(session, count, on_cel, held, in_span)
+        _recordings(session, count, pbx, on_cel, settings.spool)
+        _work_orders(session, count, since, until)
+        count.gaps = (
+            session.scalar(
+                select(func.count())
+                .select_from(LinkGapRow)
+                .where(
+                    LinkGapRow.pbx == pbx,
+                    LinkGapRow.backfilled_at.is_(None),
+                    LinkGapRow.began_at < until,
+                )
+            )
+            or 0
+        )
+    count.agrees = _agrees(count)
+    return count
+
+
+def _note(count: Count, fault: str, linkedids: set[str]) -> None:
+    if linkedids:
+        count.faults[fault] = sorted(linkedids)[:20]
+
+
+def _calls(
+    session: Session,
+    count: Count,
+    on_cel: dict[str, CelCall],
+    held: dict[str, CallRow],
+    in_span: ColumnElement[bool],
+) -> None:
+    count.call_records = len(held)
+    tickets = Counter(
+        linkedid
+        for (linkedid,) in session.execute(
+            select(CallRow.linkedid)
+            .join(TicketCallRow, TicketCallRow.call_id == CallRow.id)
+            .where(in_span)
+        )
+    )
+    count.tickets = sum(tickets.values())
+    twice = {linkedid for linkedid, times in tickets.items() if times > 1}
+    count.doubled = sum(tickets[linkedid] - 1 for linkedid in twice)
+    queued = {linkedid for linkedid, call in on_cel.items() if call.queued}
+    _note(count, "no_call_record", on_cel.keys() - held.keys())
+    _note(count, "not_on_cel", held.keys() - on_cel.keys())
+    _note(count, "no_ticket", queued - tickets.keys())
+    _note(count, "ticket_without_queue", tickets.keys() - queued)
+    _note(count, "doubled", twice)
+    ended = {linkedid for linkedid, call in on_cel.items() if call.ended_at is not None}
+    _note(count, "not_ended", {key for key in ended & held.keys() if held[key].ended_at is None})
+
+
+def _recordings(
+    session: Session, count: Count, pbx: str, on_cel: dict[str, CelCall], spool: Path
+) -> None:
+    ended = {name for name, call in on_cel.items() if call.ended_at is not None}
+    expected = {name for name in ended if on_cel[name].recorded and on_cel[name].answered}
+    rows = [
+        (row[0], row[1])
+        for some in _portions(on_cel.keys())
+        for row in session.execute(
+            select(RecordingRow.name, RecordingLinkRow.ticket_id)
+            .outerjoin(RecordingLinkRow, RecordingLinkRow.recording_id == RecordingRow.id)
+            .where(RecordingRow.pbx == pbx, RecordingRow.name.in_(some))
+        )
+    ]
+    sealed = {name for name, _ in rows}
+    left = {path.stem for path in spool.rglob("*.wav")} & ended
+    unlinked = {name for name, ticket_id in rows if ticket_id is None and on_cel[name].queued}
+    count.recordings = Recordings(
+        expected=len(expected),
+        sealed=len(expected & sealed),
+        missing=len(expected - sealed),
+        unlinked=len(unlinked),
+        plaintext_left=len(left),
+    )
+    _note(count, "recording_missing", expected - sealed)
+    _note(count, "recording_unlinked", unlinked)
+    _note(count, "plaintext_left", left)
+
+
+def _work_orders(session: Session, count: Count, since: int, until: int) -> None:
+    offered = (WorkOrderRow.offered_at >= since, WorkOrderRow.offered_at < until)
+    rows = session.execute(
+        select(WorkOrderRow.number, WorkOrderRow.version, WorkOrderRow.signed_at,
+               WorkOrderRow.replied_at).where(*offered)
+    ).all()  # fmt: skip
+    keys = {f"{number}/v{version}" for number, version, _, _ in rows}
+    states = Counter(
+        state
+        for some in _portions(keys)
+        for (state,) in session.execute(
+            select(OutboxRow.state).where(OutboxRow.dedupe_key.in_(some))
+        )
+    )
+    count.work_orders = WorkOrders(
+        committed=len(rows),
+        confirmed=states["confirmed"],
+        signed=sum(1 for row in rows if row.signed_at is not None),
+        replied=sum(1 for row in rows if row.replied_at is not None),
+        parked=states["parked"],
+    )
+
+
+def _portions(names: Collection[str]) -> Iterator[list[str]]:
+    """`names` in lists short enough for one statement."""
+    ordered = sorted(names)
+    for start in range(0, len(ordered), 500):
+        yield ordered[start : start + 500]
+
+
+def _agrees(count: Count) -> bool:
+    orders = count.work_orders
+    return (
+        not count.faults
+        and count.doubled == 0
+        and count.gaps == 0
+        and count.cel_calls == count.call_records
+        and orders.committed == orders.confirmed
+        and orders.parked == 0
+    )

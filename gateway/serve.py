@@ -1,0 +1,143 @@
+"""One process: the duties it was asked for, side by side, until it is told to stop.
+
+    web      pages and JSON                       any number of processes
+    pbx      the link to the PBX → calls, tickets one process
+    capture  finished WAVs → sealed recordings    one process; needs public keys only
+    relay    work orders out, replies in          one process
+    timers   next month's keys                    one process
+
+A duty that ends or fails takes the process with it: whoever supervises it (systemd) starts it
+again, and each duty takes up its work from what is committed. Nothing is decided here.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
+
+import uvicorn
+
+from gateway import compose
+from gateway.errors import BadSetting
+from gateway.parts import Parts
+
+log = logging.getLogger(__name__)
+
+DUTIES = ("web", "pbx", "capture", "relay", "timers")
+TIMER_S = 3600.0
+
+
+class Web(uvicorn.Server):
+    """uvicorn that says where it listens, and is stopped by us, not by signals of its own."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._told = started
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Signals are `run`'s."""
+        return nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say on which port."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._told(self.servers[0].sockets[0].getsockname()[1])
+
+
+def chosen(only: str) -> frozenset[str]:
+    """The duties named in `--only`, all of them when it is empty.
+
+    Raises:
+        BadSetting: one that does not exist.
+    """
+    named = frozenset(only.replace(",", " ").split()) or frozenset(DUTIES)
+    if unknown := named - set(DUTIES):
+        raise BadSetting(
+            f"没有这项职责：{', '.join(sorted(unknown))}；可选 {', '.join(DUTIES)}。 "
+            f"No such duty; choose among {', '.join(DUTIES)}."
+        )
+    return named
+
+
+async def web(parts: Parts, started: Callable[[int], None] = lambda _: None) -> None:
+    """Serve pages and JSON; `started` is told the port once it listens."""
+    config = uvicorn.Config(
+        compose.application(parts),
+        host=parts.settings.host,
+        port=parts.settings.port,
+        log_config=None,
+        access_log=False,  # URLs carry ids only, but who read what belongs into the log of acts
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = Web(config, started)
+    serving = asyncio.create_task(server.serve())
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        parts.hub.close()  # open pages let go, or the server would wait for them
+        server.should_exit = True
+        with suppress(asyncio.CancelledError):
+            await serving
+        raise
+
+
+async def timers(parts: Parts) -> None:
+    """What is due by the clock."""
+    while True:
+        made = await asyncio.to_thread(compose.keys_ahead, parts.settings, parts.clock())
+        for key_id in made:
+            log.info("made the keys of %s", key_id)
+        await asyncio.sleep(TIMER_S)
+
+
+def duties(
+    parts: Parts, named: Collection[str], started: Callable[[int], None] = lambda _: None
+) -> Iterable[tuple[str, Awaitable[None]]]:
+    """The work behind each name; the PBX's only where a PBX is set."""
+    if "web" in named:
+        yield "web", web(parts, started)
+    if "pbx" in named and parts.settings.pbx is not None:
+        yield "pbx", compose.pbx(parts)
+    if "capture" in named:
+        yield "capture", compose.capture(parts)
+    if "relay" in named:
+        yield "relay", compose.relay(parts)
+    if "timers" in named:
+        yield "timers", timers(parts)
+
+
+async def run(parts: Parts, named: Collection[str]) -> None:
+    """Do the named duties until a signal comes or one of them ends."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    settings = parts.settings
+    log.info("serving %s; database %s", ", ".join(sorted(named)), settings.database_place)
+    if "pbx" in named and settings.pbx is None:
+        log.warning("HOTLINE_PBX_URL is not set: no PBX is listened to")
+    await side_by_side(stop, duties(parts, named, lambda port: _listening(settings.host, port)))
+
+
+async def side_by_side(stop: asyncio.Event, works: Iterable[tuple[str, Awaitable[None]]]) -> None:
+    """Run `works` until `stop`, or until one ends; then end them all, and raise what one raised."""
+    tasks = [asyncio.ensure_future(work) for _, work in works]
+    waiting = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (waiting, *tasks):
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(waiting, return_exceptions=True)
+    for result in ended:
+        if isinstance(result, Exception):
+            raise result
+
+
+def _listening(host: str, port: int) -> None:
+    log.info("listening on http://%s:%d", host, port)

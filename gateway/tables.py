@@ -1,0 +1,238 @@
+"""The gateway's own tables, joined with the leaves' into the one metadata that is migrated.
+
+Foreign keys point down: a link of ours may name a call or a recording, never the other way round.
+A row here says what is; how it came to be is in `ticket_step`, in `audit_line` and in the journal.
+Times are microseconds since the Unix epoch, UTC (deploy/decisions/0003). Nothing here decides
+anything: the closed lists are `tickets.words` and `tickets.lifecycle`.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+import queueing.tables
+import recordings.tables
+import telephony.tables
+from gateway.people.roles import Role
+from gateway.tickets import words
+from gateway.tickets.lifecycle import OrderState, TicketState
+
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _joined() -> MetaData:
+    metadata = MetaData(naming_convention=NAMING)
+    for leaf in (telephony.tables, queueing.tables, recordings.tables):
+        for table in leaf.Base.metadata.sorted_tables:
+            table.to_metadata(metadata)
+    return metadata
+
+
+class Base(DeclarativeBase):
+    """Everything that is migrated: ours and the leaves'."""
+
+    metadata = _joined()
+    type_annotation_map = {int: BigInteger}  # noqa: RUF012 - SQLAlchemy's own way
+
+
+def one_of(column: str, codes: type[StrEnum] | tuple[str, ...]) -> CheckConstraint:
+    """A named CHECK that keeps `column` to `codes`."""
+    listed = ", ".join(f"'{code}'" for code in codes)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+class AccountRow(Base):
+    """Somebody who signs in: one role each; `extension` is the agent's phone at the PBX."""
+
+    __tablename__ = "account"
+    __table_args__ = (one_of("role", Role),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    login: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(16))
+    department: Mapped[str | None] = mapped_column(String(32), ForeignKey("department.code"))
+    extension: Mapped[str | None] = mapped_column(String(64), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    active: Mapped[bool] = mapped_column(default=True)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    locked_until_at: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[int]
+
+
+class SignInRow(Base):
+    """One signed-in session. Only the token's SHA-256 is kept: a copy of it opens nothing."""
+
+    __tablename__ = "sign_in"
+    __table_args__ = (one_of("kind", ("cookie", "bearer")),)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    csrf: Mapped[str] = mapped_column(String(64))
+    opened_at: Mapped[int]
+    expires_at: Mapped[int]
+    seen_at: Mapped[int]
+    closed_at: Mapped[int | None]
+
+
+class DepartmentRow(Base):
+    """A department that answers work orders: at its desk page, or by its own system (queue)."""
+
+    __tablename__ = "department"
+    __table_args__ = (one_of("mode", ("desk", "queue")),)
+
+    code: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(128))
+    mode: Mapped[str] = mapped_column(String(8), default="desk")
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class CounterRow(Base):
+    """A gapless counter, such as the acceptance numbers of one year (tickets.numbering)."""
+
+    __tablename__ = "counter"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[int]
+
+
+class TicketRow(Base):
+    """The record of one matter: the register form of DOMAIN.md (受理登记) and where it stands."""
+
+    __tablename__ = "ticket"
+    __table_args__ = (
+        one_of("state", TicketState),
+        one_of("channel", words.codes(words.CHANNELS)),
+        one_of("kind", ("", *words.codes(words.KINDS))),
+        one_of("complaint_class", ("", *words.codes(words.COMPLAINT_CLASSES))),
+        one_of("level", words.codes(words.LEVELS)),
+        one_of("caller_sex", ("", *words.codes(words.SEXES))),
+        one_of("call_back", ("none", "due", "done")),
+        Index("ix_ticket_call_back_due", "opened_at", sqlite_where=text("call_back = 'due'"),
+              postgresql_where=text("call_back = 'due'")),
+        Index("ix_ticket_owner_state", "owner", "state"),
+        Index("ix_ticket_caller_phone_opened_at", "caller_phone", "opened_at"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    state: Mapped[str] = mapped_column(String(16), default=TicketState.DRAFT.value)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    channel: Mapped[str] = mapped_column(String(16), default="phone")
+    kind: Mapped[str] = mapped_column(String(16), default="")
+    complaint_class: Mapped[str] = mapped_column(String(16), default="")
+    level: Mapped[str] = mapped_column(String(16), default="ordinary")
+    opened_at: Mapped[int] = mapped_column(index=True)
+    queue: Mapped[str] = mapped_column(String(64), default="")
+    caller_name: Mapped[str] = mapped_column(Text, default="")
+    caller_phone: Mapped[str] = mapped_column(String(64), default="")
+    caller_sex: Mapped[str] = mapped_column(String(8), default="")
+    caller_id_number: Mapped[str] = mapped_column(String(32), default="")
+    caller_address: Mapped[str] = mapped_column(Text, default="")
+    confidential: Mapped[bool] = mapped_column(default=False)
+    subject_department: Mapped[str] = mapped_column(Text, default="")
+    subject_window: Mapped[str] = mapped_column(Text, default="")
+    subject_staff: Mapped[str] = mapped_column(Text, default="")
+    summary: Mapped[str] = mapped_column(Text, default="")
+    demand: Mapped[str] = mapped_column(Text, default="")
+    evidence: Mapped[str] = mapped_column(Text, default="")
+    saved_at: Mapped[int] = mapped_column(default=0)
+    owner: Mapped[str] = mapped_column(String(64), default="")
+    call_back: Mapped[str] = mapped_column(String(8), default="none")
+    refusal_reason: Mapped[str] = mapped_column(Text, default="")
+    refer_to: Mapped[str] = mapped_column(Text, default="")
+    answer: Mapped[str] = mapped_column(Text, default="")
+    acceptance_no: Mapped[str | None] = mapped_column(String(64), unique=True)
+    accepted_at: Mapped[int | None]
+    due_at: Mapped[int | None]
+    closed_at: Mapped[int | None]
+    closing_note: Mapped[str] = mapped_column(Text, default="")
+
+
+class TicketStepRow(Base):
+    """One step in a ticket's story: who, when, why, from where to where."""
+
+    __tablename__ = "ticket_step"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+    at: Mapped[int]
+    actor: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(32))
+    from_state: Mapped[str] = mapped_column(String(16))
+    to_state: Mapped[str] = mapped_column(String(16))
+    why: Mapped[str] = mapped_column(Text, default="")
+    work_order: Mapped[str] = mapped_column(String(64), default="")
+
+
+class TicketCallRow(Base):
+    """The ticket that a call opened: at most one for each call."""
+
+    __tablename__ = "ticket_call"
+
+    call_id: Mapped[int] = mapped_column(
+        ForeignKey("call.id"), primary_key=True, autoincrement=False
+    )
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+
+
+class RecordingLinkRow(Base):
+    """Which call a recording is of, and which ticket that call opened."""
+
+    __tablename__ = "recording_link"
+
+    recording_id: Mapped[int] = mapped_column(
+        ForeignKey("recording.id"), primary_key=True, autoincrement=False
+    )
+    call_id: Mapped[int] = mapped_column(ForeignKey("call.id"), index=True)
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"), index=True)
+
+
+class WorkOrderRow(Base):
+    """The part of a ticket that one department has to answer (派单)."""
+
+    __tablename__ = "work_order"
+    __table_args__ = (
+        one_of("state", OrderState),
+        Index("ix_work_order_department_state", "department", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    number: Mapped[str] = mapped_column(String(64), unique=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+    department: Mapped[str] = mapped_column(String(32), ForeignKey("department.code"))
+    lead: Mapped[bool]
+    state: Mapped[str] = mapped_column(String(16), default=OrderState.OFFERED.value)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    question: Mapped[str] = mapped_column(Text)
+    due_at: Mapped[int | None]
+    offered_at: Mapped[int] = mapped_column(index=True)
+    delivered_at: Mapped[int | None]
+    signed_at: Mapped[int | None]
+    signed_by: Mapped[str] = mapped_column(String(64), default="")
+    replied_at: Mapped[int | None]
+    replied_by: Mapped[str] = mapped_column(String(64), default="")
+    result: Mapped[str] = mapped_column(Text, default="")
+    measures: Mapped[str] = mapped_column(Text, default="")
+    returned_at: Mapped[int | None]
+    returned_by: Mapped[str] = mapped_column(String(64), default="")
+    return_reason: Mapped[str] = mapped_column(Text, default="")

@@ -1,0 +1,1 @@
+"""Tickets (工单): the record of one matter, its states, its words, its numbers and its clocks."""

@@ -1,0 +1,291 @@
+"""What a person may read of tickets and work orders: every query starts from who asks.
+
+An agent reads their own tickets and those nobody owns yet; a supervisor and a leader read all; an
+officer reads their own department's work orders, and the caller only where the caller did not ask
+for confidentiality (保密). What may not be seen is not found. Nothing here writes.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from gateway.errors import Forbidden, NotFound
+from gateway.people.accounts import Person
+from gateway.people.roles import Permission
+from gateway.tables import (
+    DepartmentRow,
+    RecordingLinkRow,
+    TicketCallRow,
+    TicketRow,
+    TicketStepRow,
+    WorkOrderRow,
+)
+from gateway.tickets.lifecycle import OPEN_STATES
+from recordings.tables import RecordingRow
+from telephony.tables import CallLegRow, CallRow
+
+T = TypeVar("T")
+
+PAGE = 30
+HISTORY = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list: `number` counts from 1."""
+
+    items: list[T]
+    number: int
+    total: int
+    size: int = PAGE
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // self.size))
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket with its story, oldest first, and everything that hangs on it."""
+
+    row: TicketRow
+    steps: list[TicketStepRow]
+    calls: list[CallRow]
+    orders: list[WorkOrderRow]
+    recordings: list[RecordingRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """A call at somebody's phone and the ticket that stands for it."""
+
+    call: CallRow
+    ticket: TicketRow
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An agent's desk: the call being talked or last answered, the one ringing, and the lists."""
+
+    current: TicketView | None
+    ringing: Ringing | None
+    mine_open: list[TicketRow]
+    call_backs_due: list[TicketRow]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """A work order as its department sees it; `caller_*` are empty where confidential."""
+
+    order: WorkOrderRow
+    ticket: TicketRow
+    department: DepartmentRow
+    caller_name: str
+    caller_phone: str
+
+
+def _readable(who: Person) -> ColumnElement[bool]:
+    if who.may(Permission.TICKET_READ_ALL):
+        return TicketRow.id.is_not(None)
+    if who.may(Permission.TICKET_READ_OWN):
+        return TicketRow.owner.in_(("", who.login))
+    raise Forbidden
+
+
+def ticket(session: Session, who: Person, ticket_id: int) -> TicketView:
+    """The ticket with everything that hangs on it.
+
+    Raises:
+        NotFound: there is none, or not for this person's eyes.
+        Forbidden: the role reads no tickets.
+    """
+    row = session.scalar(select(TicketRow).where(TicketRow.id == ticket_id, _readable(who)))
+    if row is None:
+        raise NotFound
+    return _view(session, row)
+
+
+def _view(session: Session, row: TicketRow) -> TicketView:
+    steps = session.scalars(
+        select(TicketStepRow).where(TicketStepRow.ticket_id == row.id).order_by(TicketStepRow.id)
+    )
+    calls = session.scalars(
+        select(CallRow)
+        .join(TicketCallRow, TicketCallRow.call_id == CallRow.id)
+        .where(TicketCallRow.ticket_id == row.id)
+        .order_by(CallRow.arrived_at, CallRow.id)
+    )
+    orders = session.scalars(
+        select(WorkOrderRow).where(WorkOrderRow.ticket_id == row.id).order_by(WorkOrderRow.id)
+    )
+    recordings = session.scalars(
+        select(RecordingRow)
+        .join(RecordingLinkRow, RecordingLinkRow.recording_id == RecordingRow.id)
+        .where(RecordingLinkRow.ticket_id == row.id)
+        .order_by(RecordingRow.recorded_at, RecordingRow.id)
+    )
+    return TicketView(row, list(steps), list(calls), list(orders), list(recordings))
+
+
+def desk(session: Session, who: Person) -> Desk:
+    """What lies on the agent's desk now.
+
+    The current ticket is that of the call the agent talks on; between calls, that of the call they
+    answered last, as long as it is still a draft: what was not finished is not put away.
+    """
+    if not who.may(Permission.DESK_USE):
+        raise Forbidden
+    current = _current(session, who)
+    return Desk(
+        current=_view(session, current) if current else None,
+        ringing=_ringing(session, who),
+        mine_open=list(
+            session.scalars(
+                select(TicketRow)
+                .where(TicketRow.owner == who.login, TicketRow.state.in_(OPEN_STATES))
+                .order_by(TicketRow.opened_at.desc(), TicketRow.id.desc())
+                .limit(PAGE)
+            )
+        ),
+        call_backs_due=list(
+            session.scalars(
+                select(TicketRow)
+                .where(TicketRow.call_back == "due", _readable(who))
+                .order_by(TicketRow.opened_at)
+                .limit(PAGE)
+            )
+        ),
+    )
+
+
+def _newest_call() -> Select[CallRow, TicketRow]:
+    return (
+        select(CallRow, TicketRow)
+        .join(TicketCallRow, TicketCallRow.call_id == CallRow.id)
+        .join(TicketRow, TicketRow.id == TicketCallRow.ticket_id)
+        .order_by(CallRow.arrived_at.desc(), CallRow.id.desc())
+        .limit(1)
+    )
+
+
+def _current(session: Session, who: Person) -> TicketRow | None:
+    mine = CallRow.last_agent == (who.extension or "-")
+    for condition in (
+        CallRow.state == "talking",
+        and_(CallRow.state == "ended", TicketRow.state == "draft", TicketRow.owner == who.login),
+    ):
+        found = session.execute(_newest_call().where(mine, condition)).one_or_none()
+        if found is not None:
+            return found[1]
+    return None
+
+
+def _ringing(session: Session, who: Person) -> Ringing | None:
+    found = session.execute(
+        _newest_call()
+        .join(CallLegRow, CallLegRow.call_id == CallRow.id)
+        .where(
+            CallRow.state == "offered",
+            CallLegRow.interface == (who.extension or "-"),
+            CallLegRow.ended_at.is_(None),
+        )
+    ).one_or_none()
+    return Ringing(*found) if found is not None else None
+
+
+def history(session: Session, phone: str, besides: int) -> list[TicketRow]:
+    """The earlier tickets of the caller with this number, newest first, 20 at most."""
+    if not phone:
+        return []
+    return list(
+        session.scalars(
+            select(TicketRow)
+            .where(TicketRow.caller_phone == phone, TicketRow.id != besides)
+            .order_by(TicketRow.opened_at.desc(), TicketRow.id.desc())
+            .limit(HISTORY)
+        )
+    )
+
+
+def search(
+    session: Session, who: Person, *, text: str = "", state: str = "", page: int = 1
+) -> Page[TicketRow]:
+    """The tickets `who` may read whose number, caller or summary contain `text`, newest first."""
+    wanted = select(TicketRow).where(_readable(who))
+    if state:
+        wanted = wanted.where(TicketRow.state == state)
+    if text:
+        like = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        columns = (
+            TicketRow.acceptance_no,
+            TicketRow.caller_name,
+            TicketRow.caller_phone,
+            TicketRow.summary,
+        )
+        wanted = wanted.where(or_(*(column.like(like, escape="\\") for column in columns)))
+    return paged(session, wanted, page, TicketRow.opened_at.desc(), TicketRow.id.desc())
+
+
+def paged(session: Session, wanted: Select[T], page: int, *order: ColumnElement[Any]) -> Page[T]:
+    """One page of `wanted` in `order`; a page beyond the end is the last one."""
+    total = session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
+    number = min(max(1, page), max(1, -(-total // PAGE)))
+    rows = session.scalars(wanted.order_by(*order).limit(PAGE).offset((number - 1) * PAGE))
+    return Page(list(rows), number, total)
+
+
+def _orders(who: Person) -> Select[WorkOrderRow, TicketRow, DepartmentRow]:
+    if not who.may(Permission.ORDER_READ_OWN) or who.department is None:
+        raise Forbidden
+    return (
+        select(WorkOrderRow, TicketRow, DepartmentRow)
+        .join(TicketRow, TicketRow.id == WorkOrderRow.ticket_id)
+        .join(DepartmentRow, DepartmentRow.code == WorkOrderRow.department)
+        .where(WorkOrderRow.department == who.department)
+    )
+
+
+def orders(session: Session, who: Person, state: str = "") -> list[OrderView]:
+    """The work orders of the officer's department, those due first; `state` narrows them."""
+    wanted = _orders(who)
+    if state:
+        wanted = wanted.where(WorkOrderRow.state == state)
+    rows = session.execute(
+        wanted.order_by(func.coalesce(WorkOrderRow.due_at, 2**62), WorkOrderRow.id).limit(200)
+    )
+    return [_order_view(*row) for row in rows]
+
+
+def order(session: Session, who: Person, number: str) -> OrderView:
+    """One work order of the officer's own department.
+
+    Raises:
+        NotFound: there is none, or it is another department's.
+    """
+    row = session.execute(_orders(who).where(WorkOrderRow.number == number)).one_or_none()
+    if row is None:
+        raise NotFound
+    return _order_view(*row)
+
+
+def _order_view(order: WorkOrderRow, row: TicketRow, department: DepartmentRow) -> OrderView:
+    shown = not row.confidential
+    return OrderView(
+        order,
+        row,
+        department,
+        row.caller_name if shown else "",
+        row.caller_phone if shown else "",
+    )
+
+
+def departments(session: Session) -> list[DepartmentRow]:
+    """The departments that work orders can go to."""
+    return list(
+        session.scalars(
+            select(DepartmentRow).where(DepartmentRow.active).order_by(DepartmentRow.code)
+        )
+    )

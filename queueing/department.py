@@ -1,0 +1,158 @@
+"""The department's side: what a department's program needs to take work orders and answer them.
+
+    async for order in Department("sb", RabbitMQ(url)).orders():
+        await order.sign("张三")
+
+Orders come one by one, in order. A version that is not higher than the one settled before is a
+repetition: it is acked unseen and counted. What cannot be read goes to the parked queue, where the
+hotline sees it.
+Always holds: an order is settled only after its answer is confirmed; an answer is sent under one
+id until it is, so the hotline applies it once; an order that is not settled when the next is asked
+for, comes again.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, MutableMapping
+from contextlib import aclosing
+from typing import Any, Final
+from uuid import uuid4
+
+from queueing import messages, topology
+from queueing.errors import NotSent, Unreadable
+from queueing.messages import Replied, Returned, Signed, WorkOrderOffered, WorkOrderWithdrawn
+from queueing.transport import Delivery, Transport
+
+logger = logging.getLogger(__name__)
+
+AGAIN_S: Final = (0.2, 0.5, 1.0, 2.0)
+
+Seen = MutableMapping[str, int]
+"""The highest version settled, by work order."""
+
+
+class Department:
+    """One department's link; `seen` outlives the program when the caller keeps it."""
+
+    def __init__(
+        self,
+        code: str,
+        transport: Transport,
+        clock: Callable[[], int],
+        seen: Seen | None = None,
+    ) -> None:
+        self.code = code
+        self.repeated = 0
+        self._transport = transport
+        self._clock = clock
+        self._seen: Seen = {} if seen is None else seen
+
+    async def orders(self) -> AsyncGenerator["Order", None]:
+        """New work orders and withdrawals, for ever. Close it with `aclosing`."""
+        queue = topology.department_queue(self.code)
+        async with aclosing(self._transport.deliveries(queue)) as arriving:
+            async for delivery in arriving:
+                message = await self._read(delivery)
+                if message is None:
+                    continue
+                order = Order(self, delivery, message)
+                try:
+                    yield order
+                finally:
+                    await order.requeue_unless_settled()
+
+    async def _read(self, delivery: Delivery) -> WorkOrderOffered | WorkOrderWithdrawn | None:
+        try:
+            message = messages.decode(delivery.body).message
+        except Unreadable as problem:
+            logger.warning("an unreadable work order goes to the parked queue: %s", problem.reason)
+            await delivery.reject()
+            return None
+        if not isinstance(message, WorkOrderOffered | WorkOrderWithdrawn):
+            await delivery.reject()
+            return None
+        if message.version <= self._seen.get(message.work_order, 0):
+            self.repeated += 1
+            await delivery.ack()
+            return None
+        return message
+
+    def settled(self, message: WorkOrderOffered | WorkOrderWithdrawn) -> None:
+        """Remember that this version was taken in."""
+        self._seen[message.work_order] = message.version
+
+    async def send(self, reply: Signed | Returned | Replied) -> None:
+        """Publish a reply under one id until it is confirmed; raises `NotSent` when refused."""
+        event_id = uuid4().hex
+        source = f"urn:12333:department:{self.code}"
+        body = messages.encode(reply, event_id=event_id, source=source, time_us=self._clock())
+        key = topology.reply_key(self.code)
+        tried = 0
+        while True:
+            outcome = await self._transport.publish(topology.REPLIES, key, body, event_id)
+            if outcome.verdict == "confirmed":
+                return
+            if outcome.verdict != "unknown":
+                raise NotSent(f"{outcome.verdict} {outcome.detail}")
+            await asyncio.sleep(AGAIN_S[min(tried, len(AGAIN_S) - 1)])
+            tried += 1
+
+
+class Order:
+    """One work order, or its withdrawal, in a department's hands."""
+
+    def __init__(
+        self,
+        department: Department,
+        delivery: Delivery,
+        message: WorkOrderOffered | WorkOrderWithdrawn,
+    ) -> None:
+        self.message = message
+        self._department = department
+        self._delivery = delivery
+        self._settled = False
+
+    @property
+    def withdrawn(self) -> bool:
+        """The hotline has taken this work order back: nothing more is to be done."""
+        return isinstance(self.message, WorkOrderWithdrawn)
+
+    async def sign(self, by: str) -> None:
+        """签收: we have it. `by` is the officer's name."""
+        await self._answer(Signed(**self._about(), by=by))
+
+    async def give_back(self, by: str, reason: str) -> None:
+        """退单: it is not ours, and why."""
+        await self._answer(Returned(**self._about(), by=by, reason=reason))
+
+    async def reply(self, by: str, result: str, measures: str = "") -> None:
+        """反馈: what was found and what was done."""
+        answer = Replied(**self._about(), by=by, result=result, measures=measures)
+        await self._answer(answer)
+
+    async def ack(self) -> None:
+        """Taken in, with nothing to say (yet)."""
+        if not self._settled:
+            self._settled = True
+            await self._delivery.ack()
+            self._department.settled(self.message)
+
+    async def reject(self) -> None:
+        """Never again: it goes to the parked queue, where the hotline sees it."""
+        if not self._settled:
+            self._settled = True
+            await self._delivery.reject()
+
+    async def requeue_unless_settled(self) -> None:
+        """Let it come again; nothing to do when it was settled."""
+        if not self._settled:
+            self._settled = True
+            await self._delivery.requeue()
+
+    async def _answer(self, reply: Signed | Returned | Replied) -> None:
+        await self._department.send(reply)
+        await self.ack()
+
+    def _about(self) -> dict[str, Any]:
+        """What every reply says first."""
+        return self.message.model_dump(include={"work_order", "version", "department"})

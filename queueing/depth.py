@@ -1,0 +1,73 @@
+"""How much waits and since when, for pages and for `hotline reconcile`. Reads only."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from queueing.outbox import is_waiting
+from queueing.tables import InboxRow, OutboxRow, ParkedRow
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentDepth:
+    """One department's messages not there yet; `oldest_at` (µs) is None when none waits."""
+
+    department: str
+    waiting: int
+    oldest_at: int | None
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Messages committed in a span of time, and what became of them; replies applied in it."""
+
+    committed: int
+    confirmed: int
+    parked: int
+    replies: int
+
+
+def by_department(session: Session) -> list[DepartmentDepth]:
+    """Every department that has something waiting or parked."""
+    waiting = {
+        row.department: (row.number, row.oldest)
+        for row in session.execute(
+            select(
+                OutboxRow.department,
+                func.count().label("number"),
+                func.min(OutboxRow.committed_at).label("oldest"),
+            )
+            .where(is_waiting())
+            .group_by(OutboxRow.department)
+        )
+    }
+    parked = {
+        row.department: row.number
+        for row in session.execute(
+            select(ParkedRow.department, func.count().label("number"))
+            .where(ParkedRow.replayed_at.is_(None))
+            .group_by(ParkedRow.department)
+        )
+    }
+    depths = []
+    for code in sorted(waiting.keys() | parked.keys()):
+        count, oldest = waiting.get(code, (0, None))
+        depths.append(DepartmentDepth(code, count, oldest, parked.get(code, 0)))
+    return depths
+
+
+def figures(session: Session, since_at: int, until_at: int) -> Figures:
+    """Counts over `since_at` ≤ committed (or applied) < `until_at`, µs."""
+    sent = session.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(case((OutboxRow.state == "confirmed", 1), else_=0)), 0),
+            func.coalesce(func.sum(case((OutboxRow.state == "parked", 1), else_=0)), 0),
+        ).where(OutboxRow.committed_at >= since_at, OutboxRow.committed_at < until_at)
+    ).one()
+    replies = session.scalar(
+        select(func.count()).where(InboxRow.applied_at >= since_at, InboxRow.applied_at < until_at)
+    )
+    return Figures(int(sent[0]), int(sent[1]), int(sent[2]), replies or 0)

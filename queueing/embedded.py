@@ -1,0 +1,168 @@
+"""The transport without a broker: the same contract over the database alone.
+
+A queue is its rows by id; an ack removes the row. One consumer at a time has the head of a queue,
+under a lease, so order within a queue is kept even across a crash (the lease then has to run out).
+Always holds: `confirmed` is a committed row; a message for a queue that was not declared is
+unroutable; what is rejected, or delivered more than `DELIVERY_LIMIT` times, moves to the parked
+queue with its reason. What it deliberately has not: a bound on a queue's length.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from queueing import topology
+from queueing.outbox import Begin, Clock
+from queueing.tables import EmbeddedQueueRow, EmbeddedRow
+from queueing.topology import DELIVERY_LIMIT, PARKED
+from queueing.transport import Delivery, Outcome
+from queueing.waiting import finish
+
+logger = logging.getLogger(__name__)
+
+LEASE_US: Final = 15_000_000
+"""How long a dead consumer's message stays out of sight. A live one may take longer: nobody else
+reads its queue, and if somebody does, the message is recognised by its key."""
+POLL_S: Final = 0.2
+
+
+class Embedded:
+    """Queues in the tables of `begin`."""
+
+    def __init__(self, begin: Begin, clock: Clock) -> None:
+        self._begin = begin
+        self._clock = clock
+
+    async def declare(self, departments: Iterable[str]) -> None:
+        """Add the queues that are not there yet."""
+        names = [queue.name for queue in topology.queues(departments, "classic")]
+        await finish(asyncio.to_thread(self._declare, names))
+
+    def _declare(self, names: list[str]) -> None:
+        with self._begin() as session:
+            there = set(session.scalars(select(EmbeddedQueueRow.name)))
+            session.add_all(EmbeddedQueueRow(name=name) for name in names if name not in there)
+
+    async def ready(self) -> bool:
+        """Always: the database the message comes from is the broker."""
+        return True
+
+    async def publish(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str
+    ) -> Outcome:
+        """One committed row in the queue the routing key names."""
+        queue = topology.queue_for(exchange, routing_key)
+        row = EmbeddedRow(
+            queue=queue, routing_key=routing_key, dedupe_key=dedupe_key, body=body, fence=0
+        )
+        try:
+            return await finish(asyncio.to_thread(self._publish, row))
+        except Exception as problem:  # noqa: BLE001 - whatever it was: it may or may not be there
+            return Outcome("unknown", type(problem).__name__)
+
+    def _publish(self, row: EmbeddedRow) -> Outcome:
+        row.enqueued_at = row.claimable_at = self._clock()
+        with self._begin() as session:
+            if session.get(EmbeddedQueueRow, row.queue) is None:
+                return Outcome("unroutable", f"no queue {row.queue}")
+            session.add(row)
+        return Outcome("confirmed")
+
+    async def deliveries(self, queue: str) -> AsyncGenerator[Delivery, None]:
+        """The head of the queue, then the next; what is not settled is given back at once."""
+        while True:
+            taken = await finish(asyncio.to_thread(self._claim, queue))
+            if taken is None:
+                await asyncio.sleep(POLL_S)
+                continue
+            try:
+                yield taken
+            finally:
+                if not taken.settled:
+                    await taken.requeue()
+
+    def _claim(self, queue: str) -> "_Taken | None":
+        now = self._clock()
+        with self._begin() as session:
+            head = session.scalar(
+                select(EmbeddedRow)
+                .where(EmbeddedRow.queue == queue)
+                .order_by(EmbeddedRow.id)
+                .limit(1)
+                .with_for_update()
+            )
+            if head is None or head.claimable_at > now:
+                return None
+            if head.fence >= DELIVERY_LIMIT and queue != PARKED:
+                _bury(head, "delivery_limit", now)
+                return None
+            head.claimable_at = now + LEASE_US
+            head.fence += 1
+            return _Taken(
+                head.id, head.fence, head.body, head.routing_key, head.dedupe_key, head.death, self
+            )
+
+    async def settle(self, taken: "_Taken", how: str) -> None:
+        """Remove, give back or bury a row, if the lease is still ours."""
+        await finish(asyncio.to_thread(self._settle, taken, how))
+
+    def _settle(self, taken: "_Taken", how: str) -> None:
+        ours = (EmbeddedRow.id == taken.id) & (EmbeddedRow.fence == taken.fence)
+        with self._begin() as session:
+            if how == "ack":
+                session.execute(delete(EmbeddedRow).where(ours))
+            elif how == "requeue":
+                again = update(EmbeddedRow).where(ours).values(claimable_at=self._clock())
+                session.execute(again)
+            else:
+                self._reject(session, taken)
+
+    def _reject(self, session: Session, taken: "_Taken") -> None:
+        row = session.get(EmbeddedRow, taken.id, with_for_update=True)
+        if row is not None and row.fence == taken.fence:
+            _bury(row, "rejected", self._clock())
+
+    async def close(self) -> None:
+        """Nothing to give back: every step was a transaction of its own."""
+
+
+def _bury(row: EmbeddedRow, why: str, now: int) -> None:
+    row.death = f"{why} in {row.queue} ({row.fence})"
+    row.queue, row.fence, row.claimable_at = PARKED, 0, now
+
+
+@dataclass(slots=True)
+class _Taken:
+    """A claimed row as a `Delivery`."""
+
+    id: int
+    fence: int
+    body: bytes
+    routing_key: str
+    dedupe_key: str
+    death: str
+    home: Embedded
+    settled: bool = False
+
+    async def ack(self) -> None:
+        await self._settle("ack")
+
+    async def requeue(self) -> None:
+        await self._settle("requeue")
+
+    async def reject(self) -> None:
+        await self._settle("reject")
+
+    async def _settle(self, how: str) -> None:
+        if self.settled:
+            return
+        self.settled = True
+        try:
+            await self.home.settle(self, how)
+        except Exception as problem:  # noqa: BLE001 - it comes again when the lease runs out
+            logger.warning("%s failed, it comes again: %s", how, type(problem).__name__)

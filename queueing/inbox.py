@@ -1,0 +1,133 @@
+"""Dedupe → apply → commit → ack: what takes a department's reply to its ticket, once.
+
+The row that remembers a reply and what the reply does are one transaction, and the broker hears
+the ack only after its commit: a reply that comes twice, or comes again after a crash, finds the
+row. Always holds: a reply is applied at most once for its (source, id); a reply that cannot be
+read, that speaks for another department, or that the handler rejects is parked with its reason
+and then acked; replies are applied in the order they come.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from enum import StrEnum
+from functools import partial
+from typing import NoReturn
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from queueing import messages, parked, topology
+from queueing.errors import Rejected, Unreadable
+from queueing.messages import DepartmentReply, Envelope, Replied, Returned, Signed
+from queueing.outbox import Begin, Clock
+from queueing.persistence import until_done
+from queueing.tables import InboxRow
+from queueing.transport import Delivery, Transport
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Session, DepartmentReply, Envelope], None]
+"""Applies a reply inside the session's transaction; raises `Rejected` when it makes no sense."""
+
+
+class Receipt(StrEnum):
+    """What became of one reply."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+
+
+def apply(session: Session, envelope: Envelope, handler: Handler, now: int) -> Receipt:
+    """Apply a reply unless it was applied before; `now` is µs since the epoch.
+
+    Raises `Rejected` for what is no reply, and whatever the handler raises: the caller's
+    transaction then has to be undone, and with it the row that would call the reply known.
+    """
+    reply = envelope.message
+    if not isinstance(reply, Signed | Returned | Replied):
+        raise Rejected("不是部门回复。 This message is no reply of a department.")
+    insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert
+    new = session.scalar(
+        insert(InboxRow)
+        .values(
+            source=envelope.source,
+            event_id=envelope.event_id,
+            message_type=envelope.type,
+            department=reply.department,
+            work_order=reply.work_order,
+            sent_at=envelope.time_us,
+            applied_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["source", "event_id"])
+        .returning(InboxRow.id)
+    )
+    if new is None:
+        return Receipt.DUPLICATE
+    handler(session, reply, envelope)
+    return Receipt.APPLIED
+
+
+def replay(session: Session, parked_id: int, handler: Handler, now: int) -> Receipt:
+    """Apply a parked reply after all; raises `NotParked`, `Unreadable`, or what `apply` raises.
+
+    When it raises, undo the transaction: the row stays parked.
+    """
+    row = parked.take(session, parked_id, now)
+    if row.direction != "in":
+        raise Rejected("这不是部门回复，请用重发。 This is no reply; send it again instead.")
+    return apply(session, _read(row.routing_key, row.body), handler, now)
+
+
+def _read(routing_key: str, body: bytes) -> Envelope:
+    """The reply in a body, if who speaks may speak for the department it names."""
+    envelope = messages.decode(body)
+    if routing_key != topology.reply_key(envelope.message.department):
+        raise Rejected(
+            "回复的部门与发送通道不符。 The reply speaks for another department than its sender."
+        )
+    return envelope
+
+
+class ReplyConsumer:
+    """Takes replies from the transport to the handler; `run` until it is cancelled."""
+
+    def __init__(self, begin: Begin, transport: Transport, handler: Handler, clock: Clock) -> None:
+        self._begin = begin
+        self._transport = transport
+        self._handler = handler
+        self._clock = clock
+
+    async def run(self) -> NoReturn:
+        """Reply after reply, in their order."""
+        while True:
+            async with aclosing(self._transport.deliveries(topology.REPLIES)) as arriving:
+                async for delivery in arriving:
+                    give_up = partial(self._give_up, delivery)
+                    await until_done(partial(self._take, delivery), give_up)
+                    await delivery.ack()
+
+    def _take(self, delivery: Delivery) -> None:
+        try:
+            envelope = _read(delivery.routing_key, delivery.body)
+            with self._begin() as session:
+                receipt = apply(session, envelope, self._handler, self._clock())
+        except (Unreadable, Rejected) as refusal:
+            self._park(delivery, str(refusal))
+        else:
+            logger.info("reply %s: %s", ascii(envelope.event_id), receipt)
+
+    def _give_up(self, delivery: Delivery, problem: Exception) -> None:
+        name = type(problem).__name__
+        self._park(delivery, f"处理时出错 the handler failed: {name}")
+
+    def _park(self, delivery: Delivery, reason: str) -> None:
+        logger.warning("reply parked: %s", reason)
+        with self._begin() as session:
+            parked.park_reply(
+                session,
+                routing_key=delivery.routing_key,
+                body=delivery.body,
+                reason=reason,
+                now=self._clock(),
+            )

@@ -1,0 +1,127 @@
+"""Messages that stopped: kept with their reason, shown to a person, replayed on their word.
+
+`out`: the broker had no queue for it or kept refusing it. `dead`: the department's consumer gave
+it up. `in`: a reply that cannot be read or applied.
+Always holds: nothing is removed here; the same bytes are open once and coming again are counted;
+a row is replayed once.
+"""
+
+import hashlib
+from typing import Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from queueing import topology
+from queueing.errors import NotParked, Rejected
+from queueing.outbox import Claimed, still_ours
+from queueing.tables import OutboxRow, ParkedRow
+
+Direction = Literal["out", "in", "dead"]
+
+
+def park_claimed(session: Session, claimed: Claimed, *, reason: str, now: int) -> None:
+    """Take a claimed row out of the relay's way; nothing happens when the lease was lost."""
+    mine = session.scalar(
+        update(OutboxRow)
+        .where(still_ours([claimed]))
+        .values(state="parked", trouble=reason)
+        .returning(OutboxRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    if mine is not None:
+        _keep(session, "out", claimed.routing_key, claimed.body, reason, now, outbox_id=mine)
+
+
+def park_reply(
+    session: Session, *, routing_key: str, body: bytes, reason: str, now: int
+) -> ParkedRow:
+    """Keep a reply that cannot be applied."""
+    return _keep(session, "in", routing_key, body, reason, now)
+
+
+def park_dead(
+    session: Session, *, routing_key: str, dedupe_key: str, body: bytes, reason: str, now: int
+) -> ParkedRow:
+    """Keep what came back as a dead letter: a work order its department gave up, or a reply."""
+    if routing_key.startswith("reply."):
+        return _keep(session, "in", routing_key, body, reason, now)
+    ours = session.scalar(select(OutboxRow.id).where(OutboxRow.dedupe_key == dedupe_key))
+    return _keep(session, "dead", routing_key, body, reason, now, outbox_id=ours)
+
+
+def _keep(
+    session: Session,
+    direction: Direction,
+    routing_key: str,
+    body: bytes,
+    reason: str,
+    now: int,
+    outbox_id: int | None = None,
+) -> ParkedRow:
+    digest = hashlib.sha256(body).hexdigest()
+    row = session.scalar(
+        select(ParkedRow)
+        .where(
+            ParkedRow.direction == direction,
+            ParkedRow.body_sha256 == digest,
+            ParkedRow.replayed_at.is_(None),
+        )
+        .with_for_update()
+    )
+    if row is not None:
+        row.times += 1
+        row.reason = reason
+        return row
+    row = ParkedRow(
+        direction=direction,
+        outbox_id=outbox_id,
+        department=topology.department_of(routing_key),
+        routing_key=routing_key.replace("\0", "")[:255],
+        body=body,
+        body_sha256=digest,
+        reason=reason,
+        parked_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def unresolved(session: Session, limit: int = 100) -> list[ParkedRow]:
+    """What waits for a person, the newest first."""
+    newest = select(ParkedRow).where(ParkedRow.replayed_at.is_(None)).order_by(ParkedRow.id.desc())
+    return list(session.scalars(newest.limit(limit)))
+
+
+def take(session: Session, parked_id: int, now: int) -> ParkedRow:
+    """Mark a row replayed and hand it over; raises `NotParked` when somebody was faster."""
+    row: ParkedRow | None = session.scalar(
+        update(ParkedRow)
+        .where(ParkedRow.id == parked_id, ParkedRow.replayed_at.is_(None))
+        .values(replayed_at=now)
+        .returning(ParkedRow)
+    )
+    if row is None:
+        raise NotParked(parked_id)
+    return row
+
+
+def replay(session: Session, parked_id: int, now: int) -> None:
+    """Send a parked work order again, under the dedupe key it always had.
+
+    Its id is lower than its successors', so of its ordering key it goes first. Raises
+    `NotParked`, and `Rejected` for a reply (those are replayed by `inbox.replay`) or a message
+    that is not ours.
+    """
+    row = take(session, parked_id, now)
+    if row.outbox_id is None:
+        raise Rejected(
+            "这条滞留消息不是本系统发出的，不能重发。 "
+            "This parked message was not sent from the outbox and cannot be sent again."
+        )
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.id == row.outbox_id)
+        .values(state="waiting", claimable_at=now, attempts=0, confirmed_at=None)
+    )

@@ -1,0 +1,173 @@
+"""The rows of queueing: what goes out, what came in, what is stuck, and the broker's stand-in.
+
+Times are µs since the epoch, UTC. A row may be claimed by anyone from `claimable_at` on: a claim
+moves that moment behind the lease and raises `fence`, a failure moves it behind the back-off; so
+lease, retry and first try are one rule and one index. Whoever marks a row shows the fence it
+claimed with; one that lost its lease marks nothing.
+No table here points into another leaf. Bodies are kept as they went over the wire.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING: Final = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+OUTBOX_STATES: Final = ("waiting", "confirmed", "parked")
+"""waiting: to be published, or published and not yet confirmed · confirmed: the broker has it ·
+parked: it cannot be routed or was refused; a person looks."""
+
+DIRECTIONS: Final = ("out", "in", "dead")
+"""out: the broker would not take it · in: a reply we cannot apply · dead: taken by the broker and
+given up by the department's consumer (dead-lettered)"""
+
+_Key = BigInteger().with_variant(Integer, "sqlite")
+_WAITING: Final = text("state = 'waiting'")
+_OPEN: Final = text("replayed_at IS NULL")
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+class Base(DeclarativeBase):
+    """The leaf's own metadata; the gateway joins it to the others'."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class OutboxRow(Base):
+    """One message on its way out, committed together with what it tells of."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("dedupe_key"),
+        CheckConstraint(_one_of("state", OUTBOX_STATES), name="state"),
+        # The lowest unsent row of each ordering key, however many old rows there are.
+        Index(
+            "ix_outbox_unsent",
+            "ordering_key",
+            "id",
+            postgresql_where=_WAITING,
+            sqlite_where=_WAITING,
+        ),
+        Index(
+            "ix_outbox_waiting",
+            "id",
+            postgresql_where=_WAITING,
+            sqlite_where=_WAITING,
+        ),
+        Index("ix_outbox_committed_at", "committed_at"),
+    )
+
+    id: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
+    message_type: Mapped[str] = mapped_column(String(80))
+    department: Mapped[str] = mapped_column(String(40))
+    routing_key: Mapped[str] = mapped_column(String(120))
+    ordering_key: Mapped[str] = mapped_column(String(120))
+    dedupe_key: Mapped[str] = mapped_column(String(120))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    state: Mapped[str] = mapped_column(String(12), default="waiting")
+    claimable_at: Mapped[int] = mapped_column(BigInteger)
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    trouble: Mapped[str | None] = mapped_column(Text)
+    committed_at: Mapped[int] = mapped_column(BigInteger)
+    published_at: Mapped[int | None] = mapped_column(BigInteger)
+    confirmed_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class InboxRow(Base):
+    """One reply that was applied; the same (source, event_id) is never applied again."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (UniqueConstraint("source", "event_id"),)
+
+    id: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
+    source: Mapped[str] = mapped_column(String(120))
+    event_id: Mapped[str] = mapped_column(String(120))
+    message_type: Mapped[str] = mapped_column(String(80))
+    department: Mapped[str] = mapped_column(String(40))
+    work_order: Mapped[str] = mapped_column(String(120))
+    sent_at: Mapped[int] = mapped_column(BigInteger)
+    applied_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class ParkedRow(Base):
+    """A message that stopped, with its reason; open until it is replayed.
+
+    The same bytes are open once only: coming again counts `times` up.
+    """
+
+    __tablename__ = "parked"
+    __table_args__ = (
+        CheckConstraint(_one_of("direction", DIRECTIONS), name="direction"),
+        Index(
+            "uq_parked_open",
+            "direction",
+            "body_sha256",
+            unique=True,
+            postgresql_where=_OPEN,
+            sqlite_where=_OPEN,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
+    direction: Mapped[str] = mapped_column(String(4))
+    outbox_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"), index=True)
+    department: Mapped[str] = mapped_column(String(40))
+    routing_key: Mapped[str] = mapped_column(String(255))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text)
+    times: Mapped[int] = mapped_column(Integer, default=1)
+    parked_at: Mapped[int] = mapped_column(BigInteger)
+    replayed_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class EmbeddedQueueRow(Base):
+    """A queue of the embedded transport: what is published to a queue not here is unroutable."""
+
+    __tablename__ = "embedded_queue"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+
+
+class EmbeddedRow(Base):
+    """A message in a queue of the embedded transport; an ack removes it."""
+
+    __tablename__ = "embedded_message"
+    __table_args__ = (
+        Index("ix_embedded_message_next", "queue", "id"),
+        # Acked rows go, and an id that came back would let a late ack remove another message.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
+    queue: Mapped[str] = mapped_column(ForeignKey("embedded_queue.name"))
+    routing_key: Mapped[str] = mapped_column(String(255))
+    dedupe_key: Mapped[str] = mapped_column(String(120))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    death: Mapped[str] = mapped_column(Text, default="")
+    claimable_at: Mapped[int] = mapped_column(BigInteger)
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    enqueued_at: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,132 @@
+"""Exchanges, queues, limits and dead letters: one literal, and the names made from it. Pure.
+
+    hotline.workorders (topic) ── workorder.<code>.# ──▶ department.<code>
+    hotline.replies    (topic) ── reply.#            ──▶ hotline.replies
+    hotline.parked     (topic) ── #                  ──▶ hotline.parked     (dead letters)
+
+Always holds: every queue is durable, bounded, refuses what it cannot hold (`reject-publish`: the
+publisher hears of it) and gives what it cannot deliver to `hotline.parked`; nothing expires.
+`kind` is the one switch (DESIGN §4): `quorum` counts deliveries and dead-letters at least once;
+RabbitMQ 3.10.8 has left a single node's quorum queue without a leader after kills, so one node
+alone may be better off with `classic`, which counts no deliveries and dead-letters at most once.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+Kind = Literal["quorum", "classic"]
+
+WORKORDERS: Final = "hotline.workorders"
+REPLIES: Final = "hotline.replies"
+PARKED: Final = "hotline.parked"
+
+DELIVERY_LIMIT: Final = 20
+"""Deliveries of one message before it is given up: what RabbitMQ 4 does by itself."""
+MAX_LENGTH: Final = 100_000
+"""Messages in one queue: years of one department's work orders; a bound on the broker's disk."""
+
+DEDUPE_HEADER: Final = "x-dedupe-key"
+"""The AMQP header that stays the same when a message is published again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue, the exchange and pattern that fill it, and its arguments."""
+
+    name: str
+    exchange: str
+    pattern: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+EXCHANGES: Final = (WORKORDERS, REPLIES, PARKED)
+"""All of type topic, all durable."""
+
+_BOUND: Final = {"x-max-length": MAX_LENGTH, "x-overflow": "reject-publish"}
+_DEAD: Final = {"x-dead-letter-exchange": PARKED}
+
+ARGUMENTS: Final[dict[Kind, dict[str, Any]]] = {
+    "quorum": {
+        "x-queue-type": "quorum",
+        **_BOUND,
+        **_DEAD,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-delivery-limit": DELIVERY_LIMIT,
+    },
+    "classic": {"x-queue-type": "classic", **_BOUND, **_DEAD},
+}
+
+PARKED_ARGUMENTS: Final[dict[Kind, dict[str, Any]]] = {
+    # The end of the line: no bound and no further dead letter, so that nothing is dropped here.
+    "quorum": {"x-queue-type": "quorum"},
+    "classic": {"x-queue-type": "classic"},
+}
+
+
+def department_queue(department: str) -> str:
+    """The queue a department reads."""
+    return f"department.{department}"
+
+
+def work_order_key(department: str, message_type: str) -> str:
+    """`workorder.<department>.<event>.v1` for a type `cn.12333.workorder.<event>.v1`."""
+    event = message_type.removeprefix("cn.12333.workorder.")
+    return f"workorder.{department}.{event}"
+
+
+def reply_key(department: str) -> str:
+    """The routing key a department's replies carry; on it rests who may speak for whom."""
+    return f"reply.{department}.v1"
+
+
+def department_of(routing_key: str) -> str:
+    """The department a routing key names; empty when it is none of our keys."""
+    parts = routing_key.split(".")
+    ours = len(parts) >= 3 and parts[0] in {"workorder", "reply"}
+    return parts[1][:40] if ours else ""
+
+
+def queues(departments: Iterable[str], kind: Kind) -> list[Queue]:
+    """Every queue there has to be for these departments."""
+    own = [
+        Queue(PARKED, PARKED, "#", PARKED_ARGUMENTS[kind]),
+        Queue(REPLIES, REPLIES, "reply.#", ARGUMENTS[kind]),
+    ]
+    return own + [
+        Queue(department_queue(code), WORKORDERS, f"workorder.{code}.#", ARGUMENTS[kind])
+        for code in sorted(set(departments))
+    ]
+
+
+def queue_for(exchange: str, routing_key: str) -> str:
+    """Where a message goes that is published so: what the bindings above say, for `embedded`."""
+    if exchange == WORKORDERS:
+        return department_queue(department_of(routing_key))
+    return exchange
+
+
+def definitions(
+    departments: Iterable[str], kind: Kind = "quorum", vhost: str = "/"
+) -> dict[str, list[dict[str, Any]]]:
+    """The same as a RabbitMQ definitions document (`rabbitmqctl import_definitions`)."""
+    wanted = queues(departments, kind)
+    durable = {"vhost": vhost, "durable": True, "auto_delete": False}
+    return {
+        "exchanges": [
+            {"name": name, "type": "topic", "internal": False, "arguments": {}, **durable}
+            for name in EXCHANGES
+        ],
+        "queues": [{"name": q.name, "arguments": q.arguments, **durable} for q in wanted],
+        "bindings": [
+            {
+                "source": q.exchange,
+                "vhost": vhost,
+                "destination": q.name,
+                "destination_type": "queue",
+                "routing_key": q.pattern,
+                "arguments": {},
+            }
+            for q in wanted
+        ],
+    }

@@ -1,0 +1,77 @@
+"""What the rest of queueing asks of a broker, and nothing more: publish, deliveries.
+
+Always holds, for every transport: `confirmed` means that the message is in its queue for good; an
+outcome that is not known is said to be `unknown`, and publishing again under the same dedupe key
+is right; a delivery that is not settled comes again. Hence at least once, and order within a
+queue as long as its consumer settles one before it takes the next.
+"""
+
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Verdict = Literal["confirmed", "unroutable", "refused", "unknown"]
+"""confirmed: in its queue · unroutable: there is no such queue · refused: the queue would not
+take it (full, or failing) · unknown: no answer came"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one publish; `detail` is for the operator."""
+
+    verdict: Verdict
+    detail: str = ""
+
+
+class Delivery(Protocol):
+    """One message in a consumer's hands. Settling one whose link was lost does nothing: it comes
+    again, and is recognised by its key."""
+
+    @property
+    def body(self) -> bytes:
+        """The message as it was published."""
+
+    @property
+    def routing_key(self) -> str:
+        """The routing key it was published with."""
+
+    @property
+    def dedupe_key(self) -> str:
+        """The same for every publish of the same message; empty when the publisher gave none."""
+
+    @property
+    def death(self) -> str:
+        """Why and where it was given up, when it comes from the parked queue; otherwise empty."""
+
+    async def ack(self) -> None:
+        """Done: it will not come again."""
+
+    async def requeue(self) -> None:
+        """Not now: it comes again, and counts against the delivery limit."""
+
+    async def reject(self) -> None:
+        """Never: it goes to the parked queue."""
+
+
+class Transport(Protocol):
+    """A broker, or what stands in for one."""
+
+    async def declare(self, departments: Iterable[str]) -> None:
+        """Have every queue of `topology` for these departments; more may follow later.
+
+        Raises `TransportDown` or `TopologyMismatch`.
+        """
+
+    async def ready(self) -> bool:
+        """Whether publishing has a chance now; connects when it has to. Never raises."""
+
+    async def publish(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str
+    ) -> Outcome:
+        """Publish once and wait for the answer, for a bounded time. Never raises."""
+
+    def deliveries(self, queue: str) -> AsyncGenerator[Delivery, None]:
+        """The queue's messages, for ever; lost links are mended inside. Close it when done."""
+
+    async def close(self) -> None:
+        """Give every connection back."""

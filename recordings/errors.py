@@ -1,0 +1,130 @@
+"""What can go wrong with a recording, as one tree.
+
+    RecordingsError
+    ├── SealedError            the sealed bytes are not what they must be
+    │   ├── HeaderInvalid      the age header breaks the grammar or a rule of a stanza
+    │   ├── HeaderForged       the header's MAC does not fit
+    │   ├── NoMatch            none of our keys opens it
+    │   └── PayloadInvalid     altered, cut off, or lengthened
+    ├── KeysError
+    │   ├── KeyMissing         no key of that name in the keyring
+    │   └── KeyInvalid         the key's text or file cannot be used
+    ├── StoreError
+    │   ├── ObjectExists       put-if-absent found something there
+    │   └── ObjectMissing
+    ├── CaptureError           one finished WAV could not be sealed; `what` names why
+    ├── GrantError
+    │   ├── RequestInvalid     unknown, already decided, or asked for wrongly
+    │   ├── SelfAuthorisation  requester and authoriser are one person
+    │   ├── NotGranted         this person has no yes for this recording
+    │   └── GrantExpired       the yes is over
+    ├── PlaybackError
+    │   ├── EvidenceAltered    catalogue and store disagree: nothing is played
+    │   └── RangeInvalid       the asked range does not exist (HTTP 416)
+    └── AuditError
+        ├── CheckpointInvalid  a signed note that cannot be trusted
+        └── LineUnknown
+
+Every message is Chinese first, English beside it, and says what to do where something can be
+done.  No message carries key material, a caller's number or a name.
+"""
+
+
+class RecordingsError(Exception):
+    """Root of everything this room raises on purpose."""
+
+
+class SealedError(RecordingsError):
+    """The sealed bytes are not what the age v1 specification asks for."""
+
+
+class HeaderInvalid(SealedError):
+    """The header cannot be used: grammar, version, or a malformed X25519 stanza."""
+
+
+class HeaderForged(SealedError):
+    """The header's HMAC does not match: the header was altered after sealing."""
+
+
+class NoMatch(SealedError):
+    """None of the given identities opens the file."""
+
+
+class PayloadInvalid(SealedError):
+    """A chunk does not authenticate, or the final chunk is missing or misplaced."""
+
+
+class KeysError(RecordingsError):
+    """Something about a key or the keyring."""
+
+
+class KeyMissing(KeysError):
+    """The keyring has no key of that name."""
+
+
+class KeyInvalid(KeysError):
+    """A key's text or file is malformed or its file's rights are too wide."""
+
+
+class StoreError(RecordingsError):
+    """Something about the object store."""
+
+
+class ObjectExists(StoreError):
+    """Put-if-absent found an object under that name; nothing was changed."""
+
+
+class ObjectMissing(StoreError):
+    """There is no object under that name."""
+
+
+class CaptureError(RecordingsError):
+    """One WAV could not be sealed now; it stays where it is.  `what` is one of tables.TROUBLES."""
+
+    def __init__(self, what: str, message: str) -> None:
+        super().__init__(message)
+        self.what = what
+
+
+class GrantError(RecordingsError):
+    """Something about asking, deciding or using a permission to listen."""
+
+
+class RequestInvalid(GrantError):
+    """The request is unknown, already decided, or lacks what DOMAIN.md asks for."""
+
+
+class SelfAuthorisation(GrantError):
+    """The authoriser is the requester (DOMAIN.md, People: never their own)."""
+
+
+class NotGranted(GrantError):
+    """This person holds no grant for this recording."""
+
+
+class GrantExpired(GrantError):
+    """There was a grant, and its time is over."""
+
+
+class PlaybackError(RecordingsError):
+    """A recording that cannot be played."""
+
+
+class EvidenceAltered(PlaybackError):
+    """Catalogue and store disagree; no byte is served."""
+
+
+class RangeInvalid(PlaybackError):
+    """The asked range lies outside the recording (RFC 9110 section 15.5.17, status 416)."""
+
+
+class AuditError(RecordingsError):
+    """Something about the log."""
+
+
+class CheckpointInvalid(AuditError):
+    """A checkpoint that is malformed, of another log, or not signed by a known key."""
+
+
+class LineUnknown(AuditError):
+    """The log has no line of that number."""

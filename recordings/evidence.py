@@ -1,0 +1,41 @@
+"""Whether the store still holds what was hashed: the same bytes, nothing more, nothing less.
+
+Reads in constant memory and with public data alone; it opens nothing and changes nothing.
+"""
+
+import hashlib
+from typing import BinaryIO
+
+from recordings.errors import EvidenceAltered
+from recordings.naming import HEADER, PAYLOAD
+from recordings.store import DirectoryStore
+
+
+def verify(store: DirectoryStore, object_key: str, sealed_sha256: bytes) -> None:
+    """Read both objects; raise EvidenceAltered unless header and payload hash to what is given.
+
+    Raises ObjectMissing where one of them is not there.
+    """
+    digest = hashlib.sha256()
+    for suffix in (HEADER, PAYLOAD):
+        with store.open(object_key + suffix) as file:
+            _feed(digest, file)
+    if digest.digest() != sealed_sha256:
+        raise EvidenceAltered(
+            "存储中的录音与入库时不一致，请查备份。 "
+            "The stored recording is not the one that was catalogued: look into the backup."
+        )
+
+
+def sha256_of(file: BinaryIO) -> bytes:
+    """SHA-256 of a whole file from its beginning."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    _feed(digest, file)
+    return digest.digest()
+
+
+def _feed(digest: "hashlib._Hash", file: BinaryIO) -> None:
+    buffer = memoryview(bytearray(1 << 20))
+    while count := file.readinto(buffer):  # type: ignore[attr-defined]
+        digest.update(buffer[:count])

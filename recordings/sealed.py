@@ -1,0 +1,199 @@
+"""age v1 sealing: a file key wrapped to X25519 recipients, and a payload in STREAM chunks.
+
+What a recording needs of the age format, and no more: X25519 recipients (several in one header),
+the 64 KiB chunks, reading from either end.  Passphrase (scrypt), hybrid and plugin recipients and
+ASCII armour are deliberately not here; a stanza of another kind is skipped, as the format asks.
+
+What always holds:
+- randomness is an argument: the same file key, ephemeral secrets and nonce give the same bytes;
+- no byte of a chunk is released before that chunk has authenticated;
+- a reader that seeks (`Payload`) has authenticated the final chunk before anything else, so that
+  a payload that was cut off or lengthened releases nothing at all;
+- memory is one chunk, whatever the size of the recording.
+
+No disk, no clock: reading and writing belong to sealing.py, files.py and playback.py.
+Source: C2SP age specification; sections named at each function.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from recordings import header as headers
+from recordings.errors import HeaderInvalid, NoMatch, PayloadInvalid
+
+CHUNK = 64 * 1024
+TAG = 16
+SEALED_CHUNK = CHUNK + TAG
+FILE_KEY = 16
+NONCE = 16
+X25519_KEY = 32
+
+_WRAP_INFO = b"age-encryption.org/v1/X25519"
+_ZERO_NONCE = bytes(12)
+
+_X25519 = "X25519"
+
+
+def public_of(identity: bytes) -> bytes:
+    """The 32-byte recipient that belongs to a 32-byte identity."""
+    return X25519PrivateKey.from_private_bytes(identity).public_key().public_bytes_raw()
+
+
+def wrap(file_key: bytes, recipient: bytes, ephemeral: bytes) -> headers.Stanza:
+    """Wrap the 16-byte file key to a 32-byte recipient ("X25519 recipient stanza").
+
+    `ephemeral` is 32 random bytes, new for every stanza.  Raises HeaderInvalid for a recipient of
+    low order, to which nothing can be sealed.
+    """
+    secret = X25519PrivateKey.from_private_bytes(ephemeral)
+    share = secret.public_key().public_bytes_raw()
+    aead = ChaCha20Poly1305(_wrap_key(secret, recipient, share, recipient))
+    body = aead.encrypt(_ZERO_NONCE, file_key, None)
+    return headers.Stanza((_X25519, headers.encode64(share)), body)
+
+
+def unwrap(header: headers.Header, identities: Iterable[bytes]) -> bytes:
+    """Return the file key, with the header's MAC verified.
+
+    Raises HeaderInvalid for a malformed X25519 stanza, NoMatch when no identity fits, and
+    HeaderForged when the MAC does not.
+    """
+    stanzas = [_share_and_body(s) for s in header.stanzas if s.args[0] == _X25519]
+    for identity in identities:
+        secret = X25519PrivateKey.from_private_bytes(identity)
+        recipient = secret.public_key().public_bytes_raw()
+        for share, body in stanzas:
+            aead = ChaCha20Poly1305(_wrap_key(secret, share, share, recipient))
+            try:
+                file_key = aead.decrypt(_ZERO_NONCE, body, None)
+            except InvalidTag:
+                continue
+            header.verify(file_key)
+            return file_key
+    raise NoMatch("没有能打开此录音的密钥。 No key given opens this recording.")
+
+
+def make_header(
+    file_key: bytes, recipients: Sequence[bytes], entropy: Callable[[int], bytes]
+) -> bytes:
+    """A whole header that wraps `file_key` to each recipient; `entropy(n)` gives n random bytes."""
+    stanzas = tuple(wrap(file_key, recipient, entropy(X25519_KEY)) for recipient in recipients)
+    return headers.Header(stanzas, headers.mac(stanzas, file_key)).encode()
+
+
+class Chunks:
+    """Encrypts and decrypts the chunks of one payload by their number ("Payload")."""
+
+    def __init__(self, file_key: bytes, nonce: bytes) -> None:
+        self._aead = ChaCha20Poly1305(headers.hkdf_sha256(file_key, salt=nonce, info=b"payload"))
+
+    def encrypt_into(
+        self, index: int, data: bytes | memoryview, out: bytearray | memoryview, *, final: bool
+    ) -> None:
+        """Encrypt at most CHUNK bytes into `out`, whose length is exactly TAG more."""
+        self._aead.encrypt_into(_chunk_nonce(index, final=final), data, None, out)
+
+    def decrypt(self, index: int, data: bytes | memoryview, *, final: bool) -> bytes:
+        """Decrypt one chunk; raise PayloadInvalid unless it is this chunk, whole and unaltered."""
+        if len(data) < TAG or len(data) > SEALED_CHUNK or (final and index and len(data) == TAG):
+            raise PayloadInvalid("录音数据长度不对。 The sealed payload has a wrong length.")
+        try:
+            return self._aead.decrypt(_chunk_nonce(index, final=final), data, None)
+        except InvalidTag as error:
+            raise PayloadInvalid(
+                "录音数据被改动或不完整。 The sealed payload was altered or is incomplete."
+            ) from error
+
+
+def decrypt_all(read: Callable[[int], bytes], file_key: bytes) -> Iterator[bytes]:
+    """Decrypt a payload from its first byte on; `read(n)` gives n bytes, fewer only at the end.
+
+    Each chunk is yielded as soon as it authenticates; PayloadInvalid may therefore come after
+    some were yielded, and whoever keeps them has to discard them (files.py does).
+    """
+    chunks = Chunks(file_key, _whole_nonce(read(NONCE)))
+    index = 0
+    data = read(SEALED_CHUNK)
+    while True:
+        following = read(SEALED_CHUNK) if len(data) == SEALED_CHUNK else b""
+        yield chunks.decrypt(index, data, final=not following)
+        if not following:
+            return
+        index, data = index + 1, following
+
+
+@dataclass(slots=True)
+class Payload:
+    """A payload that can be read from anywhere.
+
+    `read_at(start, stop)` gives the sealed bytes [start, stop) of the payload, nonce included;
+    `sealed_size` is the payload's length.  Constructing it authenticates the final chunk and
+    thereby the plaintext's size; PayloadInvalid is raised before anything can be read.
+    """
+
+    read_at: Callable[[int, int], bytes]
+    sealed_size: int
+    file_key: bytes = field(repr=False)
+    size: int = field(init=False, repr=False)
+    _chunks: Chunks = field(init=False, repr=False)
+    _last: int = field(init=False, repr=False)
+    _tail: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._chunks = Chunks(self.file_key, _whole_nonce(self.read_at(0, NONCE)))
+        body = self.sealed_size - NONCE
+        if body < TAG:
+            raise PayloadInvalid("录音数据不完整。 The sealed payload is incomplete.")
+        self._last = (body - 1) // SEALED_CHUNK
+        self._tail = self._chunk(self._last)
+        self.size = self._last * CHUNK + len(self._tail)
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the plaintext [start, stop), chunk by chunk as each authenticates."""
+        stop = min(stop, self.size)
+        while start < stop:
+            index = start // CHUNK
+            data = self._tail if index == self._last else self._chunk(index)
+            piece = data[start - index * CHUNK : stop - index * CHUNK]
+            yield piece
+            start += len(piece)
+
+    def _chunk(self, index: int) -> bytes:
+        at = NONCE + index * SEALED_CHUNK
+        end = min(at + SEALED_CHUNK, self.sealed_size)
+        data = self.read_at(at, end)
+        if len(data) != end - at:
+            raise PayloadInvalid("录音数据不完整。 The sealed payload is incomplete.")
+        return self._chunks.decrypt(index, data, final=index == self._last)
+
+
+def _wrap_key(secret: X25519PrivateKey, peer: bytes, share: bytes, recipient: bytes) -> bytes:
+    try:
+        shared = secret.exchange(X25519PublicKey.from_public_bytes(peer))
+    except ValueError as error:  # the shared secret would be all zero: a point of low order
+        raise HeaderInvalid("公钥是低阶点，不可用。 The public key is of low order.") from error
+    return headers.hkdf_sha256(shared, salt=share + recipient, info=_WRAP_INFO)
+
+
+def _share_and_body(stanza: headers.Stanza) -> tuple[bytes, bytes]:
+    """Check an X25519 stanza as the format demands, before anything is decrypted with it."""
+    if len(stanza.args) != 2:
+        raise HeaderInvalid("X25519 收件人参数个数不对。 An X25519 stanza has two arguments.")
+    share = headers.decode64(stanza.args[1].encode())
+    if len(share) != X25519_KEY or len(stanza.body) != FILE_KEY + TAG:
+        raise HeaderInvalid("X25519 收件人长度不对。 An X25519 stanza has a wrong length.")
+    return share, stanza.body
+
+
+def _chunk_nonce(index: int, *, final: bool) -> bytes:
+    return index.to_bytes(11, "big") + (b"\x01" if final else b"\x00")
+
+
+def _whole_nonce(nonce: bytes) -> bytes:
+    if len(nonce) != NONCE:
+        raise HeaderInvalid("录音数据缺少开头。 The sealed payload lacks its nonce.")
+    return nonce

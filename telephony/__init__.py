@@ -1,0 +1,7 @@
+"""AMI bytes in, facts about calls out.
+
+The data's way: `line` (socket) → `wire` (messages) → `journal` (kept before it is understood) →
+`events` (typed) → `call` (one call as the caller lives it) → `board` (rows and facts, all in the
+caller's transaction). `resync` and `cel` make good what the link missed; `simulator` is a PBX for
+demonstrations. This leaf imports nothing else of ours.
+"""

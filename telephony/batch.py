@@ -1,0 +1,40 @@
+"""What the line hands over at once: a batch of messages, or a change of the link.
+
+A batch is the unit of one transaction (DESIGN §3.2). `link_session` and `seq` name it for ever, so
+that the same batch, offered again after a failure, is known. A batch with neither messages nor a
+change says only that the PBX was heard. Pure data, no behaviour.
+"""
+
+from dataclasses import dataclass
+
+from telephony.wire import END, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The PBX accepted us; what follows is live. A snapshot of its channels has been asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The link is down. `reason`: a word of `tables.GAP_REASONS`; `last_packet_at`: None when this
+    process never heard the PBX."""
+
+    reason: str
+    last_packet_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What came in together. `received_at`: µs since the epoch, when the last of it was read."""
+
+    link_session: str
+    seq: int
+    received_at: int
+    messages: tuple[Message, ...] = ()
+    change: Connected | Lost | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """The messages' bytes as the journal keeps them."""
+        return b"".join(message.raw + END for message in self.messages)

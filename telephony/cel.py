@@ -1,0 +1,174 @@
+"""The PBX's own log of every channel event (CEL), as our cel_custom.conf writes it: CSV.
+
+AMI keeps nothing for whoever was away; CEL keeps everything, late. This module reads the file and
+says which calls from outside it holds; it compares nothing and writes nothing.
+
+`eventtime` in the file is the PBX's local time (`%F %T.%3q`); how far that is from UTC is an
+argument, in minutes. The last line may still be being written: a line without its end is left out.
+"""
+
+import csv
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from telephony.errors import CelUnreadable
+from telephony.events import interface_of
+
+COLUMNS: Final = (
+    "type",
+    "time",
+    "name",
+    "number",
+    "dnid",
+    "exten",
+    "context",
+    "channel",
+    "application",
+    "data",
+    "uniqueid",
+    "linkedid",
+    "peer",
+    "extra",
+)
+
+_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.(\d{3})")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class CelEvent:
+    """One line. `at`: µs since the epoch, to the millisecond."""
+
+    type: str
+    at: int
+    name: str = field(repr=False)
+    number: str = field(repr=False)
+    exten: str
+    context: str
+    channel: str
+    application: str
+    data: str
+    uniqueid: str
+    linkedid: str
+    peer: str
+
+
+@dataclass(slots=True)
+class CelCall:
+    """One call from outside, as CEL holds it. Times in µs; `ended_at` None: not in the file."""
+
+    linkedid: str
+    started_at: int
+    caller_number: str = field(default="", repr=False)
+    caller_name: str = field(default="", repr=False)
+    dialled: str = ""
+    queue: str | None = None
+    queued_at: int | None = None
+    answered_at: int | None = None
+    agent: str | None = None
+    agent_leg: str | None = None
+    """The unique id of the agent's channel, as AMI calls the leg."""
+    recorded_at: int | None = None
+    ended_at: int | None = None
+
+    @property
+    def queued(self) -> bool:
+        """Whether it entered a queue."""
+        return self.queued_at is not None
+
+    @property
+    def answered(self) -> bool:
+        """Whether an agent took it: it was bridged out of the queue."""
+        return self.answered_at is not None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether MixMonitor was started on it."""
+        return self.recorded_at is not None
+
+
+def read(
+    path: Path, since_at: int = 0, until_at: int | None = None, *, utc_offset_min: int = 0
+) -> Iterator[CelEvent]:
+    """The file's events with `since_at` <= time < `until_at` (µs), in its order.
+
+    Raises `CelUnreadable` for a line of other columns, `OSError` when there is no such file.
+    """
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        for number, row in enumerate(csv.reader(_whole_lines(file)), 1):
+            event = _event(row, number, utc_offset_min)
+            if event.at >= since_at and (until_at is None or event.at < until_at):
+                yield event
+
+
+def calls(
+    events: Iterable[CelEvent], inbound: Collection[str] = frozenset({"from-pstn"})
+) -> list[CelCall]:
+    """The calls whose leading channel began in an inbound context, in the order they began."""
+    found: dict[str, CelCall] = {}
+    uniqueids: dict[str, str] = {}
+    for event in events:
+        leads = event.uniqueid == event.linkedid
+        uniqueids[event.channel] = event.uniqueid
+        if event.type == "CHAN_START" and leads and event.context in inbound:
+            found[event.linkedid] = CelCall(
+                linkedid=event.linkedid,
+                started_at=event.at,
+                caller_number=event.number,
+                caller_name=event.name,
+                dialled=event.exten,
+            )
+        elif leads and event.linkedid in found:
+            _lead(found[event.linkedid], event, uniqueids)
+    return list(found.values())
+
+
+def _lead(call: CelCall, event: CelEvent, uniqueids: Mapping[str, str]) -> None:
+    """What one event of the caller's own channel adds."""
+    match event.type, event.application:
+        case "APP_START", "MixMonitor" if call.recorded_at is None:
+            call.recorded_at = event.at
+        case "APP_START", "Queue" if call.queued_at is None:
+            call.queued_at = event.at
+            call.queue = event.data.partition(",")[0]
+        case "BRIDGE_ENTER", "Queue" if call.answered_at is None:
+            call.answered_at = event.at
+            call.agent = interface_of(event.peer) if event.peer else None
+            call.agent_leg = uniqueids.get(event.peer)
+        case "CHAN_END", _:
+            call.ended_at = event.at
+
+
+def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """All lines that have their end: the PBX may be in the middle of the last one."""
+    return (line for line in lines if line.endswith("\n"))
+
+
+def _event(row: list[str], number: int, utc_offset_min: int) -> CelEvent:
+    match = _TIME.fullmatch(row[1]) if len(row) == len(COLUMNS) else None
+    if match is None:
+        raise CelUnreadable(
+            f"CEL 文件第 {number} 条无法读取，请使用随附的 cel_custom.conf。"
+            f" Record {number} of the CEL file cannot be read: use the cel_custom.conf we ship."
+        )
+    local = datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    utc = local - timedelta(minutes=utc_offset_min)
+    values = dict(zip(COLUMNS, row, strict=True))
+    return CelEvent(
+        type=values["type"],
+        at=(utc - _EPOCH) // timedelta(microseconds=1) + int(match[2]) * 1000,
+        name=values["name"],
+        number=values["number"],
+        exten=values["exten"],
+        context=values["context"],
+        channel=values["channel"],
+        application=values["application"],
+        data=values["data"],
+        uniqueid=values["uniqueid"],
+        linkedid=values["linkedid"],
+        peer=values["peer"],
+    )

@@ -1,0 +1,46 @@
+"""What can go wrong between the PBX and a fact about a call.
+
+    TelephonyError
+    ├── AddressError       the PBX's address cannot be read
+    ├── WireError          the stream is not AMI, or passes a bound
+    ├── InjectionRefused   a value would forge headers or actions on the PBX
+    ├── LinkLost           the connection to the PBX ended
+    │   └── LoginRefused   the PBX did not accept the account
+    ├── CelUnreadable      the PBX's own event log has a line that cannot be read
+    └── TraceUnreadable    a recorded stream lacks what replaying it needs
+
+Every message says, Chinese first, what happened and what the operator can do. None carries a
+secret, a telephone number or a caller's name.
+"""
+
+
+class TelephonyError(Exception):
+    """Root of everything this leaf raises."""
+
+
+class AddressError(TelephonyError):
+    """The address of the PBX cannot be used; the message says which part."""
+
+
+class WireError(TelephonyError):
+    """The peer does not speak AMI, or a line, message or header count passes its bound."""
+
+
+class InjectionRefused(TelephonyError):
+    """A value to be sent holds CR, LF or NUL, or cannot be written as bytes: nothing was sent."""
+
+
+class LinkLost(TelephonyError):
+    """The connection to the PBX ended; the line comes back by itself."""
+
+
+class LoginRefused(LinkLost):
+    """The PBX refused the account: user, secret or its `permit` list in manager.conf."""
+
+
+class CelUnreadable(TelephonyError):
+    """A line of the PBX's CEL file has not the columns our cel_custom.conf writes."""
+
+
+class TraceUnreadable(TelephonyError):
+    """A trace holds no inbound call, or no timestamps to replay it by."""

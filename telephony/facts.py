@@ -1,0 +1,80 @@
+"""Facts: what the rest of the house is told about a call, each at most once.
+
+Every fact names its call by PBX and linkedid, says when (`at`, µs since the epoch, the PBX's
+clock), and carries `call_id`, the row of that call, once the board has written it. The caller is in
+no repr: facts may be logged. Pure data.
+"""
+
+from dataclasses import dataclass, field
+
+Outcome = str
+"""answered: an agent took the call · abandoned: queued, never answered · left: never queued"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What happened, to which call, when."""
+
+    pbx: str
+    linkedid: str
+    at: int
+    call_id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived(Fact):
+    """A call came in from outside."""
+
+    caller_number: str = field(repr=False)
+    caller_name: str = field(repr=False)
+    dialled: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued(Fact):
+    """The caller waits in `queue`; once for each queue entered in turn."""
+
+    queue: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered(Fact):
+    """An agent's phone rings. `leg` is that ring's own channel."""
+
+    leg: str
+    interface: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn(Fact):
+    """That phone rings no more, and its agent did not take the call: rang out, caller gone, another
+    agent quicker."""
+
+    leg: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Fact):
+    """An agent speaks to the caller. `waited_ms`: since the caller entered the queue."""
+
+    leg: str
+    interface: str
+    member: str
+    waited_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarted(Fact):
+    """The PBX records; the file's stem is `uniqueid`."""
+
+    uniqueid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Fact):
+    """The call is over. `cause` is one of `tables.CAUSES`."""
+
+    outcome: Outcome
+    cause: str

@@ -1,0 +1,77 @@
+"""Where the link to a PBX stands, and the intervals in which it was down.
+
+An interval begins with the last packet heard, not with our noticing, and there is at most one open
+for each PBX. A process that was killed leaves no word: when the next one connects and finds the
+link recorded as up, it writes the interval that nobody could.
+"""
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from telephony.batch import Batch, Connected, Lost
+from telephony.tables import LinkGapRow, LinkStateRow
+
+
+def note(session: Session, pbx: str, batch: Batch, *, refused: int = 0) -> None:
+    """Writes what the batch says of the link: up, down or simply heard."""
+    state = session.get(LinkStateRow, pbx)
+    match batch.change:
+        case Connected():
+            _came(session, pbx, batch, state)
+        case Lost() as lost:
+            _went(session, pbx, batch, state, lost)
+        case None if state is not None:
+            state.last_packet_at = batch.received_at
+            state.unknown_events += refused
+    session.flush()
+
+
+def _came(session: Session, pbx: str, batch: Batch, state: LinkStateRow | None) -> None:
+    at = batch.received_at
+    if state is None:
+        state = LinkStateRow(pbx=pbx, unknown_events=0)
+    elif state.connected and state.link_session == batch.link_session:
+        return  # this very word was committed before
+    elif state.connected:
+        began = min(state.last_packet_at, at)
+        session.add(LinkGapRow(pbx=pbx, began_at=began, ended_at=at, reason="killed"))
+    session.execute(
+        update(LinkGapRow)
+        .where(LinkGapRow.pbx == pbx, LinkGapRow.ended_at.is_(None))
+        .values(ended_at=at)
+    )
+    state.connected = True
+    state.since_at = at
+    state.last_packet_at = at
+    state.link_session = batch.link_session
+    session.add(state)
+
+
+def _went(session: Session, pbx: str, batch: Batch, state: LinkStateRow | None, lost: Lost) -> None:
+    at = batch.received_at
+    if state is None:
+        state = LinkStateRow(pbx=pbx, unknown_events=0, last_packet_at=at)
+    state.connected = False
+    state.since_at = at
+    state.link_session = batch.link_session
+    session.add(state)
+    lasting = session.scalars(
+        select(LinkGapRow).where(LinkGapRow.pbx == pbx, LinkGapRow.ended_at.is_(None))
+    ).first()
+    if lasting is None:
+        began = state.last_packet_at if lost.last_packet_at is None else lost.last_packet_at
+        session.add(LinkGapRow(pbx=pbx, began_at=began, reason=lost.reason))
+
+
+def gaps(session: Session, pbx: str, *, since_at: int = 0) -> list[LinkGapRow]:
+    """Intervals not yet back-filled, or ended after `since_at`; oldest first."""
+    return list(
+        session.scalars(
+            select(LinkGapRow)
+            .where(
+                LinkGapRow.pbx == pbx,
+                LinkGapRow.backfilled_at.is_(None) | (LinkGapRow.ended_at > since_at),
+            )
+            .order_by(LinkGapRow.began_at)
+        )
+    )

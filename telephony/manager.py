@@ -1,0 +1,145 @@
+"""The PBX's side of a manager session, as far as the simulator needs it: a small AMI server.
+
+It greets, challenges, checks the account, answers Ping, Logoff and CoreShowChannels (from the
+channels its owner says are up), and sends every event to every session that has logged in. It is no
+proof of what a real PBX does; that is what the tests on Asterisk are for.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from telephony.errors import WireError
+from telephony.wire import Message, Wire
+
+BANNER: Final = b"Asterisk Call Manager/11.0.0\r\n"
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Manager:
+    """An AMI server on loopback. `channels`: one mapping of headers for each channel that is up."""
+
+    def __init__(
+        self,
+        *,
+        user: str,
+        secret: str,
+        channels: Callable[[], Sequence[Mapping[str, str]]],
+        challenge: Callable[[], str],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._user = user
+        self._secret = secret
+        self._channels = channels
+        self._challenge = challenge
+        self._tls = tls
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+        self._listening: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    async def start(self, port: int = 0) -> None:
+        """Listens on 127.0.0.1; `port` 0 takes a free one and says which."""
+        self._server = await asyncio.start_server(self._session, "127.0.0.1", port, ssl=self._tls)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Drops every session and listens no more."""
+        if self._server is not None:
+            self._server.close()
+        for writer in list(self._open):
+            writer.transport.abort()
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    def send(self, headers: Headers) -> None:
+        """One message to everybody who has logged in."""
+        data = render(headers)
+        for writer in list(self._listening):
+            writer.write(data)
+
+    async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        wire = Wire(greeted=True)
+        challenge = self._challenge()
+        writer.write(BANNER)
+        try:
+            while data := await reader.read(65_536):
+                for request in wire.feed(data):
+                    self._answer(request, writer, challenge)
+        except (OSError, WireError):
+            pass  # the peer is gone, or no AMI client
+        finally:
+            self._open.discard(writer)
+            self._listening.discard(writer)
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    def _answer(self, request: Message, writer: asyncio.StreamWriter, challenge: str) -> None:
+        action_id = request.get("ActionID")
+        mark = [("ActionID", action_id)] if action_id else []
+        name = request.get("Action").lower()
+        if name == "challenge":
+            writer.write(render([("Response", "Success"), *mark, ("Challenge", challenge)]))
+        elif name == "login":
+            self._login(request, writer, challenge, mark)
+        elif writer not in self._listening:
+            writer.write(_error(mark, "Permission denied"))
+        elif name == "ping":
+            writer.write(render([("Response", "Success"), *mark, ("Ping", "Pong")]))
+        elif name == "coreshowchannels":
+            self._list(writer, mark)
+        elif name == "logoff":
+            writer.write(render([("Response", "Goodbye"), *mark]))
+            writer.close()
+        else:
+            writer.write(_error(mark, "Invalid/unknown command"))
+
+    def _login(
+        self, request: Message, writer: asyncio.StreamWriter, challenge: str, mark: Headers
+    ) -> None:
+        key = hashlib.md5((challenge + self._secret).encode(), usedforsecurity=False).hexdigest()
+        if request.get("AuthType").upper() == "MD5":
+            known = hmac.compare_digest(request.get("Key"), key)
+        else:
+            known = hmac.compare_digest(request.get("Secret").encode(), self._secret.encode())
+        if request.get("Username") != self._user or not known:
+            writer.write(_error(mark, "Authentication failed"))
+            return
+        self._listening.add(writer)
+        accepted = ("Message", "Authentication accepted")
+        writer.write(render([("Response", "Success"), *mark, accepted]))
+        writer.write(render([("Event", "FullyBooted"), ("Status", "Fully Booted")]))
+
+    def _list(self, writer: asyncio.StreamWriter, mark: Headers) -> None:
+        channels = self._channels()
+        started = ("EventList", "start")
+        writer.write(render([("Response", "Success"), *mark, started]))
+        for channel in channels:
+            writer.write(render([("Event", "CoreShowChannel"), *mark, *channel.items()]))
+        writer.write(
+            render(
+                [
+                    ("Event", "CoreShowChannelsComplete"),
+                    *mark,
+                    ("EventList", "Complete"),
+                    ("ListItems", str(len(channels))),
+                ]
+            )
+        )
+
+
+def render(headers: Headers) -> bytes:
+    """A message's bytes, as the PBX would send it: nothing in a value is refused or escaped."""
+    text = "".join(f"{key}: {value}\r\n" for key, value in headers)
+    return text.encode("utf-8", "surrogateescape") + b"\r\n"
+
+
+def _error(mark: Headers, text: str) -> bytes:
+    return render([("Response", "Error"), *mark, ("Message", text)])

@@ -1,0 +1,203 @@
+"""Calls as rows and back: the only place that knows both shapes.
+
+Whole batches are written at once: one insert and one update for calls, the same for legs. A row is
+never deleted, and a finished call's row never touched again (the board drops it from its memory).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from telephony.call import Call, Leg, State
+from telephony.tables import CallLegRow, CallRow
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A call and its row: `call_id` is 0 until written, `legs` maps a leg to its row."""
+
+    call: Call
+    call_id: int = 0
+    legs: tuple[tuple[str, int], ...] = ()
+
+
+def load_live(session: Session, pbx: str) -> dict[str, Entry]:
+    """The calls of that PBX that have not ended, by linkedid."""
+    rows = session.scalars(
+        select(CallRow).where(CallRow.pbx == pbx, CallRow.ended_at.is_(None)).order_by(CallRow.id)
+    ).all()
+    legs: dict[int, list[CallLegRow]] = {row.id: [] for row in rows}
+    for leg in session.scalars(
+        select(CallLegRow)
+        .join(CallRow, CallRow.id == CallLegRow.call_id)
+        .where(CallRow.pbx == pbx, CallRow.ended_at.is_(None))
+        .order_by(CallLegRow.id)
+    ):
+        legs.setdefault(leg.call_id, []).append(leg)
+    return {row.linkedid: _entry(row, legs[row.id]) for row in rows}
+
+
+def find(session: Session, pbx: str, linkedid: str) -> Entry | None:
+    """One call's record, live or finished."""
+    row = session.scalars(
+        select(CallRow).where(CallRow.pbx == pbx, CallRow.linkedid == linkedid)
+    ).first()
+    if row is None:
+        return None
+    legs = session.scalars(
+        select(CallLegRow).where(CallLegRow.call_id == row.id).order_by(CallLegRow.id)
+    ).all()
+    return _entry(row, legs)
+
+
+def known_ids(session: Session, pbx: str, linkedids: Iterable[str]) -> set[str]:
+    """Which of these calls have a row already, finished or not."""
+    wanted = sorted(set(linkedids))
+    found: set[str] = set()
+    for start in range(0, len(wanted), 500):
+        found.update(
+            session.scalars(
+                select(CallRow.linkedid).where(
+                    CallRow.pbx == pbx, CallRow.linkedid.in_(wanted[start : start + 500])
+                )
+            )
+        )
+    return found
+
+
+def write(session: Session, changed: Sequence[Entry]) -> list[Entry]:
+    """Writes calls and legs, new and changed; the entries come back with their rows' ids."""
+    session.flush()
+    new = [entry for entry in changed if not entry.call_id]
+    old = [entry for entry in changed if entry.call_id]
+    ids: dict[str, int] = {}
+    if new:
+        made = session.execute(
+            insert(CallRow).returning(CallRow.linkedid, CallRow.id),
+            [_values(entry.call) for entry in new],
+        )
+        ids = {row.linkedid: row.id for row in made}
+    if old:
+        session.execute(
+            update(CallRow), [{"id": entry.call_id, **_values(entry.call)} for entry in old]
+        )
+    placed = [
+        Entry(entry.call, entry.call_id or ids[entry.call.linkedid], entry.legs)
+        for entry in changed
+    ]
+    return _write_legs(session, placed)
+
+
+def _write_legs(session: Session, entries: list[Entry]) -> list[Entry]:
+    added: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    for entry in entries:
+        rows = dict(entry.legs)
+        for leg in entry.call.legs:
+            values = _leg_values(leg)
+            if leg.leg in rows:
+                changed.append({"id": rows[leg.leg], **values})
+            else:
+                added.append({"call_id": entry.call_id, **values})
+    made: Mapping[tuple[int, str], int] = {}
+    if added:
+        found = session.execute(
+            insert(CallLegRow).returning(CallLegRow.call_id, CallLegRow.leg, CallLegRow.id), added
+        )
+        made = {(call_id, leg): row for call_id, leg, row in found}
+    if changed:
+        session.execute(update(CallLegRow), changed)
+    return [_with_legs(entry, made) for entry in entries]
+
+
+def _with_legs(entry: Entry, made: Mapping[tuple[int, str], int]) -> Entry:
+    fresh = tuple(
+        (leg.leg, made[entry.call_id, leg.leg])
+        for leg in entry.call.legs
+        if (entry.call_id, leg.leg) in made
+    )
+    return Entry(entry.call, entry.call_id, entry.legs + fresh)
+
+
+def _values(call: Call) -> dict[str, Any]:
+    agents = [leg for leg in call.legs if leg.answered_at is not None]
+    waited_to = call.answered_at if call.answered_at is not None else call.ended_at
+    return {
+        "pbx": call.pbx,
+        "linkedid": call.linkedid,
+        "direction": "inbound",
+        "caller_number": call.caller_number,
+        "caller_name": call.caller_name,
+        "dialled": call.dialled,
+        "queue": call.queue,
+        "state": call.state.value,
+        "outcome": call.outcome,
+        "cause": call.cause,
+        "hangup_cause": call.hangup_cause,
+        "arrived_at": call.arrived_at,
+        "queued_at": call.queued_at,
+        "left_queue_at": call.left_queue_at,
+        "answered_at": call.answered_at,
+        "ended_at": call.ended_at,
+        "first_agent": agents[0].interface if agents else None,
+        "last_agent": agents[-1].interface if agents else None,
+        "wait_ms": _span_ms(call.queued_at, waited_to),
+        "talk_ms": _span_ms(call.answered_at, call.ended_at),
+        "recording_started_at": call.recording_started_at,
+        "recording_expected": call.recording_started_at is not None
+        and call.answered_at is not None,
+    }
+
+
+def _span_ms(since: int | None, until: int | None) -> int | None:
+    """Milliseconds between; None while either end is open, never negative."""
+    return None if since is None or until is None else max(0, until - since) // 1000
+
+
+def _leg_values(leg: Leg) -> dict[str, Any]:
+    return {
+        "leg": leg.leg,
+        "interface": leg.interface,
+        "member": leg.member,
+        "offered_at": leg.offered_at,
+        "answered_at": leg.answered_at,
+        "ended_at": leg.ended_at,
+        "result": leg.result,
+    }
+
+
+def _entry(row: CallRow, legs: Sequence[CallLegRow]) -> Entry:
+    call = Call(
+        pbx=row.pbx,
+        linkedid=row.linkedid,
+        arrived_at=row.arrived_at,
+        state=State(row.state),
+        caller_number=row.caller_number,
+        caller_name=row.caller_name,
+        dialled=row.dialled,
+        queue=row.queue,
+        queued_at=row.queued_at,
+        left_queue_at=row.left_queue_at,
+        answered_at=row.answered_at,
+        recording_started_at=row.recording_started_at,
+        cause=row.cause,
+        hangup_cause=row.hangup_cause,
+        ended_at=row.ended_at,
+        outcome=row.outcome,
+        legs=tuple(
+            Leg(
+                leg=leg.leg,
+                interface=leg.interface,
+                member=leg.member,
+                offered_at=leg.offered_at,
+                answered_at=leg.answered_at,
+                ended_at=leg.ended_at,
+                result=leg.result,
+            )
+            for leg in legs
+        ),
+    )
+    return Entry(call, row.id, tuple((leg.leg, leg.id) for leg in legs))

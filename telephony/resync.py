@@ -1,0 +1,63 @@
+"""After a gap: what a snapshot of the PBX's channels says about calls. Pure.
+
+The PBX answers CoreShowChannels with one event a channel. From them come the same events the link
+would have brought: a caller's channel we never heard of begins a call, one whose application is
+Queue waits, one bridged with an agent's talks; and a call that was live before the gap, of which
+nothing was heard since and which the snapshot does not hold, has vanished.
+
+What a snapshot cannot tell (when exactly, who rang meanwhile) is left to the PBX's own log (`cel`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from telephony import events as ev
+from telephony.call import Call, State
+
+
+def catch_up(
+    calls: Mapping[str, Call], stale: frozenset[str], seen: Sequence[ev.ChannelSeen], at: int
+) -> list[ev.Event]:
+    """The events that bring `calls` to what the snapshot shows.
+
+    `stale`: linkedids live before the gap and not heard of since it ended; `at`: when the snapshot
+    was complete (µs).
+    """
+    found: list[ev.Event] = []
+    for channel in seen:
+        if channel.party.leads:
+            found.extend(_caller(calls.get(channel.party.linkedid), channel, seen))
+    present = {channel.party.uniqueid for channel in seen}
+    found.extend(
+        ev.ChannelVanished(at, ev.Party(linkedid, linkedid)) for linkedid in sorted(stale - present)
+    )
+    return found
+
+
+def _caller(
+    call: Call | None, channel: ev.ChannelSeen, seen: Sequence[ev.ChannelSeen]
+) -> list[ev.Event]:
+    """What one caller's channel shows beyond what is known of its call."""
+    found: list[ev.Event] = []
+    at, party = channel.at, channel.party
+    if call is None:
+        found.append(ev.ChannelBegan(at - channel.lasted_us, party))
+    if channel.application != "Queue":
+        return found
+    if call is None or call.state is State.ARRIVED:
+        queue = channel.data.partition(",")[0] or "?"
+        found.append(ev.CallerQueued(at, party, queue))
+    agent = _agent(channel, seen)
+    if agent is not None and (call is None or call.state is not State.TALKING):
+        interface = ev.interface_of(agent.channel)
+        found.append(ev.AgentAnswered(at, party, agent.uniqueid, interface, ""))
+    return found
+
+
+def _agent(channel: ev.ChannelSeen, seen: Sequence[ev.ChannelSeen]) -> ev.Party | None:
+    """The other end of the caller's bridge."""
+    if not channel.bridge:
+        return None
+    for other in seen:
+        if other.bridge == channel.bridge and other.party.uniqueid != channel.party.uniqueid:
+            return other.party
+    return None

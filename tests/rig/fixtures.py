@@ -1,0 +1,53 @@
+"""The real servers as pytest fixtures: started once in a worker, fresh inside for each test.
+
+`postgres_url` is an empty database, `amqp_url` an empty virtual host. `broker` is the node itself,
+for tests that kill it; each xdist worker has its own servers, so no test can hurt another's.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rig.postgres import Postgres, postgres
+from tests.rig.rabbitmq import Broker, rabbitmq
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Postgres]:
+    """The worker's PostgreSQL."""
+    with postgres() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: Postgres) -> str:
+    """A fresh, empty PostgreSQL database."""
+    return postgres_cluster.fresh_database()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A fresh SQLite file."""
+    return f"sqlite:///{tmp_path / 'hotline.sqlite'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The same test on both databases the product promises."""
+    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    url: str = request.getfixturevalue(name)
+    return url
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """The worker's RabbitMQ node."""
+    with rabbitmq() as node:
+        yield node
+
+
+@pytest.fixture
+def amqp_url(broker: Broker) -> str:
+    """A fresh, empty virtual host on the worker's node."""
+    return broker.url(broker.fresh_vhost())

@@ -1,0 +1,99 @@
+"""Call → ticket → recording: one ticket a call, linked whichever comes first."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from gateway.flow import linking
+from gateway.parts import Parts
+from gateway.people.roles import Role
+from gateway.tables import RecordingLinkRow, TicketRow, TicketStepRow
+from tests.unit.gateway import house
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    with house.house(tmp_path) as made:
+        yield made
+
+
+def test_a_ticket_stands_from_the_queue_on(parts: Parts) -> None:
+    """The moment the caller waits there is a draft that knows who rings and from where."""
+    with parts.database.begin() as session:
+        ticket = house.queued(session, house.call(session))
+        assert (ticket.state, ticket.caller_phone, ticket.queue, ticket.owner) == (
+            "draft", "13800138013", "hotline", "",
+        )  # fmt: skip
+
+
+def test_a_fact_told_twice_makes_no_second_ticket(parts: Parts) -> None:
+    """Overflow to a second queue, or a batch told again: still one ticket."""
+    with parts.database.begin() as session:
+        row = house.call(session)
+        assert house.queued(session, row).id == house.queued(session, row).id
+        assert session.scalar(select(func.count()).select_from(TicketRow)) == 1
+
+
+def test_the_first_agent_who_answers_owns_it(parts: Parts) -> None:
+    """首问负责: a second agent after a transfer does not take it away."""
+    with parts.database.begin() as session:
+        house.person(session, "8001", Role.AGENT, extension="PJSIP/8001")
+        house.person(session, "8002", Role.AGENT, extension="PJSIP/8002")
+        row = house.call(session)
+        house.queued(session, row)
+        house.answered(session, row, "PJSIP/8001")
+        house.answered(session, row, "PJSIP/8002")
+        assert house.only(session).owner == "8001"
+        actors = session.scalars(select(TicketStepRow.actor).order_by(TicketStepRow.id))
+        assert list(actors) == ["pbx", "8001", "8002"]
+
+
+def test_who_gave_up_is_to_be_called_back(parts: Parts) -> None:
+    """An abandoned call leaves a ticket that asks for a call back; an answered one does not."""
+    with parts.database.begin() as session:
+        gave_up, spoke = house.call(session, "1.1"), house.call(session, "1.2")
+        first, second = house.queued(session, gave_up), house.queued(session, spoke)
+        house.ended(session, gave_up, "abandoned")
+        house.ended(session, spoke, "answered")
+        assert (first.call_back, second.call_back) == ("due", "none")
+
+
+@pytest.mark.parametrize("first", ["call", "recording", "ticket"])
+def test_a_recording_finds_its_call_and_ticket(parts: Parts, first: str) -> None:
+    """Whichever of the three is there first, in the end all are linked."""
+    with parts.database.begin() as session:
+        if first == "recording":
+            linking.captured(session, house.recording(session))
+        row = house.call(session)
+        if first == "call":
+            linking.captured(session, house.recording(session))
+        ticket = house.queued(session, row)
+        if first == "ticket":
+            linking.captured(session, house.recording(session))
+        house.ended(session, row, "answered")
+        link = session.scalars(select(RecordingLinkRow)).one()
+        assert (link.call_id, link.ticket_id) == (row.id, ticket.id)
+
+
+def test_a_recording_of_an_unknown_call_is_kept_unlinked(parts: Parts) -> None:
+    """Evidence is never dropped for want of a call; the count shows it."""
+    with parts.database.begin() as session:
+        linking.captured(session, house.recording(session))
+        assert session.scalars(select(RecordingLinkRow)).all() == []
+
+
+def test_watchers_are_told_after_the_commit_alone(parts: Parts) -> None:
+    """A pop-up for a call whose transaction failed would be a lie."""
+    told: list[str] = []
+    parts.hub.publish = lambda noted: told.extend(n.kind for n in noted)  # type: ignore[method-assign]
+    parts.database._told = parts.hub.publish
+    with pytest.raises(ZeroDivisionError), parts.database.begin() as session:
+        house.queued(session, house.call(session))
+        raise ZeroDivisionError
+    assert told == []
+    with parts.database.begin() as session:
+        house.queued(session, house.call(session))
+        assert told == []
+    assert "open" in told

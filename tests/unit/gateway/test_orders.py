@@ -1,0 +1,233 @@
+"""Work orders: dispatched with their message, answered once, by page and by queue alike."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.errors import BadInput, Forbidden, HotlineError, IllegalStep, NotFound
+from gateway.flow import orders
+from gateway.parts import Parts
+from gateway.people import accounts
+from gateway.people.accounts import Person
+from gateway.people.roles import Role
+from gateway.tables import AccountRow, TicketRow, WorkOrderRow
+from gateway.tickets import acts, views
+from gateway.tickets.lifecycle import TicketState
+from queueing import messages
+from queueing.errors import Rejected
+from queueing.messages import Replied, Returned, Signed, WorkOrderOffered
+from queueing.tables import OutboxRow
+from tests.unit.gateway import house
+from tests.unit.gateway.house import NOW
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    with house.house(tmp_path_factory.mktemp("house")) as made:
+        with made.database.begin() as session:
+            house.person(session, "8001", Role.AGENT, extension="PJSIP/8001")
+            house.person(session, "sun", Role.OFFICER, department="yanglao")
+            house.person(session, "he", Role.OFFICER, department="gongshang")
+        yield made
+
+
+class Undo(Exception):
+    pass
+
+
+@pytest.fixture
+def session(parts: Parts) -> Iterator[Session]:
+    """A transaction that is undone: every test starts from the same house."""
+    try:
+        with parts.database.begin() as opened:
+            yield opened
+            raise Undo
+    except Undo:
+        pass
+
+
+def who(session: Session, login: str) -> Person:
+    return accounts.person(session.scalars(select(AccountRow).filter_by(login=login)).one())
+
+
+def accepted(session: Session, **fields: str) -> TicketRow:
+    """An accepted ticket of agent 8001."""
+    ticket = house.queued(session, house.call(session))
+    agent = who(session, "8001")
+    form = {"kind": "policy", "summary": "养老金未到账", "caller_name": "王秀英", **fields}
+    acts.fill(session, ticket.id, agent, form, None, NOW)
+    return acts.accept(session, ticket.id, agent, "示范市", NOW)
+
+
+def dispatched(session: Session, *departments: str, **fields: str) -> list[WorkOrderRow]:
+    ticket = accepted(session, **fields)
+    return orders.dispatch(session, ticket.id, who(session, "8001"), departments, "", NOW)
+
+
+def sent(session: Session) -> list[WorkOrderOffered]:
+    """The messages in the outbox."""
+    rows = session.scalars(select(OutboxRow).order_by(OutboxRow.id))
+    found = [messages.decode(row.body).message for row in rows]
+    assert all(isinstance(message, WorkOrderOffered) for message in found)
+    return found  # type: ignore[return-value]
+
+
+def test_the_order_and_its_message_are_one_act(session: Session) -> None:
+    """What the department gets is in the outbox in the transaction that made the work order."""
+    first, second = dispatched(session, "yanglao", "gongshang")
+    assert [(one.work_order, one.department, one.lead) for one in sent(session)] == [
+        (first.number, "yanglao", True),
+        (second.number, "gongshang", False),
+    ]
+    assert house.only(session).state == "dispatched"
+
+
+def test_a_confidential_caller_is_not_named_to_departments(session: Session) -> None:
+    """保密: departments see the matter and not the person, in the message and on the page."""
+    (order,) = dispatched(session, "yanglao", confidential="1")
+    (message,) = sent(session)
+    assert message.caller is None
+    body = session.scalars(select(OutboxRow.body)).one().decode()
+    assert "王秀英" not in body
+    assert "13800138013" not in body
+    view = views.order(session, who(session, "sun"), order.number)
+    assert (view.caller_name, view.caller_phone) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "departments", [(), ("nowhere",), ("yanglao", "yanglao")], ids=["none", "unknown", "twice"]
+)
+def test_a_bad_choice_of_departments_changes_nothing(
+    session: Session, departments: tuple[str, ...]
+) -> None:
+    """The agent is told what is wrong; no number is used up and no message lies about."""
+    ticket = accepted(session)
+    with pytest.raises(BadInput):
+        orders.dispatch(session, ticket.id, who(session, "8001"), departments, "", NOW)
+    assert ticket.state == "accepted"
+    assert sent(session) == []
+
+
+def test_a_draft_is_not_dispatched(session: Session) -> None:
+    """派单 before 受理 is refused, and leaves nothing behind."""
+    ticket = house.queued(session, house.call(session))
+    acts.fill(session, ticket.id, who(session, "8001"), {"summary": "x"}, None, NOW)
+    with pytest.raises(IllegalStep):
+        orders.dispatch(session, ticket.id, who(session, "8001"), ["yanglao"], "", NOW)
+    assert session.scalars(select(WorkOrderRow)).all() == []
+
+
+def test_the_ticket_is_replied_when_all_departments_are(session: Session) -> None:
+    """主办 and 协办: the first reply is only a line of the story, the last one makes it 已反馈."""
+    first, second = dispatched(session, "yanglao", "gongshang")
+    ticket = house.only(session)
+    for login, order in (("sun", first), ("he", second)):
+        assert ticket.state != TicketState.REPLIED
+        orders.act(session, order.number, who(session, login), "sign", NOW)
+        orders.act(session, order.number, who(session, login), "reply", NOW, result="已补发")
+    assert ticket.state == "replied"
+    acts.close(session, ticket.id, who(session, "8001"), "已电话告知", NOW)
+    assert (ticket.state, ticket.closed_at) == ("closed", NOW)
+
+
+def test_a_returned_order_is_dispatched_again(session: Session) -> None:
+    """退单 with a reason brings it back to the agent; the other department then leads."""
+    (order,) = dispatched(session, "yanglao")
+    ticket = house.only(session)
+    with pytest.raises(BadInput):
+        orders.act(session, order.number, who(session, "sun"), "return", NOW)
+    orders.act(session, order.number, who(session, "sun"), "return", NOW, reason="属工伤")
+    assert (ticket.state, order.return_reason) == ("returned", "属工伤")
+    again = orders.dispatch(session, ticket.id, who(session, "8001"), ["gongshang"], "", NOW)
+    assert (ticket.state, again[0].lead) == ("dispatched", True)
+
+
+def test_nobody_acts_on_another_departments_order(session: Session) -> None:
+    """Another department's order is not found; an agent may not act as a department."""
+    (order,) = dispatched(session, "yanglao")
+    with pytest.raises(NotFound):
+        orders.act(session, order.number, who(session, "he"), "sign", NOW)
+    with pytest.raises(Forbidden):
+        orders.act(session, order.number, who(session, "8001"), "sign", NOW)
+    with pytest.raises(NotFound):
+        views.order(session, who(session, "he"), order.number)
+    assert views.orders(session, who(session, "he")) == []
+
+
+def test_replies_by_queue_do_the_same(session: Session) -> None:
+    """A department's own system signs and replies with the same effect as its page."""
+    (order,) = dispatched(session, "yanglao")
+    reference: dict[str, Any] = {"work_order": order.number, "version": 1, "department": "yanglao"}
+    orders.reply(session, Signed(**reference, by="孙"), "yanglao", NOW)
+    orders.reply(
+        session, Replied(**reference, by="孙", result="已补发", measures=""), "yanglao", NOW
+    )
+    assert (order.state, order.result, house.only(session).state) == (
+        "replied", "已补发", "replied",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("department", ["gongshang", "yanglao"])
+def test_a_reply_that_makes_no_sense_is_rejected(session: Session, department: str) -> None:
+    """Another department's order, or a reply before the signature: parked with its reason."""
+    (order,) = dispatched(session, "yanglao")
+    reference: dict[str, Any] = {"work_order": order.number, "version": 1, "department": department}
+    message = Replied(**reference, by="孙", result="已补发", measures="")
+    with pytest.raises(Rejected):
+        orders.reply(session, message, department, NOW)
+    assert (order.state, house.only(session).state) == ("offered", "dispatched")
+
+
+ACTS = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from(["sign", "reply", "return", "dispatch"])),
+    max_size=14,
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(ACTS)
+def test_whatever_departments_do_ticket_and_orders_agree(
+    parts: Parts, acts_done: list[tuple[int, str]]
+) -> None:
+    """Any order of signing, returning, replying and dispatching again: the ticket says replied
+    only when every part that was not returned is, and a refused act changes nothing."""
+    try:
+        with parts.database.begin() as session:
+            made = dispatched(session, "yanglao", "gongshang")
+            ticket, agent = house.only(session), who(session, "8001")
+            officers = {"yanglao": who(session, "sun"), "gongshang": who(session, "he")}
+            for place, action in acts_done:
+                before = (ticket.state, [one.state for one in made])
+                order = made[place % len(made)]
+                try:  # no savepoint: a refusal itself has to leave everything as it was
+                    if action == "dispatch":
+                        made += orders.dispatch(
+                            session, ticket.id, agent, [order.department], "", NOW
+                        )
+                    else:
+                        orders.act(session, order.number, officers[order.department], action,
+                                   NOW, result="r", reason="r")  # fmt: skip
+                except HotlineError:
+                    assert before == (ticket.state, [one.state for one in made])
+                standing = [one.state for one in made if one.state != "returned"]
+                if ticket.state == "replied":
+                    assert standing
+                    assert set(standing) == {"replied"}
+                assert sum(one.lead for one in made if one.state != "returned") <= 1
+            raise Undo
+    except Undo:
+        pass
+
+
+def test_a_returned_message_is_a_returned_order(session: Session) -> None:
+    """退单 by the department's own system carries its reason to the story."""
+    (order,) = dispatched(session, "yanglao")
+    reference: dict[str, Any] = {"work_order": order.number, "version": 1, "department": "yanglao"}
+    orders.reply(session, Returned(**reference, by="孙", reason="属工伤"), "yanglao", NOW)
+    last = views.ticket(session, who(session, "8001"), order.ticket_id).steps[-1]
+    assert (last.action, last.why, last.actor) == ("return", "属工伤", "孙")

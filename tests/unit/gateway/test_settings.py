@@ -1,0 +1,62 @@
+"""The environment is read once, mistakes are named, and secrets do not print."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway import settings
+from gateway.errors import BadSetting
+
+
+def test_everything_lies_under_state_by_default(tmp_path: Path) -> None:
+    """One directory to back up, one to remove."""
+    read = settings.read({"HOTLINE_STATE": str(tmp_path)})
+    for place in (read.spool, read.cel, read.store, read.keyring):
+        assert place.is_relative_to(tmp_path)
+    assert str(tmp_path) in read.database_url
+    assert (read.host, read.port) == ("127.0.0.1", 12333)
+
+
+def test_secrets_do_not_print() -> None:
+    """A settings object in a log or a traceback gives nothing away."""
+    read = settings.read(
+        {
+            "HOTLINE_PBX_URL": "ami://hotline:s3cret@pbx.example:5038",
+            "HOTLINE_DATABASE_URL": "postgresql://u:s3cret@db.example/hotline",
+            "HOTLINE_BROKER_URL": "amqp://u:s3cret@mq.example/",
+        }
+    )
+    assert "s3cret" not in repr(read) + read.database_place + read.broker_place
+    assert read.pbx is not None
+    assert read.pbx.secret == "s3cret"
+    assert read.database_place.endswith("//db.example/hotline")
+
+
+def test_a_file_can_hold_any_setting(tmp_path: Path) -> None:
+    """Mounted secrets: `…_FILE` names a file, its last newline is not part of it."""
+    (tmp_path / "url").write_text("amqps://u:p@mq.example/\n")
+    read = settings.read({"HOTLINE_BROKER_URL_FILE": str(tmp_path / "url")})
+    assert read.broker_url == "amqps://u:p@mq.example/"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOTLINE_DATBASE_URL", "sqlite:///x"),
+        ("HOTLINE_DATABASE_URL", "mysql://x"),
+        ("HOTLINE_BROKER_URL", "http://x"),
+        ("HOTLINE_PBX_URL", "ami://no-user:5038"),
+        ("HOTLINE_PBX_URL", "ami://u:p@host:99999999"),
+        ("HOTLINE_LISTEN", "12333"),
+        ("HOTLINE_LISTEN", "127.0.0.1:99999"),
+        ("HOTLINE_CEL_UTC_OFFSET", "+08:00"),
+        ("HOTLINE_STORE_URL", "s3://bucket"),
+        ("HOTLINE_BROKER_URL_FILE", "/nowhere/at/all"),
+    ],
+)
+def test_a_mistake_is_named(name: str, value: str) -> None:
+    """A typing mistake in a name or a value is told with the variable's name, in both languages."""
+    with pytest.raises(BadSetting) as refused:
+        settings.read({name: value})
+    assert name in str(refused.value)
+    assert "。 " in str(refused.value)

@@ -1,0 +1,151 @@
+"""Steps that are not broken off half-way, and steps that are tried until they are done."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from queueing import persistence
+from queueing.waiting import bounded, finish
+
+
+def test_a_cancelled_step_runs_to_its_end() -> None:
+    """Protects: a relay that is stopped marks what it has already published."""
+    done: list[str] = []
+
+    async def step() -> None:
+        await asyncio.sleep(0.05)
+        done.append("marked")
+
+    async def scenario() -> None:
+        task = asyncio.ensure_future(finish(step()))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert done == ["marked"]
+
+    asyncio.run(scenario())
+
+
+def test_a_step_that_fails_while_cancelled_is_still_a_cancellation() -> None:
+    """Protects: stopping is orderly even when the last step fails."""
+
+    async def step() -> None:
+        await asyncio.sleep(0.05)
+        raise ValueError
+
+    async def scenario() -> None:
+        task = asyncio.ensure_future(finish(step()))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+
+
+def failing(times: int, problem: Exception, calls: list[int]) -> Callable[[], None]:
+    """A step that raises so many times and then is done."""
+
+    def step() -> None:
+        calls.append(1)
+        if len(calls) <= times:
+            raise problem
+
+    return step
+
+
+def test_a_stumbling_step_is_given_up_after_its_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects: one message a handler fails on stops the others for a bounded time."""
+    monkeypatch.setattr(persistence, "WAITS_S", (0.0,))
+    calls: list[int] = []
+    given_up: list[Exception] = []
+    problem = KeyError("x")
+    asyncio.run(persistence.until_done(failing(99, problem, calls), given_up.append))
+    assert given_up == [problem]
+    assert len(calls) == persistence.TRIES
+
+
+def test_a_database_that_is_away_is_never_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects: an outage, however long, parks nothing."""
+    monkeypatch.setattr(persistence, "WAITS_S", (0.0,))
+    calls: list[int] = []
+    given_up: list[Exception] = []
+    away = OperationalError("SELECT", {}, Exception("gone"))
+    asyncio.run(persistence.until_done(failing(50, away, calls), given_up.append))
+    assert given_up == []
+    assert len(calls) == 51
+
+
+def test_giving_up_is_itself_tried_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects: a message is not acked because parking it failed."""
+    monkeypatch.setattr(persistence, "WAITS_S", (0.0,))
+    parked: list[int] = []
+    park = failing(2, KeyError("park"), parked)
+    asyncio.run(persistence.until_done(failing(99, KeyError("x"), []), lambda _: park()))
+    assert len(parked) == 3
+
+
+def test_a_call_that_ignores_its_cancellation_is_left_behind() -> None:
+    """Protects: a timeout ends in time, even where the library waits on in its `finally`."""
+
+    async def deaf() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(1)
+
+    async def scenario() -> None:
+        async with asyncio.timeout(0.5):
+            with pytest.raises(TimeoutError):
+                await bounded(deaf(), 0.01)
+
+    asyncio.run(scenario())
+
+
+def test_our_cancellation_is_not_turned_into_another_error() -> None:
+    """Protects: a relay that is stopped stops, whatever the library makes of a cancellation."""
+
+    async def turning() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ConnectionError from None
+
+    async def scenario() -> None:
+        task = asyncio.ensure_future(bounded(turning(), 60))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+
+
+def test_a_cancellation_from_inside_is_a_lost_connection() -> None:
+    """Protects: aiormq cancels what waits on a channel it closes; that is no wish of ours."""
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    async def scenario() -> None:
+        with pytest.raises(ConnectionError):
+            await bounded(cancelled(), 60)
+
+    asyncio.run(scenario())
+
+
+def test_what_a_call_returns_or_raises_passes_through() -> None:
+    """Protects: bounded adds a bound and nothing else."""
+
+    async def fails() -> None:
+        raise KeyError
+
+    async def scenario() -> None:
+        assert await bounded(asyncio.sleep(0, "done"), 1) == "done"
+        with pytest.raises(KeyError):
+            await bounded(fails(), 1)
+
+    asyncio.run(scenario())

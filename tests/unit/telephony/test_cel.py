@@ -1,0 +1,74 @@
+"""CEL: the PBX's own record is read as it is written, and says which calls there were."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from telephony import cel
+from telephony.errors import CelUnreadable
+from tests.unit.telephony.house import TRACES
+
+REAL = TRACES / "two-calls.cel.csv"
+SECOND = 1_000_000
+FIRST_AT = 1_795_396_930_899_000
+
+
+def test_a_real_file_holds_its_two_calls() -> None:
+    """`reconcile` counts against these: both calls, answered, recorded, by whom and how long."""
+    first, second = cel.calls(cel.read(REAL))
+    assert (first.linkedid, second.linkedid) == ("1795396930.0", "1795396931.2")
+    assert first.started_at == FIRST_AT
+    assert (first.queued, first.answered, first.recorded) == (True, True, True)
+    assert (first.queue, first.agent, first.dialled) == ("hotline", "PJSIP/8003", "12333")
+    assert first.ended_at is not None
+    assert 4 * SECOND < first.ended_at - first.started_at < 6 * SECOND
+
+
+def test_the_pbxs_local_time_becomes_utc() -> None:
+    """A PBX on China Standard Time writes 8 hours ahead: the calls must meet their AMI times."""
+    shifted = next(cel.read(REAL, utc_offset_min=480))
+    assert shifted.at == FIRST_AT - 8 * 3600 * SECOND
+
+
+def test_a_span_takes_what_is_in_it() -> None:
+    """From inclusive, until exclusive: no event is in two spans or in none."""
+    everything = list(cel.read(REAL))
+    cut = everything[7].at
+    before, after = list(cel.read(REAL, 0, cut)), list(cel.read(REAL, cut))
+    assert before + after == everything
+    assert before
+
+
+def test_the_line_being_written_is_left_for_later(tmp_path: Path) -> None:
+    """The PBX writes while we read: half a line is no event and no error."""
+    whole = REAL.read_text()
+    lines = whole.splitlines(keepends=True)
+    half = tmp_path / "Master.csv"
+    half.write_text("".join(lines[:5]) + lines[5][:40])
+    assert len(list(cel.read(half))) == 5
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda line: line.replace('","', '";"', 1),
+        lambda line: line.replace("2026-11-23", "soon", 1),
+    ],
+)
+def test_other_columns_are_an_error_that_says_what_to_do(
+    tmp_path: Path, spoil: Callable[[str], str]
+) -> None:
+    """A PBX with its own cel_custom.conf must not be counted as one without calls."""
+    lines = REAL.read_text().splitlines(keepends=True)
+    bad = tmp_path / "Master.csv"
+    bad.write_text(lines[0] + spoil(lines[1]))
+    with pytest.raises(CelUnreadable, match=r"cel_custom\.conf"):
+        list(cel.read(bad))
+
+
+def test_agents_channels_and_other_contexts_are_no_calls() -> None:
+    """Only the leading channel that comes in from outside is a call."""
+    events = list(cel.read(REAL))
+    assert cel.calls(events, inbound={"elsewhere"}) == []
+    assert cel.calls([event for event in events if event.uniqueid != event.linkedid]) == []

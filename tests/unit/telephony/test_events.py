@@ -1,0 +1,91 @@
+"""Events: real messages are understood, strange ones are none, and texts can be stored."""
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telephony import events as ev
+from telephony.events import READERS, understand
+from telephony.wire import Message
+from tests.unit.telephony.house import messages, trace
+
+
+def read(data: bytes) -> ev.Event | None:
+    (message,) = messages(data)
+    return understand(message, 5)
+
+
+def test_a_callers_name_forges_nothing_in_a_real_stream() -> None:
+    """Recorded from Asterisk 22: a name with U+2028, U+0085, \\x0b and \\x1c changes no id."""
+    events = [e for m in messages(trace("hostile-name.ami")) if (e := understand(m))]
+    ids = {event.party.linkedid for event in events}
+    began = next(event for event in events if isinstance(event, ev.ChannelBegan))
+    assert len(ids) == 1
+    assert ids.isdisjoint({"1.1", "2.2"})
+    assert began.party.name.startswith("张三\ufffdUniqueid: 1.1\ufffdLinkedid: 2.2")
+    assert began.party.number == "13800138000"
+
+
+def test_time_is_the_pbxs_to_the_microsecond() -> None:
+    """Waiting times are counted between PBX times; a float would lose the last digits."""
+    event = read(
+        b"Event: Newchannel\r\nTimestamp: 1795396457.40867\r\nUniqueid: 1\r\nLinkedid: 1\r\n\r\n"
+    )
+    assert event is not None
+    assert event.at == 1_795_396_457_408_670
+
+
+@pytest.mark.parametrize("timestamp", ["", "soon", "1e9", "-5.0", "1795396457", "９.1"])
+def test_without_a_pbx_time_the_time_of_receipt_stands_in(timestamp: str) -> None:
+    """A PBX without timestampevents, or a strange value, still gives usable events."""
+    text = f"Event: Newchannel\r\nTimestamp: {timestamp}\r\nUniqueid: 1\r\nLinkedid: 1\r\n\r\n"
+    event = read(text.encode())
+    assert event is not None
+    assert event.at == 5
+
+
+@pytest.mark.parametrize("name", sorted(set(READERS) - {"CoreShowChannelsComplete"}))
+def test_an_event_without_its_ids_is_none(name: str) -> None:
+    """An incomplete event can belong to no call, so it must not reach one."""
+    assert read(f"Event: {name}\r\nQueue: hotline\r\nInterface: PJSIP/1\r\n\r\n".encode()) is None
+
+
+def test_unknown_numbers_are_empty() -> None:
+    """A caller who hides the number is not called `<unknown>` on a ticket."""
+    event = read(
+        b"Event: Newchannel\r\nUniqueid: 1\r\nLinkedid: 1\r\nCallerIDNum: <unknown>\r\n\r\n"
+    )
+    assert event is not None
+    assert event.party.number == ""
+
+
+@given(st.sampled_from(sorted(READERS)), st.binary(max_size=400))
+def test_any_bytes_give_an_event_that_can_be_stored(name: str, body: bytes) -> None:
+    """No input crashes the reader or yields text a database or a log line would choke on."""
+    head = f"Event: {name}\r\nUniqueid: 1\r\nLinkedid: 1\r\nQueue: q\r\nInterface: I\r\n"
+    raw = head.encode() + b"CallerIDName: " + body + b"\r\nChannel: " + body
+    event = understand(Message(raw))
+    assert event is not None
+    for field in fields(event.party):
+        text = getattr(event.party, field.name)
+        text.encode("utf-8")
+        assert len(text) <= ev.NAME_WIDTH
+        assert text.isprintable() or not set(text) & set("\0\r\n\x0b\x1c\x85\u2028\u2029")
+
+
+def test_a_device_is_the_channel_without_its_number() -> None:
+    """Agents are known by device; a dash inside its name belongs to it."""
+    assert ev.interface_of("PJSIP/a-8003-0000000a") == "PJSIP/a-8003"
+    assert ev.interface_of("odd") == "odd"
+
+
+def test_no_event_shows_the_caller() -> None:
+    """Events may be logged; numbers and names may not."""
+    event = read(
+        b"Event: Newchannel\r\nUniqueid: 1\r\nLinkedid: 1\r\nCallerIDNum: 13800138000\r\n"
+        b"CallerIDName: Zhang\r\n\r\n"
+    )
+    assert "138" not in repr(event)
+    assert "Zhang" not in repr(event)
