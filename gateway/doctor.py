@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose, migrations
@@ -65,6 +65,9 @@ def _tried(part: str, check: Callable[[], tuple[bool, str]]) -> Finding:
 
 
 def _database(settings: Settings) -> tuple[bool, str]:
+    file = make_url(settings.database_url).database
+    if settings.database_url.startswith("sqlite") and file and not Path(file).exists():
+        return False, "还没有数据库：hotline init 目录。 No database yet: hotline init DIRECTORY."
     with compose.opened(settings) as parts:
         with parts.database.reading() as session:
             session.execute(text("SELECT 1"))
@@ -109,8 +112,15 @@ def _spool(spool: Path) -> tuple[bool, str]:
 def _pbx(settings: Settings) -> tuple[bool, str]:
     if settings.pbx is None:
         return False, "未设置 HOTLINE_PBX_URL。 Set HOTLINE_PBX_URL=ami://user:secret@host:5038."
-    version = asyncio.run(line.check(settings.pbx))
-    return True, f"{settings.pbx.host}:{settings.pbx.port} {version}"
+    place = f"{settings.pbx.host}:{settings.pbx.port}"
+    try:
+        version = asyncio.run(line.check(settings.pbx))
+    except OSError as error:
+        return False, (
+            f"连不上 {place}（{error.strerror or error}）：请检查地址和 manager.conf。 "
+            f"Cannot connect to {place}: check the address and manager.conf."
+        )
+    return True, f"{place} {version}"
 
 
 def _cel(settings: Settings) -> tuple[bool, str]:

@@ -44,7 +44,7 @@ class Web(uvicorn.Server):
         """Listen, then say on which port."""
         await super().startup(sockets=sockets)
         if self.started:
-            self._told(self.servers[0].sockets[0].getsockname()[1])
+            self._told(sockets[0].getsockname()[1] if sockets else self.config.port)
 
 
 def chosen(only: str) -> frozenset[str]:
@@ -64,17 +64,16 @@ def chosen(only: str) -> frozenset[str]:
 
 async def web(parts: Parts, started: Callable[[int], None] = lambda _: None) -> None:
     """Serve pages and JSON; `started` is told the port once it listens."""
+    listening = _listen(parts.settings.host, parts.settings.port)
     config = uvicorn.Config(
         compose.application(parts),
-        host=parts.settings.host,
-        port=parts.settings.port,
         log_config=None,
         access_log=False,  # URLs carry ids only, but who read what belongs into the log of acts
         server_header=False,
         timeout_graceful_shutdown=5,
     )
     server = Web(config, started)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
@@ -83,6 +82,22 @@ async def web(parts: Parts, started: Callable[[int], None] = lambda _: None) -> 
         with suppress(asyncio.CancelledError):
             await serving
         raise
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The socket to serve on; uvicorn by itself would end the process where the port is taken.
+
+    Raises:
+        BadSetting: the address is not ours, or another program listens there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise BadSetting(
+            f"HOTLINE_LISTEN={host}:{port} 无法监听（{error.strerror}）：请换端口或停掉占用者。 "
+            f"Cannot listen on {host}:{port}: choose another port, or stop who has it."
+        ) from error
 
 
 async def timers(parts: Parts) -> None:

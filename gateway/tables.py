@@ -2,7 +2,7 @@
 
 Foreign keys point down: a link of ours may name a call or a recording, never the other way round.
 A row here says what is; how it came to be is in `ticket_step`, in `audit_line` and in the journal.
-Times are microseconds since the Unix epoch, UTC (deploy/decisions/0003). Nothing here decides
+Times are microseconds since the Unix epoch, UTC (deploy/decisions/0002). Nothing here decides
 anything: the closed lists are `tickets.words` and `tickets.lifecycle`.
 """
 

@@ -2,6 +2,7 @@
 
 The data's way: `line` (socket) → `wire` (messages) → `journal` (kept before it is understood) →
 `events` (typed) → `call` (one call as the caller lives it) → `board` (rows and facts, all in the
-caller's transaction). `resync` and `cel` make good what the link missed; `simulator` is a PBX for
-demonstrations. This leaf imports nothing else of ours.
+caller's transaction). What the link missed is made good by `resync` (a snapshot of channels) and
+`backfill` (the PBX's own log, read by `cel`); `simulator` is a PBX for demonstrations. This leaf
+imports nothing else of ours.
 """

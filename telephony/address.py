@@ -32,15 +32,10 @@ class Address:
             raise _wrong("协议", "scheme")
         if not parts.hostname:
             raise _wrong("主机", "host")
-        if not parts.username or not parts.password:
+        user, secret = unquote(parts.username or ""), unquote(parts.password or "")
+        if not user or not secret or not (user + secret).isprintable():
             raise _wrong("账号或口令", "user or secret")
-        return cls(
-            host=parts.hostname,
-            port=port,
-            user=unquote(parts.username),
-            secret=unquote(parts.password),
-            tls=parts.scheme == "amis",
-        )
+        return cls(parts.hostname, port, user, secret, tls=parts.scheme == "amis")
 
 
 def _wrong(what: str, part: str) -> AddressError:

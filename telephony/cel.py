@@ -98,9 +98,12 @@ def read(
 
     Raises `CelUnreadable` for a line of other columns, `OSError` when there is no such file.
     """
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
         for number, row in enumerate(csv.reader(_whole_lines(file)), 1):
-            event = _event(row, number, utc_offset_min)
+            try:
+                event = _event(row, utc_offset_min)
+            except ValueError:
+                raise _unreadable(number) from None
             if event.at >= since_at and (until_at is None or event.at < until_at):
                 yield event
 
@@ -148,14 +151,19 @@ def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
     return (line for line in lines if line.endswith("\n"))
 
 
-def _event(row: list[str], number: int, utc_offset_min: int) -> CelEvent:
+def _unreadable(number: int) -> CelUnreadable:
+    return CelUnreadable(
+        f"CEL 文件第 {number} 条无法读取，请使用随附的 cel_custom.conf。"
+        f" Record {number} of the CEL file cannot be read: use the cel_custom.conf we ship."
+    )
+
+
+def _event(row: list[str], utc_offset_min: int) -> CelEvent:
+    """Raises `ValueError` for other columns or another time."""
     match = _TIME.fullmatch(row[1]) if len(row) == len(COLUMNS) else None
     if match is None:
-        raise CelUnreadable(
-            f"CEL 文件第 {number} 条无法读取，请使用随附的 cel_custom.conf。"
-            f" Record {number} of the CEL file cannot be read: use the cel_custom.conf we ship."
-        )
-    local = datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        raise ValueError("columns")
+    local = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
     utc = local - timedelta(minutes=utc_offset_min)
     values = dict(zip(COLUMNS, row, strict=True))
     return CelEvent(

@@ -14,9 +14,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from gateway.cli import checking, keeping, running, sealing
 from gateway.cli.command import Command, Result
 from gateway.errors import HotlineError
+from gateway.migrations import CommandError
 from queueing.errors import QueueingError
 from recordings.errors import RecordingsError
 from telephony.errors import TelephonyError
@@ -77,10 +80,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parser().parse_args(argv)
     command: Command = asked.command
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for chatty in ("aio_pika", "aiormq"):  # each failed try to connect; `broker` says it once
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     try:
         result = command.run(asked)
     except OURS as error:
         result = Result(False, str(error), {"error": str(error)})
+    except (SQLAlchemyError, CommandError) as error:
+        text = (
+            f"数据库连不上，或不是这个版本（{type(error).__name__}）：请运行 hotline doctor。 "
+            f"The database cannot be reached, or is of another version: run hotline doctor."
+        )
+        result = Result(False, text, {"error": text})
     except KeyboardInterrupt:
         return 130
     except OSError as error:

@@ -14,7 +14,7 @@ from telephony.tables import LinkStateRow
 
 def audit_verify(asked: argparse.Namespace) -> Result:
     """Check the whole log, and every checkpoint given."""
-    notes = tuple(path.read_text(encoding="utf-8") for path in asked.checkpoint)
+    notes = tuple(path.read_text(encoding="utf-8", errors="replace") for path in asked.checkpoint)
     with compose.opened(settings.read()) as parts, parts.database.reading() as session:
         trusted = (compose.signer(parts.settings).verifier_key,) if notes else ()
         verdict = audit.verify(session, notes, trusted)

@@ -101,6 +101,8 @@ def department_add(asked: argparse.Namespace) -> Result:
             "A code is lower-case letters, digits, - and _, at most 32."
         )
         raise BadInput({"code": told})
+    if not 0 < len(asked.name) <= 128 or not asked.name.isprintable():
+        raise BadInput({"name": "名称为 1–128 个可见字符。 1 to 128 visible characters."})
     with compose.opened(settings.read()) as parts, parts.database.begin() as session:
         if session.get(DepartmentRow, code):
             raise BadInput({"code": f"部门 {code} 已存在。 {code} exists already."})

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 
 from gateway import compose, demo, serve, settings
 from gateway.cli.command import Command, Result, arg
@@ -23,6 +24,7 @@ def run_serve(asked: argparse.Namespace) -> Result:
 
 def run_demo(asked: argparse.Namespace) -> Result:
     """Run the demonstration; with --once, one call through all of it."""
+    logging.getLogger().setLevel(logging.WARNING)  # what is printed is the story
     if asked.once:
         steps = asyncio.run(demo.once(quiet=asked.json))
         done = all(step.happened for step in steps)

@@ -80,6 +80,8 @@ ACTS: dict[str, tuple[str, str]] = {
     "recordings:recording:play": ("播放录音", "Play a recording"),
     "recordings:recording:heard": ("听到的部分", "What was heard"),
     "recordings:page:open": ("打开录音页面", "Open a page of recordings"),
+    "recordings:recording:seal": ("封存录音", "Seal a recording"),
+    "people:account:add": ("添加账号", "Add an account"),
     "api:request:refuse": ("程序接口被拒", "Refused by the API"),
 }
 

@@ -77,6 +77,8 @@ def _answered(session: Session, fact: Answered) -> None:
     actor = agent.login if agent else fact.interface
     if agent and not ticket.owner:
         ticket.owner = agent.login
+    if ticket.call_back == "due":
+        ticket.call_back = "none"  # taken for abandoned while the link was down
     acts.story(session, ticket, actor, "answer-call", fact.at)
     _told(session, fact, fact.interface, "answered")
 

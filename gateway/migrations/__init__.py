@@ -6,8 +6,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 
 from gateway.database import Database
+
+__all__ = ["CommandError", "config", "upgrade", "version"]
 
 
 def config(database: Database) -> Config:

@@ -65,6 +65,8 @@ def add(
             officer without one, or a password shorter than twelve characters.
     """
     wrong = _faults(session, login, role, password, department, extension)
+    if len(name) > 64 or not name.isprintable():
+        wrong["name"] = "姓名最多 64 个可见字符。 At most 64 visible characters."
     if wrong:
         raise BadInput(wrong)
     row = AccountRow(
@@ -102,9 +104,14 @@ def _faults(
         )
     if role == Role.OFFICER and not department:
         wrong["department"] = "承办部门人员须指定部门。 An officer belongs to a department."
-    if department and not session.get(DepartmentRow, department):
+    known = department and department.isprintable() and session.get(DepartmentRow, department)
+    if department and not known:
         wrong["department"] = "没有这个部门，请先添加。 No such department; add it first."
-    if extension and session.scalar(select(AccountRow.id).where(AccountRow.extension == extension)):
+    if extension and (len(extension) > 64 or not extension.isprintable()):
+        wrong["extension"] = "分机应如 PJSIP/8003。 An extension is like PJSIP/8003."
+    elif extension and session.scalar(
+        select(AccountRow.id).where(AccountRow.extension == extension)
+    ):
         wrong["extension"] = "该分机已分配给他人。 This extension is somebody else's."
     return wrong
 

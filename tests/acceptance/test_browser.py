@@ -18,7 +18,7 @@ from tests.rig.asterisk import Pbx, asterisk
 from tests.rig.gateway import AGENTS, PASSWORD, Gateway, gateway
 from tests.rig.needs import need
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--lang=zh-CN",

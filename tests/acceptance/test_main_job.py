@@ -27,7 +27,7 @@ from tests.rig.asterisk import Pbx, asterisk
 from tests.rig.gateway import AGENTS, PASSWORD, Gateway, gateway
 from tests.rig.needs import need
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 WITHIN_S = 30.0
 
 
@@ -208,6 +208,21 @@ def test_a_call_becomes_a_ticket_a_work_order_and_sealed_evidence(
     assert count["work_orders"] == {
         "committed": 1, "confirmed": 1, "signed": 1, "replied": 1, "parked": 0,
     }  # fmt: skip
+
+
+def test_killed_in_mid_call_and_back(house: Gateway, pbx: Pbx) -> None:
+    """The gateway dies (-9) while calls are up, others begin and end before it is back: from
+    CoreShowChannels and CEL every call gets its one record, its one ticket and its recording."""
+    since = datetime.now(UTC).isoformat()
+    with calls(pbx, 8, 1, 4000):
+        time.sleep(3)
+        house.kill()
+        time.sleep(6)
+        house.start()
+    count = settled(house, since)
+    assert count["agrees"], json.dumps(count, ensure_ascii=False)
+    assert count["cel_calls"] == count["call_records"] == count["tickets"] == 8
+    assert (count["gaps"], count["doubled"], count["recordings"]["missing"]) == (0, 0, 0)
 
 
 def test_fifty_calls_at_five_a_second(house: Gateway, pbx: Pbx) -> None:

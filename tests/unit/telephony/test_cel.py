@@ -54,6 +54,7 @@ def test_the_line_being_written_is_left_for_later(tmp_path: Path) -> None:
     [
         lambda line: line.replace('","', '";"', 1),
         lambda line: line.replace("2026-11-23", "soon", 1),
+        lambda line: line.replace("2026-11-23", "2026-13-32", 1),
     ],
 )
 def test_other_columns_are_an_error_that_says_what_to_do(
@@ -72,3 +73,14 @@ def test_agents_channels_and_other_contexts_are_no_calls() -> None:
     events = list(cel.read(REAL))
     assert cel.calls(events, inbound={"elsewhere"}) == []
     assert cel.calls([event for event in events if event.uniqueid != event.linkedid]) == []
+
+
+def test_a_callers_name_cannot_break_a_record(tmp_path: Path) -> None:
+    """Quotes, a lone carriage return and U+2028 in a name stay inside their column."""
+    name = '甲""\r\u2028\x85","CHAN_END'.replace('","', '"",""')
+    line = REAL.read_text().splitlines(keepends=True)[0]
+    hostile = tmp_path / "Master.csv"
+    hostile.write_text(line.replace('"13800131"', f'"{name}"', 1), encoding="utf-8", newline="")
+    (event,) = cel.read(hostile)
+    assert event.name == '甲"\r\u2028\x85","CHAN_END'
+    assert event.type == "CHAN_START"

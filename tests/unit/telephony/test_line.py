@@ -305,7 +305,16 @@ def test_an_address_is_read(url: str, where: Address) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://a:b@c", "ami://c:5038", "ami://a@c", "ami://a:b@:1", "ami://a:b@c:x", ""]
+    "url",
+    [
+        "http://a:b@c",
+        "ami://c:5038",
+        "ami://a@c",
+        "ami://a:b@:1",
+        "ami://a:b@c:x",
+        "ami://a%0d%0ab:c@d",
+        "",
+    ],
 )
 def test_a_wrong_address_is_refused_without_its_secret(url: str) -> None:
     """The message says which part is wrong and how to write it."""
