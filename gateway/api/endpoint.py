@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.api.models import Fault
+from gateway.api.models import Fault, storable
 from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSignedIn
 from gateway.flow import log
 from gateway.flow.listening import Refused
@@ -47,7 +47,7 @@ class Call:
     def page(self) -> int:
         """`?page=`, from 1."""
         text = self.query.get("page", "1")
-        return int(text) if text.isdecimal() and len(text) < 10 else 1
+        return natural(text, 9) or 1
 
 
 Answer = BaseModel | Sequence[BaseModel] | Refused | HotlineError
@@ -155,8 +155,8 @@ def _run(endpoint: Endpoint, request: Request, raw: bytes) -> Any:  # noqa: ANN4
     body = _body(endpoint, raw)
     work = parts.database.begin if endpoint.writes else parts.database.reading
     with work() as session:
-        call = Call(session, parts, who, bearer(request), request.path_params,
-                    request.query_params, body, origin, parts.clock())  # fmt: skip
+        call = Call(session, parts, who, bearer(request), storable(request.path_params),
+                    storable(dict(request.query_params)), body, origin, parts.clock())  # fmt: skip
         answer = endpoint.handler(call)
         if not isinstance(answer, Refused | HotlineError):
             answered = _plain(answer)
@@ -192,7 +192,12 @@ def number(call: Call, name: str) -> int:
     Raises:
         NotFound: it is none, or larger than any id.
     """
-    text = str(call.path[name])
-    if not text.isdecimal() or len(text) > 15:
+    found = natural(str(call.path[name]), 15)
+    if found is None:
         raise NotFound
-    return int(text)
+    return found
+
+
+def natural(text: str, digits: int) -> int | None:
+    """`text` as a number of at most so many digits 0–9; None where it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None

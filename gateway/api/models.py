@@ -8,7 +8,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.flow.listening import RecordingView, RequestView
 from gateway.people.accounts import Person
@@ -24,10 +24,26 @@ def when(at: int | None) -> datetime | None:
     return None if at is None else china(at)
 
 
+def storable(given: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """`given` without NUL, which no text of PostgreSQL can hold and nobody means."""
+    match given:
+        case str():
+            return given.replace("\x00", "")
+        case list():
+            return [storable(one) for one in given]
+        case dict():
+            return {storable(name): storable(one) for name, one in given.items()}
+    return given
+
+
+RowId = Annotated[int, Field(ge=1, lt=2**63)]
+
+
 class Model(BaseModel):
-    """What all bodies share: unknown fields are refused, rows may be read from."""
+    """What all bodies share: unknown fields are refused, rows may be read from, NUL is left out."""
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
+    _storable = model_validator(mode="before")(storable)
 
 
 class SignIn(Model):
@@ -115,7 +131,7 @@ class OrderReturn(Model):
 class Ask(Model):
     """A request to hear recordings: `purpose` is verify, complaint or supervision."""
 
-    recordings: Annotated[list[int], Field(min_length=1, max_length=100)]
+    recordings: Annotated[list[RowId], Field(min_length=1, max_length=100)]
     purpose: str
     ticket_no: str
     reason: str

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api import models as m
-from gateway.api.endpoint import Answer, Call, Endpoint, number, run
+from gateway.api.endpoint import Answer, Call, Endpoint, natural, number, run
 from gateway.errors import HotlineError
 from gateway.flow import listening, log, orders
 from gateway.flow.listening import Refused
@@ -185,9 +185,7 @@ def decide(call: Call) -> Answer:
 
 def lines(call: Call) -> Answer:
     """The log, newest first."""
-    before = call.query.get("before", "")
-    known = int(before) if before.isdecimal() and len(before) < 16 else None
-    found = log.lines(call.session, call.person, before=known,
+    found = log.lines(call.session, call.person, before=natural(call.query.get("before", ""), 15),
                       action=call.query.get("action", ""),
                       actor=call.query.get("actor", ""))  # fmt: skip
     return [m.LineOut.of(row) for row in found]

@@ -152,9 +152,7 @@ def _conditions(
         )
     if ticket:
         by_number = TicketRow.acceptance_no.contains(ticket, autoescape=True)
-        by_id = (
-            TicketRow.id == int(ticket) if ticket.isdecimal() and len(ticket) < 16 else by_number
-        )
+        by_id = TicketRow.id == int(ticket) if _is_id(ticket) else by_number
         conditions.append(or_(by_number, by_id))
     if since is not None:
         conditions.append(RecordingRow.recorded_at >= since)
@@ -219,7 +217,11 @@ def _names_a_ticket(session: Session, number: str) -> bool:
     if session.scalar(by_number) or session.scalar(by_order):
         return True
     plain = number.removeprefix("#")
-    return plain.isdecimal() and len(plain) < 16 and session.get(TicketRow, int(plain)) is not None
+    return _is_id(plain) and session.get(TicketRow, int(plain)) is not None
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 16
 
 
 def requests(session: Session, who: Person) -> list[RequestView]:
