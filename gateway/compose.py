@@ -46,6 +46,7 @@ from recordings.store import DirectoryStore
 from telephony import backfill, cel
 from telephony.batch import Batch
 from telephony.board import Board
+from telephony.cel import CelCall
 from telephony.errors import TelephonyError
 from telephony.line import Line
 
@@ -110,8 +111,9 @@ def prepare(made: Parts) -> None:
     """Directories, database and this month's keys: what must be there before anything runs."""
     settings = made.settings
     # The spool's `ready/` is the PBX's to make: made by us it would not be the PBX's to write to.
-    for directory in (settings.state, settings.spool, settings.store, settings.keyring):
-        directory.mkdir(parents=True, exist_ok=True)
+    for directory in (settings.state, settings.store, settings.keyring):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.spool.mkdir(parents=True, exist_ok=True)
     migrations.upgrade(made.database)
     keys_ahead(settings, made.clock())
 
@@ -196,22 +198,28 @@ async def _make_good(made: Parts, turn: asyncio.Lock) -> NoReturn:
     while True:
         await asyncio.sleep(LOOK_FOR_GAPS_S)
         try:
-            async with turn:
-                await asyncio.to_thread(_fill_gaps, made)
+            known = await asyncio.to_thread(_missed, made)
+            if known is not None:
+                async with turn:
+                    await asyncio.to_thread(_fill_gaps, made, *known)
         except (TelephonyError, OSError, SQLAlchemyError) as error:
             log.warning("gaps not filled from CEL: %s", type(error).__name__)
             await asyncio.sleep(CEL_AGAIN_S)
 
 
-def _fill_gaps(made: Parts) -> None:
+def _missed(made: Parts) -> tuple[list[CelCall], int] | None:
+    """What CEL knows and up to when, where there is a gap to fill; read while AMI goes on."""
     settings = made.settings
     with made.database.reading() as session:
         if not backfill.pending(session, settings.pbx_name):
-            return
+            return None
     until = made.clock() - CEL_SETTLES_US
-    known = cel.calls(
-        cel.read(settings.cel, utc_offset_min=settings.cel_utc_offset_min), settings.inbound
-    )
+    events = cel.read(settings.cel, utc_offset_min=settings.cel_utc_offset_min)
+    return cel.calls(events, settings.inbound), until
+
+
+def _fill_gaps(made: Parts, known: list[CelCall], until: int) -> None:
+    settings = made.settings
     with made.database.begin() as session:
         facts = backfill.fill(
             session, settings.pbx_name, known, read_until_at=until, now=made.clock()

@@ -144,7 +144,7 @@ class TicketRow(Base):
     opened_at: Mapped[int] = mapped_column(index=True)
     queue: Mapped[str] = mapped_column(String(64), default="")
     caller_name: Mapped[str] = mapped_column(Text, default="")
-    caller_phone: Mapped[str] = mapped_column(String(64), default="")
+    caller_phone: Mapped[str] = mapped_column(String(80), default="")
     caller_sex: Mapped[str] = mapped_column(String(8), default="")
     caller_id_number: Mapped[str] = mapped_column(String(32), default="")
     caller_address: Mapped[str] = mapped_column(Text, default="")

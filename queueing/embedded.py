@@ -29,6 +29,8 @@ LEASE_US: Final = 15_000_000
 """How long a dead consumer's message stays out of sight. A live one may take longer: nobody else
 reads its queue, and if somebody does, the message is recognised by its key."""
 POLL_S: Final = 0.2
+AWAY_S: Final = 1.0
+"""Between looks at a database that is away."""
 
 
 class Embedded:
@@ -76,7 +78,12 @@ class Embedded:
     async def deliveries(self, queue: str) -> AsyncGenerator[Delivery, None]:
         """The head of the queue, then the next; what is not settled is given back at once."""
         while True:
-            taken = await finish(asyncio.to_thread(self._claim, queue))
+            try:
+                taken = await finish(asyncio.to_thread(self._claim, queue))
+            except Exception as problem:  # noqa: BLE001 - the message is still there, whatever it was
+                logger.warning("queue %s cannot be read: %s", queue, type(problem).__name__)
+                await asyncio.sleep(AWAY_S)
+                continue
             if taken is None:
                 await asyncio.sleep(POLL_S)
                 continue
@@ -108,8 +115,11 @@ class Embedded:
             )
 
     async def settle(self, taken: "_Taken", how: str) -> None:
-        """Remove, give back or bury a row, if the lease is still ours."""
-        await finish(asyncio.to_thread(self._settle, taken, how))
+        """Remove, give back or bury a row, if the lease is still ours; what fails comes again."""
+        try:
+            await finish(asyncio.to_thread(self._settle, taken, how))
+        except Exception as problem:  # noqa: BLE001 - the lease runs out, whatever it was
+            logger.warning("message %d not settled: %s", taken.id, type(problem).__name__)
 
     def _settle(self, taken: "_Taken", how: str) -> None:
         ours = (EmbeddedRow.id == taken.id) & (EmbeddedRow.fence == taken.fence)

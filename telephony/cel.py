@@ -99,11 +99,14 @@ def read(
     Raises `CelUnreadable` for a line of other columns, `OSError` when there is no such file.
     """
     with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-        for number, row in enumerate(csv.reader(_whole_lines(file)), 1):
+        rows = csv.reader(_whole_lines(file))
+        while True:
             try:
-                event = _event(row, utc_offset_min)
-            except ValueError:
-                raise _unreadable(number) from None
+                event = _event(next(rows), utc_offset_min)
+            except StopIteration:
+                return
+            except (ValueError, csv.Error):
+                raise _unreadable(rows.line_num) from None
             if event.at >= since_at and (until_at is None or event.at < until_at):
                 yield event
 

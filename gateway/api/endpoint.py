@@ -42,12 +42,7 @@ class Call:
     body: Any
     origin: str
     now: int
-
-    @property
-    def page(self) -> int:
-        """`?page=`, from 1."""
-        text = self.query.get("page", "1")
-        return natural(text, 9) or 1
+    prepared: Any = None  # what the endpoint's `prepare` found before the transaction
 
 
 Answer = BaseModel | Sequence[BaseModel] | Refused | HotlineError
@@ -71,11 +66,13 @@ class Endpoint:
     many: bool = False
     status: int = 200
     query: tuple[str, ...] = ()
+    prepare: Callable[[Parts, Any], Any] | None = None  # slow work, before the transaction opens
+    reads: bool = False  # a POST that only asks: what is sought stands in the body, not in the URL
 
     @property
     def writes(self) -> bool:
         """Whether it may change anything."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.reads
 
 
 async def run(endpoint: Endpoint, request: Request) -> Response:
@@ -153,10 +150,12 @@ def _run(endpoint: Endpoint, request: Request, raw: bytes) -> Any:  # noqa: ANN4
         if endpoint.permission and not any(who.may(one) for one in endpoint.permission):
             raise refuse(parts, who, f"{endpoint.method} {endpoint.path}", origin)
     body = _body(endpoint, raw)
+    prepared = endpoint.prepare(parts, body) if endpoint.prepare else None
     work = parts.database.begin if endpoint.writes else parts.database.reading
     with work() as session:
-        call = Call(session, parts, who, bearer(request), storable(request.path_params),
-                    storable(dict(request.query_params)), body, origin, parts.clock())  # fmt: skip
+        path, query = storable(request.path_params), storable(dict(request.query_params))
+        call = Call(session, parts, who, bearer(request), path, query, body, origin,
+                    parts.clock(), prepared)  # fmt: skip
         answer = endpoint.handler(call)
         if not isinstance(answer, Refused | HotlineError):
             answered = _plain(answer)

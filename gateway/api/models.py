@@ -36,6 +36,7 @@ def storable(given: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return given
 
 
+PageNumber = Annotated[int, Field(ge=1, lt=10**9)]
 RowId = Annotated[int, Field(ge=1, lt=2**63)]
 
 
@@ -143,6 +144,23 @@ class Decision(Model):
     granted: bool
     note: str = ""
     lasts_s: int = 3600
+
+
+class TicketsSought(Model):
+    """Which tickets: `text` in number, caller or summary, `state`, and the page, from 1."""
+
+    text: str = ""
+    state: str = ""
+    page: PageNumber = 1
+
+
+class RecordingsSought(Model):
+    """Which recordings: by the number's last digits, the agent, or the ticket."""
+
+    phone_tail: str = ""
+    agent: str = ""
+    ticket: str = ""
+    page: PageNumber = 1
 
 
 class TicketOut(Model):

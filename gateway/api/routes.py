@@ -1,5 +1,7 @@
 """Every path under /api/v1 in one table, and its few lines each.
 
+What is sought may be a caller's number, so searches are POSTs: it stands in no URL.
+
 Who may call what stands in the table; whose object it is, the rooms below decide. Handlers turn a
 `Call` into one act or one read and its result into models, and do nothing else.
 """
@@ -15,16 +17,23 @@ from gateway.api.endpoint import Answer, Call, Endpoint, natural, number, run
 from gateway.errors import HotlineError
 from gateway.flow import listening, log, orders
 from gateway.flow.listening import Refused
+from gateway.parts import Parts
 from gateway.people import accounts, sessions
 from gateway.people.roles import Permission as P
 from gateway.tickets import acts, views
 from gateway.tickets.clocks import china
+from recordings.tables import RequestRow
+
+
+def judged(parts: Parts, body: m.SignIn) -> accounts.Judgement:
+    """Whether the password fits: slow on purpose, so outside the transaction."""
+    return accounts.judge(parts.database, body.login, body.password)
 
 
 def sign_in(call: Call) -> Answer:
     """Open a session; failing is in the log as well."""
     login = call.body.login
-    who = accounts.authenticate(call.session, login, call.body.password, call.now)
+    who = accounts.authenticate(call.session, call.prepared, call.now)
     failed = isinstance(who, HotlineError)
     log.note(call.session, "people:session:open", actor=log.NOBODY if failed else login,
              origin=call.origin, obj="account", outcome="denied" if failed else "ok",
@@ -57,8 +66,8 @@ def departments(call: Call) -> Answer:
 
 def tickets(call: Call) -> Answer:
     """Search."""
-    found = views.search(call.session, call.person, text=call.query.get("text", ""),
-                         state=call.query.get("state", ""), page=call.page)  # fmt: skip
+    found = views.search(call.session, call.person, text=call.body.text,
+                         state=call.body.state, page=call.body.page)  # fmt: skip
     return [m.TicketOut.of(row) for row in found.items]
 
 
@@ -148,8 +157,8 @@ def recordings(call: Call) -> Answer:
     """Search."""
     found = listening.search(
         call.session, call.person, call.now,
-        phone_tail=call.query.get("phone_tail", ""), agent=call.query.get("agent", ""),
-        ticket=call.query.get("ticket", ""), page=call.page,
+        phone_tail=call.body.phone_tail, agent=call.body.agent, ticket=call.body.ticket,
+        page=call.body.page,
     )  # fmt: skip
     return [m.FoundRecordingOut.of(view) for view in found.items]
 
@@ -166,8 +175,7 @@ def ask(call: Call) -> Answer:
         call.session, call.person, recording_ids=call.body.recordings, purpose=call.body.purpose,
         ticket_no=call.body.ticket_no, reason=call.body.reason, origin=call.origin, now=call.now,
     )  # fmt: skip
-    found = listening.requests(call.session, call.person)
-    return next(m.RequestOut.of(view) for view in found if view.request.id == request.id)
+    return m.RequestOut.of(listening.view_of(call.session, request))
 
 
 def decide(call: Call) -> Answer:
@@ -179,8 +187,8 @@ def decide(call: Call) -> Answer:
     )  # fmt: skip
     if isinstance(decided, Refused):
         return decided
-    found = listening.requests(call.session, call.person)
-    return next(m.RequestOut.of(view) for view in found if view.request.id == request_id)
+    row = call.session.get_one(RequestRow, request_id)
+    return m.RequestOut.of(listening.view_of(call.session, row))
 
 
 def lines(call: Call) -> Answer:
@@ -211,13 +219,13 @@ _ACT = (P.ORDER_ACT,)
 
 ROUTES: tuple[Endpoint, ...] = (
     Endpoint("POST", "/api/v1/sessions", sign_in, None, m.SessionOut, "登录 · Sign in",
-             m.SignIn, status=201),
+             m.SignIn, status=201, prepare=judged),
     Endpoint("DELETE", "/api/v1/sessions", sign_out, (), m.Done, "退出 · Sign out"),
     Endpoint("GET", "/api/v1/desk", desk, (P.DESK_USE,), m.DeskOut, "坐席工作台 · Agent's desk"),
     Endpoint("GET", "/api/v1/departments", departments, (P.TICKET_DISPATCH,), m.DepartmentOut,
              "承办部门 · Departments", many=True),
-    Endpoint("GET", _T, tickets, _READ, m.TicketOut, "查工单 · Search tickets", many=True,
-             query=("text", "state", "page")),
+    Endpoint("POST", _T + "/search", tickets, _READ, m.TicketOut, "查工单 · Search tickets",
+             m.TicketsSought, many=True, reads=True),
     Endpoint("GET", _T + "/{id}", ticket, _READ, m.TicketDetailOut, "工单全貌 · One ticket"),
     Endpoint("PATCH", _T + "/{id}", fill, _EDIT, m.TicketOut, "填写 · Write fields",
              m.TicketFields),
@@ -239,9 +247,9 @@ ROUTES: tuple[Endpoint, ...] = (
              "反馈 · Reply", m.OrderReply),
     Endpoint("POST", _W + "/{number}/return", work_order_return, _ACT, m.WorkOrderOut,
              "退单 · Return", m.OrderReturn),
-    Endpoint("GET", "/api/v1/recordings", recordings, (P.RECORDING_SEARCH,), m.FoundRecordingOut,
-             "查录音 · Search recordings", many=True,
-             query=("phone_tail", "agent", "ticket", "page")),
+    Endpoint("POST", "/api/v1/recordings/search", recordings, (P.RECORDING_SEARCH,),
+             m.FoundRecordingOut, "查录音 · Search recordings", m.RecordingsSought, many=True,
+             reads=True),
     Endpoint("GET", _R, requests, (P.RECORDING_ASK, P.RECORDING_DECIDE), m.RequestOut,
              "调听申请 · Requests", many=True),
     Endpoint("POST", _R, ask, (P.RECORDING_ASK,), m.RequestOut, "申请调听 · Ask to hear", m.Ask,

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.console.visit import Visit, row_id
+from gateway.console.visit import Visit, grant_asked
 from gateway.errors import Conflict, Forbidden, HotlineError
 from gateway.flow import listening
 from recordings import ranges
@@ -41,7 +41,7 @@ class Heard:
 
 def audio(visit: Visit) -> Response:
     """GET and HEAD /recordings/{recording_id}/audio?grant=…"""
-    recording_id, grant_id = visit.number("recording_id"), row_id(visit.asked("grant"))
+    recording_id, grant_id = visit.number("recording_id"), grant_asked(visit)
     with visit.parts.database.begin() as session:
         decided = listening.open_for_play(
             session, visit.person, grant_id, recording_id, origin=visit.origin, now=visit.now

@@ -113,3 +113,14 @@ def page_number(text: str) -> int:
     if text.isascii() and text.isdecimal() and len(text) <= 6:
         return max(1, int(text))
     return 1
+
+
+def grant_asked(visit: Visit) -> int:
+    """The grant that the address names; 0, which is nobody's, where it names none.
+
+    Who tries to listen without a grant is refused and on record, like everybody who may not.
+    """
+    try:
+        return row_id(visit.asked("grant"))
+    except NotFound:
+        return 0

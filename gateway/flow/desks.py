@@ -34,13 +34,13 @@ def modes(database: Database) -> dict[str, str]:
 
 
 async def declare(database: Database, transport: Transport) -> set[str]:
-    """Have every department's queue; what the broker refuses or cannot do now is said, and later
-    tried again."""
-    codes = set(await asyncio.to_thread(modes, database))
+    """Have every department's queue; what the broker or the database cannot do now is said, and
+    later tried again."""
     try:
+        codes = set(await asyncio.to_thread(modes, database))
         await transport.declare(codes)
-    except QueueingError as error:
-        log.warning("queues not declared: %s", error)
+    except (QueueingError, SQLAlchemyError) as error:
+        log.warning("queues not declared: %s", type(error).__name__)
         return set()
     return codes
 
@@ -51,7 +51,12 @@ async def run(database: Database, transport: Transport, clock: Clock) -> NoRetur
     desks: dict[str, asyncio.Task[None]] = {}
     async with asyncio.TaskGroup() as group:
         while True:
-            known = await asyncio.to_thread(modes, database)
+            try:
+                known = await asyncio.to_thread(modes, database)
+            except SQLAlchemyError as error:
+                log.warning("departments cannot be read: %s", type(error).__name__)
+                await asyncio.sleep(LOOK_S)
+                continue
             if not known.keys() <= declared:
                 declared |= await declare(database, transport)
             for code in declared & known.keys() - desks.keys():

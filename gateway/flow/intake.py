@@ -20,6 +20,7 @@ from gateway.tickets.lifecycle import OPEN_STATES
 from telephony.facts import Answered, Ended, Fact, Offered, Queued, Withdrawn
 from telephony.tables import CallRow
 
+NAME_MAX = 120  # as long as a form lets it be; the call keeps it whole
 PBX = "pbx"  # the actor of what no person did
 
 
@@ -59,7 +60,7 @@ def _queued(session: Session, fact: Queued) -> None:
         channel="phone",
         queue=fact.queue,
         caller_phone=call.caller_number,
-        caller_name=call.caller_name if call.caller_name != call.caller_number else "",
+        caller_name=call.caller_name[:NAME_MAX] if call.caller_name != call.caller_number else "",
     )
     session.add(ticket)
     session.flush()

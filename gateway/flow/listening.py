@@ -233,10 +233,12 @@ def requests(session: Session, who: Person) -> list[RequestView]:
         rows = grants.requests(session, requester=who.login)
     else:
         raise Forbidden
-    return [
-        RequestView(row, _recordings_of(session, row.id), grants.grant_of(session, row.id))
-        for row in rows
-    ]
+    return [view_of(session, row) for row in rows]
+
+
+def view_of(session: Session, row: RequestRow) -> RequestView:
+    """A request with the recordings it names and what became of it."""
+    return RequestView(row, _recordings_of(session, row.id), grants.grant_of(session, row.id))
 
 
 def _recordings_of(session: Session, request_id: int) -> list[RecordingRow]:
@@ -284,7 +286,9 @@ def decide(
         return Refused(Forbidden(str(error)))
     _note(session, who, "request:decide", obj, origin, now, grant=grant.id if grant else None,
           detail={"granted": granted})  # fmt: skip
-    notices.tell(session, "requests", "decided", request_id)
+    asked = session.get_one(RequestRow, request_id)
+    for topic in ("requests", f"person:{asked.requester}"):
+        notices.tell(session, topic, "decided", request_id)
     return grant
 
 

@@ -18,6 +18,7 @@ from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import DepartmentRow, TicketRow, WorkOrderRow
 from gateway.tickets import acts, clocks, lifecycle, numbering
+from gateway.tickets.acts import TEXT_MAX
 from gateway.tickets.lifecycle import ORDER_TRANSITIONS, TRANSITIONS, OrderState, TicketState
 from queueing import outbox
 from queueing.errors import Rejected
@@ -90,6 +91,8 @@ def _check_departments(
         wrong["departments"] = f"没有这个部门：{unknown[0]}。 No such department: {unknown[0]}."
     elif twice := [code for code in departments if code in busy]:
         wrong["departments"] = f"{twice[0]} 已有本单的派单。 {twice[0]} already has a work order."
+    if len(question) > TEXT_MAX:
+        wrong["question"] = f"最多 {TEXT_MAX} 个字。 At most {TEXT_MAX} characters."
     if not question:
         wrong["question"] = "请写明要承办部门答复什么。 Say what the department is to answer."
     if wrong:
@@ -227,6 +230,9 @@ def _act(session: Session, order: WorkOrderRow, deed: Deed, now: int) -> WorkOrd
     )
     if ticket is None:
         raise Conflict("派单的工单不存在。 The work order's ticket is missing.")
+    too_long = [text for text in (deed.reason, deed.result, deed.measures) if len(text) > TEXT_MAX]
+    if too_long:
+        raise BadInput({"result": f"最多 {TEXT_MAX} 个字。 At most {TEXT_MAX} characters."})
     order.state = lifecycle.step(ORDER_TRANSITIONS, order.state, deed.action)
     _write(order, deed, now)
     session.flush()

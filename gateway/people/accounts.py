@@ -6,6 +6,7 @@ what happened and the caller commits it before it raises. Passwords are judged b
 (NIST SP 800-63B, 3.1.1): twelve characters at least.
 """
 
+import threading
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
@@ -13,6 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gateway.database import Database
 from gateway.errors import AccountLocked, BadInput, HotlineError, WrongPassword
 from gateway.people.roles import PERMISSIONS, Permission, Role
 from gateway.tables import AccountRow, DepartmentRow
@@ -22,6 +24,7 @@ LOCK_MINUTES = 15
 PASSWORD_LENGTH_MIN = 12
 PASSWORD_LENGTH_MAX = 1024  # hashing is made to cost; nobody gets to choose how much
 
+_turns = threading.BoundedSemaphore(2)
 _hasher = PasswordHasher()  # Argon2id, RFC 9106's second choice: 64 MiB, 3 passes
 _NOBODY = _hasher.hash("nobody has this password")
 
@@ -116,26 +119,46 @@ def _faults(
     return wrong
 
 
-def authenticate(session: Session, login: str, password: str, now: int) -> Person | HotlineError:
-    """The person whose login and password these are, or the error to raise once this is committed.
+@dataclass(frozen=True, slots=True, repr=False)
+class Judgement:
+    """Whether a password fits the hash that an account had."""
+
+    login: str
+    password_hash: str
+    fits: bool
+
+
+def judge(database: Database, login: str, password: str) -> Judgement:
+    """Whether `password` is that of `login`, judged outside any transaction.
+
+    Argon2 is made to take time and memory: while it does, nobody's transaction waits, and no more
+    than two passwords are judged at once, however many are tried.
+    """
+    with database.reading() as session:
+        found = session.scalar(select(AccountRow.password_hash).where(AccountRow.login == login))
+    with _turns:
+        return Judgement(login, found or _NOBODY, _fits(found or _NOBODY, password))
+
+
+def authenticate(session: Session, judged: Judgement, now: int) -> Person | HotlineError:
+    """The person whose password was judged to fit, or the error to raise once this is committed.
 
     An account that is locked or no longer active is refused whatever the password.
     """
-    row = session.scalar(select(AccountRow).where(AccountRow.login == login).with_for_update())
+    row = session.scalar(
+        select(AccountRow).where(AccountRow.login == judged.login).with_for_update()
+    )
     if row is not None and row.locked_until_at > now:
         return AccountLocked(minutes=(row.locked_until_at - now) // 60_000_000 + 1)
-    fits = _fits(row.password_hash if row else _NOBODY, password)
     if row is None or not row.active:
         return WrongPassword()
-    if not fits:
+    if not judged.fits or row.password_hash != judged.password_hash:
         row.failures += 1
         if row.failures >= FAILURES_ALLOWED:
             row.failures = 0
             row.locked_until_at = now + LOCK_MINUTES * 60_000_000
         return WrongPassword()
     row.failures = 0
-    if _hasher.check_needs_rehash(row.password_hash):
-        row.password_hash = _hasher.hash(password)
     return person(row)
 
 

@@ -19,9 +19,10 @@ from gateway.people.roles import Permission
 from gateway.tables import TicketRow, TicketStepRow
 from gateway.tickets import clocks, lifecycle, numbering, words
 from gateway.tickets.lifecycle import TRANSITIONS, TicketState
+from gateway.tickets.views import readable
 
 TEXT_MAX = 20_000  # characters of one field; a longer text is an attachment
-_SHORT = {"caller_phone": 64, "caller_id_number": 32}
+_SHORT = {"caller_name": 120, "caller_phone": 80, "caller_id_number": 32}
 _TEXTS = (
     "caller_name", "caller_phone", "caller_id_number", "caller_address", "subject_department",
     "subject_window", "subject_staff", "summary", "demand", "evidence",
@@ -46,8 +47,10 @@ def editable(session: Session, ticket_id: int, who: Person) -> TicketRow:
     """
     if not who.may(Permission.TICKET_EDIT):
         raise Forbidden
-    row = session.scalar(select(TicketRow).where(TicketRow.id == ticket_id).with_for_update())
-    if row is None or not (who.may(Permission.TICKET_READ_ALL) or row.owner in ("", who.login)):
+    row = session.scalar(
+        select(TicketRow).where(TicketRow.id == ticket_id, readable(who)).with_for_update()
+    )
+    if row is None:
         raise NotFound
     return row
 

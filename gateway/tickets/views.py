@@ -1,6 +1,7 @@
 """What a person may read of tickets and work orders: every query starts from who asks.
 
-An agent reads their own tickets and those nobody owns yet; a supervisor and a leader read all; an
+An agent reads their own tickets, those nobody owns yet and those of callers they have spoken to; a
+supervisor and a leader read all; an
 officer reads their own department's work orders, and the caller only where the caller did not ask
 for confidentiality (保密). What may not be seen is not found. Nothing here writes.
 """
@@ -22,7 +23,7 @@ from gateway.tables import (
     TicketStepRow,
     WorkOrderRow,
 )
-from gateway.tickets.lifecycle import OPEN_STATES
+from gateway.tickets.lifecycle import OPEN_STATES, OrderState
 from recordings.tables import RecordingRow
 from telephony.tables import CallLegRow, CallRow
 
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 PAGE = 30
 HISTORY = 20
+ORDERS = 200
+FINISHED_ORDERS = (OrderState.REPLIED, OrderState.RETURNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,27 @@ class OrderView:
     caller_phone: str
 
 
-def _readable(who: Person) -> ColumnElement[bool]:
+def readable(who: Person) -> ColumnElement[bool]:
+    """The tickets that `who` may read.
+
+    Raises:
+        Forbidden: the role reads no tickets.
+    """
     if who.may(Permission.TICKET_READ_ALL):
         return TicketRow.id.is_not(None)
     if who.may(Permission.TICKET_READ_OWN):
-        return TicketRow.owner.in_(("", who.login))
+        return or_(TicketRow.owner.in_(("", who.login)), spoke_to(who))
     raise Forbidden
+
+
+def spoke_to(who: Person) -> ColumnElement[bool]:
+    """The tickets of callers that this agent has spoken to, whoever owns them."""
+    answered = (
+        select(TicketCallRow.ticket_id)
+        .join(CallLegRow, CallLegRow.call_id == TicketCallRow.call_id)
+        .where(CallLegRow.interface == (who.extension or "-"), CallLegRow.answered_at.is_not(None))
+    )
+    return TicketRow.id.in_(answered)
 
 
 def ticket(session: Session, who: Person, ticket_id: int) -> TicketView:
@@ -102,7 +120,7 @@ def ticket(session: Session, who: Person, ticket_id: int) -> TicketView:
         NotFound: there is none, or not for this person's eyes.
         Forbidden: the role reads no tickets.
     """
-    row = session.scalar(select(TicketRow).where(TicketRow.id == ticket_id, _readable(who)))
+    row = session.scalar(select(TicketRow).where(TicketRow.id == ticket_id, readable(who)))
     if row is None:
         raise NotFound
     return _view(session, row)
@@ -153,7 +171,7 @@ def desk(session: Session, who: Person) -> Desk:
         call_backs_due=list(
             session.scalars(
                 select(TicketRow)
-                .where(TicketRow.call_back == "due", _readable(who))
+                .where(TicketRow.call_back == "due", readable(who))
                 .order_by(TicketRow.opened_at)
                 .limit(PAGE)
             )
@@ -214,7 +232,7 @@ def search(
     session: Session, who: Person, *, text: str = "", state: str = "", page: int = 1
 ) -> Page[TicketRow]:
     """The tickets `who` may read whose number, caller or summary contain `text`, newest first."""
-    wanted = select(TicketRow).where(_readable(who))
+    wanted = select(TicketRow).where(readable(who))
     if state:
         wanted = wanted.where(TicketRow.state == state)
     if text:
@@ -249,14 +267,26 @@ def _orders(who: Person) -> Select[WorkOrderRow, TicketRow, DepartmentRow]:
 
 
 def orders(session: Session, who: Person, state: str = "") -> list[OrderView]:
-    """The work orders of the officer's department, those due first; `state` narrows them."""
+    """The work orders of the officer's department in `state` (all when empty), 200 at most.
+
+    What is still to be done comes in the order it is due, what is finished newest first.
+    """
     wanted = _orders(who)
     if state:
         wanted = wanted.where(WorkOrderRow.state == state)
-    rows = session.execute(
-        wanted.order_by(func.coalesce(WorkOrderRow.due_at, 2**62), WorkOrderRow.id).limit(200)
-    )
+    if state in FINISHED_ORDERS:
+        order_by: tuple[ColumnElement[Any], ...] = (WorkOrderRow.id.desc(),)
+    else:
+        order_by = (func.coalesce(WorkOrderRow.due_at, 2**62), WorkOrderRow.id.asc())
+    rows = session.execute(wanted.order_by(*order_by).limit(ORDERS))
     return [_order_view(*row) for row in rows]
+
+
+def order_counts(session: Session, who: Person) -> dict[str, int]:
+    """How many work orders of the officer's department there are in each state."""
+    counted = _orders(who).with_only_columns(WorkOrderRow.state, func.count())
+    rows = session.execute(counted.group_by(WorkOrderRow.state))
+    return {state: count for state, count in rows}  # noqa: C416 - rows unpack, dict() is untyped
 
 
 def order(session: Session, who: Person, number: str) -> OrderView:

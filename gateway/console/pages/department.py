@@ -29,28 +29,25 @@ def listing(visit: Visit) -> Response:
 
 def _context(visit: Visit, number: str) -> dict[str, Any]:
     with visit.parts.database.reading() as session:
-        everything = views.orders(session, visit.person)
+        counts = views.order_counts(session, visit.person)
         front = views.order(session, visit.person, number) if number else None
-    asked = visit.asked("state")
-    if asked not in set(OrderState):
-        asked = front.order.state if front else _busiest(everything)
-    shown = [view for view in everything if view.order.state == asked]
+        asked = visit.asked("state")
+        if asked not in set(OrderState):
+            asked = front.order.state if front else _busiest(counts)
+        shown = views.orders(session, visit.person, asked)
     return {
         "state": asked,
         "states": list(OrderState),
-        "counts": Counter(view.order.state for view in everything),
+        "counts": Counter(counts),
         "orders": shown,
         "view": front or (shown[0] if shown else None),
         "number": number or visit.asked("front"),
     }
 
 
-def _busiest(everything: list[views.OrderView]) -> str:
+def _busiest(counts: dict[str, int]) -> str:
     """Where an officer looks first: what waits to be signed, else what is in hand."""
-    waiting = {view.order.state for view in everything}
-    return (
-        OrderState.SIGNED if waiting and OrderState.OFFERED not in waiting else OrderState.OFFERED
-    )
+    return OrderState.SIGNED if counts and OrderState.OFFERED not in counts else OrderState.OFFERED
 
 
 def _deed(action: str, done: str) -> Callable[[Visit], Response]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from gateway.console import render
-from gateway.console.visit import Visit, page_number, row_id
+from gateway.console.visit import Visit, grant_asked, page_number, row_id
 from gateway.errors import BadInput, Forbidden
 from gateway.flow import listening, log
 from gateway.people import accounts
@@ -101,7 +101,7 @@ def decide(visit: Visit) -> Response:
 
 def listen(visit: Visit) -> Response:
     """GET /recordings/{recording_id}?grant=…: the player, for who holds a grant now."""
-    recording_id, grant_id = visit.number("recording_id"), row_id(visit.asked("grant"))
+    recording_id, grant_id = visit.number("recording_id"), grant_asked(visit)
     refused: GrantError | None = None
     with visit.parts.database.begin() as session:
         try:

@@ -28,8 +28,9 @@ def show(visit: Visit) -> Response:
 def sign_in(visit: Visit) -> Response:
     """POST /sign-in."""
     login = visit.field("login").strip()
+    judged = accounts.judge(visit.parts.database, login, visit.field("password"))
     with visit.parts.database.begin() as session:
-        found = accounts.authenticate(session, login, visit.field("password"), visit.now)
+        found = accounts.authenticate(session, judged, visit.now)
         if isinstance(found, HotlineError):
             # What was typed may be a password in the wrong field: an unknown login is not kept.
             _note(session, visit, "open", log.NOBODY, "denied")

@@ -326,7 +326,7 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("queue", sa.String(length=64), nullable=False),
         sa.Column("caller_name", sa.Text(), nullable=False),
-        sa.Column("caller_phone", sa.String(length=64), nullable=False),
+        sa.Column("caller_phone", sa.String(length=80), nullable=False),
         sa.Column("caller_sex", sa.String(length=8), nullable=False),
         sa.Column("caller_id_number", sa.String(length=32), nullable=False),
         sa.Column("caller_address", sa.Text(), nullable=False),

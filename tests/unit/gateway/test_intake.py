@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from gateway.errors import NotFound
 from gateway.flow import linking
 from gateway.parts import Parts
 from gateway.people.roles import Role
 from gateway.tables import RecordingLinkRow, TicketRow, TicketStepRow
+from gateway.tickets import views
+from telephony.tables import CallLegRow
 from tests.unit.gateway import house
 
 
@@ -48,6 +51,38 @@ def test_the_first_agent_who_answers_owns_it(parts: Parts) -> None:
         assert house.only(session).owner == "8001"
         actors = session.scalars(select(TicketStepRow.actor).order_by(TicketStepRow.id))
         assert list(actors) == ["pbx", "8001", "8002"]
+
+
+def test_whoever_speaks_to_the_caller_sees_the_ticket(parts: Parts) -> None:
+    """A call handed on: the second agent's desk shows the ticket, though the first one owns it."""
+    with parts.database.begin() as session:
+        house.person(session, "8001", Role.AGENT, extension="PJSIP/8001")
+        second = house.person(session, "8002", Role.AGENT, extension="PJSIP/8002")
+        third = house.person(session, "8003", Role.AGENT, extension="PJSIP/8003")
+        row = house.call(session)
+        ticket = house.queued(session, row)
+        house.answered(session, row, "PJSIP/8001")
+        with pytest.raises(NotFound):
+            views.ticket(session, second, ticket.id)
+        house.answered(session, row, "PJSIP/8002")
+        session.add(CallLegRow(call_id=row.id, leg="2", interface="PJSIP/8002", member="",
+                               answered_at=house.NOW))  # fmt: skip
+        session.flush()
+        assert views.ticket(session, second, ticket.id).row.owner == "8001"
+        desk = views.desk(session, second)
+        assert desk.current is not None
+        assert desk.current.row.id == ticket.id
+        with pytest.raises(NotFound):
+            views.ticket(session, third, ticket.id)
+
+
+def test_the_longest_number_and_name_a_pbx_can_say(parts: Parts) -> None:
+    """A caller's data is never too long for a ticket: the batch would be offered again for ever."""
+    with parts.database.begin() as session:
+        row = house.call(session, phone="9" * 80)
+        row.caller_name = "名" * 160
+        ticket = house.queued(session, row)
+        assert (len(ticket.caller_phone), len(ticket.caller_name)) == (80, 120)
 
 
 def test_who_gave_up_is_to_be_called_back(parts: Parts) -> None:

@@ -159,6 +159,36 @@ def test_nobody_acts_on_another_departments_order(session: Session) -> None:
     assert views.orders(session, who(session, "he")) == []
 
 
+def test_a_desk_with_many_finished_orders_still_sees_the_new_one(session: Session) -> None:
+    """Two hundred answered work orders do not push the one to be signed off the list."""
+    (new,) = dispatched(session, "yanglao")
+    for number in range(views.ORDERS + 5):
+        session.add(
+            WorkOrderRow(number=f"OLD-{number}", ticket_id=new.ticket_id, department="yanglao",
+                         lead=False, state="replied", question="?", offered_at=NOW, due_at=1)
+        )  # fmt: skip
+    session.flush()
+    sun = who(session, "sun")
+    assert [view.order.number for view in views.orders(session, sun, "offered")] == [new.number]
+    assert views.order_counts(session, sun) == {"offered": 1, "replied": views.ORDERS + 5}
+    assert len(views.orders(session, sun, "replied")) == views.ORDERS
+
+
+def test_what_is_too_long_for_a_message_is_refused_by_name(session: Session) -> None:
+    """A question that no message can carry is told as such, and nothing is half dispatched."""
+    ticket = accepted(session)
+    with pytest.raises(BadInput) as refused:
+        orders.dispatch(session, ticket.id, who(session, "8001"), ["yanglao"], "问" * 20_001, NOW)
+    assert set(refused.value.fields) == {"question"}
+    (order,) = orders.dispatch(
+        session, ticket.id, who(session, "8001"), ["yanglao"], "问" * 20_000, NOW
+    )
+    orders.act(session, order.number, who(session, "sun"), "sign", NOW)
+    with pytest.raises(BadInput):
+        orders.act(session, order.number, who(session, "sun"), "reply", NOW, result="答" * 20_001)
+    assert order.state == "signed"
+
+
 def test_replies_by_queue_do_the_same(session: Session) -> None:
     """A department's own system signs and replies with the same effect as its page."""
     (order,) = dispatched(session, "yanglao")

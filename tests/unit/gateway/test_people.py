@@ -56,8 +56,9 @@ def test_a_password_is_kept_as_argon2id(parts: Parts) -> None:
 
 
 def attempt(parts: Parts, password: str, now: int = NOW, login: str = "liu") -> object:
+    judged = accounts.judge(parts.database, login, password)
     with parts.database.begin() as session:
-        return accounts.authenticate(session, login, password, now)
+        return accounts.authenticate(session, judged, now)
 
 
 def test_five_wrong_passwords_lock_for_a_quarter_of_an_hour(parts: Parts) -> None:
