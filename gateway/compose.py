@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 from gateway import migrations
 from gateway.api import health
@@ -34,7 +35,7 @@ from gateway.settings import Settings
 from queueing.broker import RabbitMQ
 from queueing.deadletters import DeadLetters
 from queueing.embedded import Embedded
-from queueing.inbox import ReplyConsumer
+from queueing.inbox import Handler, ReplyConsumer
 from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
 from queueing.transport import Transport
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 
 LOOK_FOR_GAPS_S = 2.0
 CEL_AGAIN_S = 30.0  # a log that cannot be read is looked at again, and said each time
-CEL_SETTLES_US = 1_000_000  # the PBX writes a line within this of its stamp
+CEL_SETTLES_US = 10_000_000  # on a quiet line; a newer line in CEL says sooner that it is complete
 KEYS_AHEAD_US = 7 * 24 * 3600 * 1_000_000  # next month's pair is there a week before it is needed
 
 
@@ -139,16 +140,15 @@ def check(made: Parts) -> None:
         )
 
 
-def application(made: Parts) -> Starlette:
+def application(made: Parts) -> ASGIApp:
     """The web: JSON for programs, pages for people."""
     handlers = {status: _json_or(handler) for status, handler in web.EXCEPTION_HANDLERS.items()}
     app = Starlette(
         routes=[*health.ROUTES, *api.routes(), *web.pages()],
-        middleware=list(web.MIDDLEWARE),
         exception_handlers=handlers,
     )
     app.state.parts = made
-    return app
+    return web.wrapped(app)
 
 
 def _json_or(page: web.Handler) -> web.Handler:
@@ -214,8 +214,9 @@ def _missed(made: Parts) -> tuple[list[CelCall], int] | None:
         if not backfill.pending(session, settings.pbx_name):
             return None
     until = made.clock() - CEL_SETTLES_US
-    events = cel.read(settings.cel, utc_offset_min=settings.cel_utc_offset_min)
-    return cel.calls(events, settings.inbound), until
+    events = list(cel.read(settings.cel, utc_offset_min=settings.cel_utc_offset_min))
+    newest = max((event.at for event in events), default=0)
+    return cel.calls(events, settings.inbound), max(until, newest)
 
 
 def _fill_gaps(made: Parts, known: list[CelCall], until: int) -> None:
@@ -241,6 +242,12 @@ async def capture(made: Parts) -> None:
     await watch.run(work, made.store, made.database.begin, made.settings.pbx_name, made.clock)
 
 
+def relink(made: Parts) -> None:
+    """Link recordings whose call became known in another transaction at the same moment."""
+    with made.database.begin() as session:
+        linking.relink(session)
+
+
 @asynccontextmanager
 async def transport(made: Parts) -> AsyncIterator[Transport]:
     """RabbitMQ where one is set, the database's own queues otherwise."""
@@ -257,18 +264,23 @@ async def transport(made: Parts) -> AsyncIterator[Transport]:
         await opened.close()
 
 
+def on_reply(made: Parts) -> Handler:
+    """What a department's reply does to its work order and ticket."""
+
+    def apply(session: Session, reply: DepartmentReply, _: Envelope) -> None:
+        # The inbox has checked that this department may speak by the key the reply came with.
+        orders.reply(session, reply, reply.department, made.clock())
+
+    return apply
+
+
 async def relay(made: Parts) -> None:
     """Carry work orders to the departments and their replies back."""
     begin, clock = made.database.begin, made.clock
-
-    def on_reply(session: Session, reply: DepartmentReply, _: Envelope) -> None:
-        # The inbox has checked that this department may speak by the key the reply came with.
-        orders.reply(session, reply, reply.department, clock())
-
     async with transport(made) as carrier, asyncio.TaskGroup() as group:
         # Queues first: a message to a queue that is not there would be parked as unroutable.
         await desks.declare(made.database, carrier)
         group.create_task(Relay(begin, carrier, clock).run())
-        group.create_task(ReplyConsumer(begin, carrier, on_reply, clock).run())
+        group.create_task(ReplyConsumer(begin, carrier, on_reply(made), clock).run())
         group.create_task(DeadLetters(begin, carrier, clock).run())
         group.create_task(desks.run(made.database, carrier, clock))

@@ -10,6 +10,7 @@
     │   ├── IllegalStep      the state machine refuses; nothing was changed
     │   └── StaleTicket      somebody else saved first; nothing was overwritten
     ├── AccountLocked 429    too many wrong passwords
+    ├── TooBusy 429          too many sign in at once
     └── BadSetting 500       the environment says something that cannot be used
 
 Every message is Chinese first, English beside it, and says what to do. An error never carries a
@@ -110,6 +111,17 @@ class AccountLocked(HotlineError):
         super().__init__(
             f"密码错误次数过多，请 {minutes} 分钟后再试，或联系管理员。 "
             f"Too many wrong passwords; try again in {minutes} minutes."
+        )
+
+
+class TooBusy(HotlineError):
+    """More people sign in at once than passwords can be judged; the pages of the others go on."""
+
+    status = 429
+
+    def __init__(self) -> None:
+        super().__init__(
+            "登录人数过多，请几秒后再试。 Too many sign in at once; try again in a few seconds."
         )
 
 

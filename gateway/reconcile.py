@@ -89,7 +89,7 @@ def reconcile(parts: Parts, pbx: str, since: int, until: int) -> Count:
     with parts.database.reading() as session:
         held = {call.linkedid: call for call in session.scalars(select(CallRow).where(in_span))}
         _calls(session, count, on_cel, held, in_span)
-        _recordings(session, count, pbx, on_cel, settings.spool)
+        _recordings(session, count, pbx, on_cel, settings.spool, since, until)
         _work_orders(session, count, since, until)
         count.gaps = (
             session.scalar(
@@ -142,7 +142,13 @@ def _calls(
 
 
 def _recordings(
-    session: Session, count: Count, pbx: str, on_cel: dict[str, CelCall], spool: Path
+    session: Session,
+    count: Count,
+    pbx: str,
+    on_cel: dict[str, CelCall],
+    spool: Path,
+    since: int,
+    until: int,
 ) -> None:
     ended = {name for name, call in on_cel.items() if call.ended_at is not None}
     expected = {name for name in ended if on_cel[name].recorded and on_cel[name].answered}
@@ -156,8 +162,9 @@ def _recordings(
         )
     ]
     sealed = {name for name, _ in rows}
-    left = {path.stem for path in spool.rglob("*.wav")} & ended
+    left = _left(spool, on_cel.keys() - ended)
     unlinked = {name for name, ticket_id in rows if ticket_id is None and on_cel[name].queued}
+    unlinked |= _linked_to_nothing(session, pbx, since, until)
     count.recordings = Recordings(
         expected=len(expected),
         sealed=len(expected & sealed),
@@ -168,6 +175,31 @@ def _recordings(
     _note(count, "recording_missing", expected - sealed)
     _note(count, "recording_unlinked", unlinked)
     _note(count, "plaintext_left", left)
+
+
+def _linked_to_nothing(session: Session, pbx: str, since: int, until: int) -> set[str]:
+    """Recordings of the span whose call nobody knows."""
+    return set(
+        session.scalars(
+            select(RecordingRow.name)
+            .outerjoin(RecordingLinkRow, RecordingLinkRow.recording_id == RecordingRow.id)
+            .where(
+                RecordingRow.pbx == pbx,
+                RecordingRow.recorded_at >= since,
+                RecordingRow.recorded_at < until,
+                RecordingLinkRow.recording_id.is_(None),
+            )
+        )
+    )
+
+
+def _left(spool: Path, live: Collection[str]) -> set[str]:
+    """Whatever sound lies in the spool, but for the calls that are still going on."""
+    return {
+        path.stem
+        for path in spool.rglob("*")
+        if path.suffix.lower() == ".wav" and path.stem not in live
+    }
 
 
 def _work_orders(session: Session, count: Count, since: int, until: int) -> None:

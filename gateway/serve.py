@@ -4,7 +4,7 @@
     pbx      the link to the PBX → calls, tickets one process
     capture  finished WAVs → sealed recordings    one process; needs public keys only
     relay    work orders out, replies in          one process
-    timers   next month's keys                    one process
+    timers   next month's keys, lost links        one process
 
 A duty that ends or fails takes the process with it: whoever supervises it (systemd) starts it
 again, and each duty takes up its work from what is committed. Nothing is decided here.
@@ -18,15 +18,17 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose
 from gateway.errors import BadSetting
 from gateway.parts import Parts
+from recordings.errors import KeysError
 
 log = logging.getLogger(__name__)
 
 DUTIES = ("web", "pbx", "capture", "relay", "timers")
-TIMER_S = 3600.0
+TIMER_S = 600.0
 
 
 class Web(uvicorn.Server):
@@ -70,6 +72,7 @@ async def web(parts: Parts, started: Callable[[int], None] = lambda _: None) -> 
         log_config=None,
         access_log=False,  # URLs carry ids only, but who read what belongs into the log of acts
         server_header=False,
+        proxy_headers=False,  # the address in the log is the peer's own, not what a header says
         timeout_graceful_shutdown=5,
     )
     server = Web(config, started)
@@ -103,9 +106,15 @@ def _listen(host: str, port: int) -> socket.socket:
 async def timers(parts: Parts) -> None:
     """What is due by the clock."""
     while True:
-        made = await asyncio.to_thread(compose.keys_ahead, parts.settings, parts.clock())
-        for key_id in made:
-            log.info("made the keys of %s", key_id)
+        try:
+            made = await asyncio.to_thread(compose.keys_ahead, parts.settings, parts.clock())
+            for key_id in made:
+                log.info("made the keys of %s", key_id)
+            await asyncio.to_thread(compose.relink, parts)
+        except (KeysError, SQLAlchemyError, OSError) as error:
+            log.warning(
+                "timers: %s", error if isinstance(error, KeysError) else type(error).__name__
+            )
         await asyncio.sleep(TIMER_S)
 
 
@@ -129,7 +138,7 @@ async def run(parts: Parts, named: Collection[str]) -> None:
     """Do the named duties until a signal comes or one of them ends."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     settings = parts.settings
     log.info("serving %s; database %s", ", ".join(sorted(named)), settings.database_place)

@@ -69,9 +69,7 @@ class Settings:
 def without_secret(url: str) -> str:
     """`url` with user and password left out."""
     parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
@@ -115,6 +113,11 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
             raise BadSetting(
                 f"不认识的设置 {variable}，请检查拼写。 Unknown setting {variable}; check its "
                 f"spelling. Known: {', '.join('HOTLINE_' + known for known in KNOWN)}."
+            )
+        if plain in given:
+            raise BadSetting(
+                f"HOTLINE_{plain} 与 HOTLINE_{plain}_FILE 只能设一个。 "
+                f"Set HOTLINE_{plain} or HOTLINE_{plain}_FILE, not both."
             )
         given[plain] = value if name in KNOWN else _file(variable, value)
     return given

@@ -142,7 +142,7 @@ class TicketRow(Base):
     complaint_class: Mapped[str] = mapped_column(String(16), default="")
     level: Mapped[str] = mapped_column(String(16), default="ordinary")
     opened_at: Mapped[int] = mapped_column(index=True)
-    queue: Mapped[str] = mapped_column(String(64), default="")
+    queue: Mapped[str] = mapped_column(String(80), default="")
     caller_name: Mapped[str] = mapped_column(Text, default="")
     caller_phone: Mapped[str] = mapped_column(String(80), default="")
     caller_sex: Mapped[str] = mapped_column(String(8), default="")
@@ -176,7 +176,7 @@ class TicketStepRow(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
     at: Mapped[int]
-    actor: Mapped[str] = mapped_column(String(64))
+    actor: Mapped[str] = mapped_column(String(120))
     action: Mapped[str] = mapped_column(String(32))
     from_state: Mapped[str] = mapped_column(String(16))
     to_state: Mapped[str] = mapped_column(String(16))
@@ -228,11 +228,11 @@ class WorkOrderRow(Base):
     offered_at: Mapped[int] = mapped_column(index=True)
     delivered_at: Mapped[int | None]
     signed_at: Mapped[int | None]
-    signed_by: Mapped[str] = mapped_column(String(64), default="")
+    signed_by: Mapped[str] = mapped_column(String(120), default="")
     replied_at: Mapped[int | None]
-    replied_by: Mapped[str] = mapped_column(String(64), default="")
+    replied_by: Mapped[str] = mapped_column(String(120), default="")
     result: Mapped[str] = mapped_column(Text, default="")
     measures: Mapped[str] = mapped_column(Text, default="")
     returned_at: Mapped[int | None]
-    returned_by: Mapped[str] = mapped_column(String(64), default="")
+    returned_by: Mapped[str] = mapped_column(String(120), default="")
     return_reason: Mapped[str] = mapped_column(Text, default="")

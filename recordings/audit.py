@@ -159,16 +159,17 @@ def verify(
     marks = _checkpoints(checkpoints, verifier_keys, problems)
     fitted, frontier, size = 0, list[bytes](), 0
     rows = select(AuditLineRow).order_by(AuditLineRow.id).execution_options(yield_per=1000)
-    for line in session.scalars(rows):
-        if line.id != size:
-            problems.append(Problem(size, "缺行或插行 line missing or inserted"))
-            break
-        fitted += _against(marks.get(size, ()), size, tree.root(frontier), problems)
-        frontier, done = tree.append(frontier, size, tree.leaf_hash(leaf(line)))
-        if line.nodes != b"".join(done):
-            problems.append(Problem(size, "内容被改动 line altered"))
-        size += 1
-        session.expunge(line)
+    with session.scalars(rows) as lines:  # closed also where a missing line ends the reading
+        for line in lines:
+            if line.id != size:
+                problems.append(Problem(size, "缺行或插行 line missing or inserted"))
+                break
+            fitted += _against(marks.get(size, ()), size, tree.root(frontier), problems)
+            frontier, done = tree.append(frontier, size, tree.leaf_hash(leaf(line)))
+            if line.nodes != b"".join(done):
+                problems.append(Problem(size, "内容被改动 line altered"))
+            size += 1
+            session.expunge(line)
     fitted += _against(marks.get(size, ()), size, tree.root(frontier), problems)
     problems.extend(
         Problem(None, f"日志短于检查点 log shorter than checkpoint {beyond}")

@@ -162,9 +162,15 @@ def new_pair(
     private, public = keyring / "private", keyring / "public"
     private.mkdir(mode=0o700, parents=True, exist_ok=True)
     public.mkdir(mode=0o755, parents=True, exist_ok=True)
-    secret = entropy(sealed.X25519_KEY)
+    if (private / f"{key_id}.agekey").exists() and not (
+        public / f"{key_id}.age-recipient"
+    ).exists():
+        # A crash came between the two halves; nothing was sealed yet, and the private one is whole.
+        secret = Identities(keyring).of(key_id).secret
+    else:
+        secret = entropy(sealed.X25519_KEY)
+        _write_new(private / f"{key_id}.agekey", render_identity_file(secret, now), 0o600)
     recipient = Recipient(key_id, sealed.public_of(secret))
-    _write_new(private / f"{key_id}.agekey", render_identity_file(secret, now), 0o600)
     _write_new(public / f"{key_id}.age-recipient", recipient.text + "\n", 0o644)
     return recipient
 

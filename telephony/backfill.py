@@ -23,6 +23,9 @@ from telephony.facts import Answered, Fact
 from telephony.records import Entry
 from telephony.tables import LinkGapRow
 
+CLOCKS_APART_US = 120_000_000
+"""How far the PBX's clock and ours may be apart, and an interval still be filled wholly."""
+
 
 def pending(session: Session, pbx: str) -> list[LinkGapRow]:
     """Intervals that have ended and are not back-filled, oldest first."""
@@ -51,17 +54,29 @@ def fill(
     for gap in pending(session, pbx):
         if gap.ended_at is None or gap.ended_at > read_until_at:
             continue
-        for call in calls:
-            if _touches(call, gap.began_at, gap.ended_at):
-                facts.extend(_make_good(session, pbx, call))
-        gap.backfilled_at = now
+        touched = [call for call in calls if _touches(call, gap.began_at, gap.ended_at)]
+        for call in touched:
+            facts.extend(_make_good(session, pbx, call))
+        if not any(_unheard(session, pbx, call) for call in touched):
+            gap.backfilled_at = now
     session.flush()
     return facts
 
 
 def _touches(call: CelCall, began_at: int, ended_at: int) -> bool:
+    """Whether the call may lie in the interval: its stamps are the PBX's, the interval's ours.
+
+    Too many is no harm: what is known already is not touched.
+    """
     over_at = call.ended_at
+    began_at, ended_at = began_at - CLOCKS_APART_US, ended_at + CLOCKS_APART_US
     return call.started_at <= ended_at and (over_at is None or over_at >= began_at)
+
+
+def _unheard(session: Session, pbx: str, call: CelCall) -> bool:
+    """A call that the log has begun and not ended, and of which AMI never told: its end may only
+    not have been written yet, so its interval is not filled."""
+    return call.ended_at is None and records.find(session, pbx, call.linkedid) is None
 
 
 def _make_good(session: Session, pbx: str, known: CelCall) -> list[Fact]:

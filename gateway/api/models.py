@@ -43,7 +43,7 @@ RowId = Annotated[int, Field(ge=1, lt=2**63)]
 class Model(BaseModel):
     """What all bodies share: unknown fields are refused, rows may be read from, NUL is left out."""
 
-    model_config = ConfigDict(extra="forbid", from_attributes=True)
+    model_config = ConfigDict(extra="forbid", from_attributes=True, hide_input_in_errors=True)
     _storable = model_validator(mode="before")(storable)
 
 

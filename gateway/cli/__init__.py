@@ -68,6 +68,7 @@ GROUPS = {
     "db": "数据库 · the database",
     "user": "账号 · accounts",
     "department": "承办部门 · departments",
+    "parked": "搁置的消息 · parked messages",
     "keys": "封存密钥 · the keys that seal recordings",
     "recording": "录音文件 · recordings as files",
     "audit": "审计日志 · the log",
@@ -77,6 +78,7 @@ GROUPS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
+    os.umask(0o077)  # what we write holds callers' names and numbers: nobody else's to read
     asked = parser().parse_args(argv)
     command: Command = asked.command
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

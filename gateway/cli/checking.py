@@ -1,4 +1,4 @@
-"""Commands that check: the log against itself and its checkpoints, what we hold against the PBX."""
+"""Commands that check: the log, what we hold against the PBX, and what has stopped."""
 
 import argparse
 from datetime import datetime
@@ -7,7 +7,10 @@ from pathlib import Path
 from gateway import compose, reconcile, settings
 from gateway.cli.command import Command, Result, arg
 from gateway.errors import BadInput
+from gateway.flow import log
 from gateway.tickets.clocks import CHINA, china
+from queueing import inbox, parked
+from queueing.tables import ParkedRow
 from recordings import audit
 from telephony.tables import LinkStateRow
 
@@ -78,7 +81,44 @@ def pbx_status(asked: argparse.Namespace) -> Result:
     return Result(up, text or "从未连接过。 Never connected.", rows)
 
 
+def parked_list(asked: argparse.Namespace) -> Result:
+    """Messages that stopped, and why."""
+    del asked
+    with compose.opened(settings.read()) as parts, parts.database.reading() as session:
+        rows = [
+            {"id": row.id, "direction": row.direction, "department": row.department,
+             "times": row.times, "since": str(china(row.parked_at)), "reason": row.reason}
+            for row in parked.unresolved(session)
+        ]  # fmt: skip
+    text = "\n".join(
+        f"{row['id']:6} {row['direction']:4} {row['department']:12} {row['since']} {row['reason']}"
+        for row in rows
+    )
+    return Result(True, text or "没有搁置的消息。 Nothing is parked.", rows)
+
+
+def parked_replay(asked: argparse.Namespace) -> Result:
+    """Send a parked message again, or apply a parked reply after all."""
+    with compose.opened(settings.read()) as parts, parts.database.begin() as session:
+        now = parts.clock()
+        row = session.get(ParkedRow, asked.id)
+        if row is not None and row.direction == "in":
+            inbox.replay(session, asked.id, compose.on_reply(parts), now)
+        else:
+            parked.replay(session, asked.id, now)
+        log.note(session, "queueing:message:replay", actor="operator", origin="cli",
+                 obj=f"parked:{asked.id}", outcome="ok", now=now)  # fmt: skip
+    return Result(True, f"已重发 · replayed: {asked.id}", {"id": asked.id})
+
+
 COMMANDS = (
+    Command("parked list", "列出搁置的消息 · list the parked messages", parked_list),
+    Command(
+        "parked replay",
+        "重发一条搁置的消息 · replay a parked message",
+        parked_replay,
+        (arg("id", type=int, help="编号，见 parked list · its number"),),
+    ),
     Command(
         "audit verify",
         "核验日志是否被改动 · check whether the log was altered",

@@ -6,7 +6,10 @@ import re
 import secrets
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from sqlalchemy.orm import Session
 
 from gateway import compose, doctor, migrations, settings
 from gateway.cli.command import Command, Result, arg
@@ -14,6 +17,7 @@ from gateway.errors import BadInput
 from gateway.flow import log
 from gateway.parts import Parts
 from gateway.people import accounts
+from gateway.people.accounts import Person
 from gateway.people.roles import ROLE_NAMES, Role
 from gateway.tables import DepartmentRow
 from gateway.tickets import views
@@ -77,10 +81,7 @@ def upgrade(asked: argparse.Namespace) -> Result:
 
 def user_add(asked: argparse.Namespace) -> Result:
     """Make an account; the password comes from a prompt or from standard input."""
-    if sys.stdin.isatty():
-        password = getpass.getpass("密码 · password: ")
-    else:
-        password = sys.stdin.readline().rstrip("\r\n")
+    password = _password()
     with compose.opened(settings.read()) as parts, parts.database.begin() as session:
         now = parts.clock()
         person = accounts.add(
@@ -90,6 +91,35 @@ def user_add(asked: argparse.Namespace) -> Result:
         log.note(session, "people:account:add", actor=OPERATOR, origin="cli",
                  obj=f"account:{person.login}", outcome="ok", now=now)  # fmt: skip
     return Result(True, f"已添加 · added: {person.login}", {"login": person.login})
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass("密码 · password: ")
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def user_close(asked: argparse.Namespace) -> Result:
+    """Close an account."""
+    return _changed(asked.login, "close", lambda session: accounts.close(session, asked.login))
+
+
+def user_password(asked: argparse.Namespace) -> Result:
+    """Give an account a new password, and end a lock."""
+    password = _password()
+    return _changed(
+        asked.login,
+        "password",
+        lambda session: accounts.set_password(session, asked.login, password),
+    )
+
+
+def _changed(login: str, act: str, change: Callable[[Session], Person]) -> Result:
+    with compose.opened(settings.read()) as parts, parts.database.begin() as session:
+        person = change(session)
+        log.note(session, f"people:account:{act}", actor=OPERATOR, origin="cli",
+                 obj=f"account:{person.login}", outcome="ok", now=parts.clock())  # fmt: skip
+    return Result(True, f"已完成 · done: {login}", {"login": login})
 
 
 def department_add(asked: argparse.Namespace) -> Result:
@@ -166,6 +196,18 @@ COMMANDS = (
             arg("--department", help="部门代码 · department code"),
             arg("--extension", metavar="PJSIP/8003", help="坐席分机 · the agent's interface"),
         ),
+    ),
+    Command(
+        "user close",
+        "关闭账号，立即失效 · close an account, at once",
+        user_close,
+        (arg("login", help="账号 · login"),),
+    ),
+    Command(
+        "user password",
+        "重设密码并解除锁定 · set a password (stdin) and end a lock",
+        user_password,
+        (arg("login", help="账号 · login"),),
     ),
     Command(
         "department add",

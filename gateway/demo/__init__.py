@@ -99,7 +99,7 @@ async def _with_house(port: int, play: Play) -> None:
     async with stage(port) as house:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, stop.set)
         works = [

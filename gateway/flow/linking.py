@@ -1,7 +1,7 @@
 """Recording ↔ call ↔ ticket, whichever of them comes first.
 
-A recording's name is the UNIQUEID of the channel that was recorded, and a call knows the channels
-it was recorded on (its first channel's UNIQUEID is its linkedid). The link is made in the
+A recording's name is the UNIQUEID of the channel that was recorded: the caller's, which is the
+call's linkedid. The link is made in the
 transaction that catalogues the recording, or, when the PBX was not heard then, in the one that
 learns of the call or opens its ticket. A recording whose call nobody knows stays unlinked and is
 counted by `hotline reconcile`; it is never dropped.
@@ -57,6 +57,23 @@ def call_known(session: Session, call: CallRow, ticket: TicketRow | None) -> Non
         )
     ):
         _link(session, recording_id, call.id, ticket.id if ticket else None)
+
+
+def relink(session: Session) -> None:
+    """Link what two transactions that did not see each other left unlinked."""
+    unlinked = session.execute(
+        select(RecordingRow.id, CallRow.id, TicketCallRow.ticket_id)
+        .join(CallRow, (CallRow.pbx == RecordingRow.pbx) & (CallRow.linkedid == RecordingRow.name))
+        .outerjoin(TicketCallRow, TicketCallRow.call_id == CallRow.id)
+        .outerjoin(RecordingLinkRow, RecordingLinkRow.recording_id == RecordingRow.id)
+        .where(
+            RecordingLinkRow.recording_id.is_(None)
+            | (RecordingLinkRow.ticket_id.is_(None) & TicketCallRow.ticket_id.is_not(None))
+        )
+        .limit(500)
+    )
+    for recording_id, call_id, ticket_id in unlinked.all():
+        _link(session, recording_id, call_id, ticket_id)
 
 
 def _link(session: Session, recording_id: int, call_id: int, ticket_id: int | None) -> None:

@@ -19,7 +19,7 @@ from gateway.flow import log
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import RecordingLinkRow, TicketRow, WorkOrderRow
-from gateway.tickets.views import PAGE, Page
+from gateway.tickets.views import PAGE, SOUGHT_MAX, Page, too_long
 from recordings import grants
 from recordings.errors import GrantError
 from recordings.grants import Grant
@@ -87,6 +87,9 @@ def search(
     """The recordings that fit, newest first; `ticket` is an id or part of an acceptance number."""
     if not who.may(Permission.RECORDING_SEARCH):
         raise Forbidden
+    sought = {"phone_tail": phone_tail, "agent": agent, "ticket": ticket}
+    if wrong := {name: too_long() for name, text in sought.items() if len(text) > SOUGHT_MAX}:
+        raise BadInput(wrong)
     wanted = _found(_conditions(phone_tail, agent, ticket, since, until))
     total = session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
     number = min(max(1, page), max(1, -(-total // PAGE)))

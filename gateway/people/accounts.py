@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.database import Database
-from gateway.errors import AccountLocked, BadInput, HotlineError, WrongPassword
+from gateway.errors import AccountLocked, BadInput, HotlineError, TooBusy, WrongPassword
 from gateway.people.roles import PERMISSIONS, Permission, Role
 from gateway.tables import AccountRow, DepartmentRow
 
@@ -24,8 +24,12 @@ LOCK_MINUTES = 15
 PASSWORD_LENGTH_MIN = 12
 PASSWORD_LENGTH_MAX = 1024  # hashing is made to cost; nobody gets to choose how much
 
+WAITING_MAX = 16  # of the forty threads that pages and the API have
+
+_waiting = threading.BoundedSemaphore(WAITING_MAX)
 _turns = threading.BoundedSemaphore(2)
 _hasher = PasswordHasher()  # Argon2id, RFC 9106's second choice: 64 MiB, 3 passes
+_PASSWORD = f"密码至少 {PASSWORD_LENGTH_MIN} 个字符。 At least {PASSWORD_LENGTH_MIN} characters."
 _NOBODY = _hasher.hash("nobody has this password")
 
 
@@ -102,9 +106,7 @@ def _faults(
     if role not in set(Role):
         wrong["role"] = f"岗位须为其一： The role must be one of: {', '.join(Role)}."
     if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
-        wrong["password"] = (
-            f"密码至少 {PASSWORD_LENGTH_MIN} 个字符。 At least {PASSWORD_LENGTH_MIN} characters."
-        )
+        wrong["password"] = _PASSWORD
     if role == Role.OFFICER and not department:
         wrong["department"] = "承办部门人员须指定部门。 An officer belongs to a department."
     known = department and department.isprintable() and session.get(DepartmentRow, department)
@@ -131,9 +133,22 @@ class Judgement:
 def judge(database: Database, login: str, password: str) -> Judgement:
     """Whether `password` is that of `login`, judged outside any transaction.
 
-    Argon2 is made to take time and memory: while it does, nobody's transaction waits, and no more
-    than two passwords are judged at once, however many are tried.
+    Argon2 is made to take time and memory: while it does, nobody's transaction waits, no more than
+    two passwords are judged at once, and whoever floods the sign-in takes no more than a part of
+    the threads that pages are made on.
+
+    Raises:
+        TooBusy: more are waiting than that.
     """
+    if not _waiting.acquire(blocking=False):
+        raise TooBusy
+    try:
+        return _judged(database, login, password)
+    finally:
+        _waiting.release()
+
+
+def _judged(database: Database, login: str, password: str) -> Judgement:
     with database.reading() as session:
         found = session.scalar(select(AccountRow.password_hash).where(AccountRow.login == login))
     with _turns:
@@ -169,6 +184,35 @@ def _fits(password_hash: str, password: str) -> bool:
         return _hasher.verify(password_hash, password)
     except (VerifyMismatchError, VerificationError, InvalidHashError):
         return False
+
+
+def close(session: Session, login: str) -> Person:
+    """Close an account: nobody signs in with it any more, and its open sessions end at once.
+
+    Raises:
+        BadInput: there is none.
+    """
+    row = session.scalar(select(AccountRow).where(AccountRow.login == login).with_for_update())
+    if row is None:
+        raise BadInput({"login": "没有这个账号。 There is no such account."})
+    row.active = False
+    return person(row)
+
+
+def set_password(session: Session, login: str, password: str) -> Person:
+    """Give an account a new password; a lock by wrong passwords ends with it.
+
+    Raises:
+        BadInput: there is no such account, or the password is too short.
+    """
+    row = session.scalar(select(AccountRow).where(AccountRow.login == login).with_for_update())
+    if row is None:
+        raise BadInput({"login": "没有这个账号。 There is no such account."})
+    if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
+        raise BadInput({"password": _PASSWORD})
+    row.password_hash = _hasher.hash(password)
+    row.failures = row.locked_until_at = 0
+    return person(row)
 
 
 def by_extension(session: Session, extension: str) -> Person | None:

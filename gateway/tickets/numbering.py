@@ -6,6 +6,7 @@ Words). The year is that of China Standard Time.
 """
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from gateway.tables import CounterRow
@@ -14,10 +15,15 @@ from gateway.tickets.clocks import china
 
 def next_value(session: Session, name: str) -> int:
     """Raise the counter `name` by one and return it; 1 the first time."""
-    row = session.scalar(select(CounterRow).where(CounterRow.name == name).with_for_update())
-    if row is None:
-        row = CounterRow(name=name, value=0)
-        session.add(row)
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    # The first of a year is made by whoever comes first; who comes at the same time waits here.
+    session.execute(insert(CounterRow).values(name=name, value=0).on_conflict_do_nothing())
+    row = session.scalars(
+        select(CounterRow)
+        .where(CounterRow.name == name)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
     row.value += 1
     session.flush()
     return row.value

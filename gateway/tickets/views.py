@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from gateway.errors import Forbidden, NotFound
+from gateway.errors import BadInput, Forbidden, NotFound
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import (
@@ -32,6 +32,7 @@ T = TypeVar("T")
 PAGE = 30
 HISTORY = 20
 ORDERS = 200
+SOUGHT_MAX = 200  # characters; SQLite takes no pattern beyond 50 000 bytes
 FINISHED_ORDERS = (OrderState.REPLIED, OrderState.RETURNED)
 
 
@@ -67,6 +68,17 @@ class Ringing:
 
     call: CallRow
     ticket: TicketRow
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier matter of whoever calls. `row` is None where it is not this person's to read:
+    then only what kind of matter it was, where it stands and since when is told."""
+
+    kind: str
+    state: str
+    opened_at: int
+    row: TicketRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,24 +226,42 @@ def _ringing(session: Session, who: Person) -> Ringing | None:
     return Ringing(*found) if found is not None else None
 
 
-def history(session: Session, phone: str, besides: int) -> list[TicketRow]:
-    """The earlier tickets of the caller with this number, newest first, 20 at most."""
-    if not phone:
+def history(session: Session, who: Person, view: TicketView) -> list[Earlier]:
+    """The other tickets of whoever called for this one, newest first, 20 at most.
+
+    Who called is what the PBX says: a number typed into the form opens nobody's earlier matters.
+    Confidential ones (保密) are left out unless `who` may read them anyway. A number without a digit
+    (`anonymous`) is many people's.
+    """
+    numbers = {call.caller_number for call in view.calls}
+    numbers = {number for number in numbers if any(sign.isdigit() for sign in number)}
+    if not numbers:
         return []
-    return list(
-        session.scalars(
-            select(TicketRow)
-            .where(TicketRow.caller_phone == phone, TicketRow.id != besides)
-            .order_by(TicketRow.opened_at.desc(), TicketRow.id.desc())
-            .limit(HISTORY)
-        )
+    called = (
+        select(TicketCallRow.ticket_id)
+        .join(CallRow, CallRow.id == TicketCallRow.call_id)
+        .where(CallRow.caller_number.in_(numbers))
     )
+    theirs = readable(who)
+    found = session.execute(
+        select(TicketRow, theirs)
+        .where(TicketRow.id.in_(called), TicketRow.id != view.row.id)
+        .where(or_(theirs, TicketRow.confidential.is_(False)))
+        .order_by(TicketRow.opened_at.desc(), TicketRow.id.desc())
+        .limit(HISTORY)
+    )
+    return [
+        Earlier(row.kind, row.state, row.opened_at, row if may_read else None)
+        for row, may_read in found
+    ]
 
 
 def search(
     session: Session, who: Person, *, text: str = "", state: str = "", page: int = 1
 ) -> Page[TicketRow]:
     """The tickets `who` may read whose number, caller or summary contain `text`, newest first."""
+    if len(text) > SOUGHT_MAX:
+        raise BadInput({"text": too_long()})
     wanted = select(TicketRow).where(readable(who))
     if state:
         wanted = wanted.where(TicketRow.state == state)
@@ -287,6 +317,11 @@ def order_counts(session: Session, who: Person) -> dict[str, int]:
     counted = _orders(who).with_only_columns(WorkOrderRow.state, func.count())
     rows = session.execute(counted.group_by(WorkOrderRow.state))
     return {state: count for state, count in rows}  # noqa: C416 - rows unpack, dict() is untyped
+
+
+def too_long() -> str:
+    """What is said of a text that nobody looks for."""
+    return f"查找内容最多 {SOUGHT_MAX} 个字。 At most {SOUGHT_MAX} characters."
 
 
 def order(session: Session, who: Person, number: str) -> OrderView:

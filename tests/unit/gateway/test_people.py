@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway.errors import AccountLocked, BadInput, WrongPassword
+from gateway.errors import AccountLocked, BadInput, TooBusy, WrongPassword
 from gateway.parts import Parts
 from gateway.people import accounts, sessions
 from gateway.people.accounts import Person
@@ -129,3 +129,36 @@ def test_a_session_ends_by_time_by_disuse_by_hand_and_with_the_account(parts: Pa
     with parts.database.begin() as session:
         session.scalars(select(AccountRow)).one().active = False
     assert not found(last, NOW + 1)
+
+
+def test_a_flood_of_sign_ins_leaves_threads_for_the_others(parts: Parts) -> None:
+    """Beyond a bound a sign-in is refused at once: it waits on no thread that pages are made on."""
+    held = [accounts._waiting.acquire(blocking=False) for _ in range(accounts.WAITING_MAX)]
+    try:
+        assert all(held)
+        with pytest.raises(TooBusy):
+            accounts.judge(parts.database, "liu", PASSWORD)
+    finally:
+        for _ in held:
+            accounts._waiting.release()
+    assert not accounts.judge(parts.database, "liu", PASSWORD).fits
+
+
+def test_a_closed_account_is_out_at_once_and_a_new_password_ends_a_lock(parts: Parts) -> None:
+    """A leaver's open session ends with the account; who is locked out is let in again."""
+    who = add(parts)
+    for _ in range(accounts.FAILURES_ALLOWED):
+        attempt(parts, "wrong")
+    with parts.database.begin() as session:
+        accounts.set_password(session, "liu", "another good password")
+        token = sessions.open_session(session, who, NOW).token
+    assert isinstance(attempt(parts, "another good password"), Person)
+    with parts.database.begin() as session:
+        accounts.close(session, "liu")
+        with pytest.raises(BadInput):
+            accounts.close(session, "nobody")
+        with pytest.raises(BadInput):
+            accounts.set_password(session, "liu", "short")
+    with parts.database.reading() as session:
+        assert sessions.find(session, token, NOW + 1) is None
+    assert isinstance(attempt(parts, "another good password"), WrongPassword)

@@ -98,3 +98,14 @@ def test_a_missing_month_says_what_to_do(tmp_path: Path) -> None:
     """The operator is told the command, in both languages."""
     with pytest.raises(KeyMissing, match=r"公钥.*hotline keys new"):
         keys.Recipients(tmp_path).of("2027-01")
+
+
+def test_a_pair_whose_making_was_cut_off_is_finished(tmp_path: Path) -> None:
+    """A crash between the two halves: the next try publishes the private half's own public one."""
+    keys.new_pair(tmp_path, "2026-11", now=NOW)
+    public = tmp_path / "public" / "2026-11.age-recipient"
+    written = public.read_text()
+    public.unlink()
+    assert keys.new_pair(tmp_path, "2026-11", now=NOW).text == written.strip()
+    with pytest.raises(KeyInvalid):
+        keys.new_pair(tmp_path, "2026-11", now=NOW)

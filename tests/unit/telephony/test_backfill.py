@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import select
 
 from telephony import cel
-from telephony.backfill import fill
+from telephony.backfill import CLOCKS_APART_US, fill
 from telephony.batch import Batch, Connected, Lost
 from telephony.cel import CelCall
 from telephony.facts import Fact
@@ -69,9 +70,33 @@ def test_a_gap_is_filled_only_when_the_log_was_read_past_it(store: Store, taker:
 def test_calls_outside_every_gap_are_left_alone(store: Store, taker: Taker) -> None:
     """What AMI saw, or what was before our time, is not told again."""
     gap(taker)
-    far = replace(FIRST, started_at=AFTER + 1, ended_at=AFTER + 9)
+    later = AFTER + CLOCKS_APART_US
+    far = replace(FIRST, started_at=later + 1, ended_at=later + 9)
     assert run(store, [far]) == []
     assert dump(store)["call"] == []
+
+
+@pytest.mark.parametrize("apart", [-60_000_000, 60_000_000])
+def test_a_pbx_whose_clock_differs_loses_no_call(store: Store, taker: Taker, apart: int) -> None:
+    """The interval is in our clock, the log in the PBX's: a minute apart, and still filled."""
+    gap(taker)
+    moved = {
+        name: at + apart
+        for name in ("started_at", "ended_at", "queued_at", "answered_at", "recorded_at")
+        if (at := getattr(FIRST, name)) is not None
+    }
+    assert "Ended" in kinds(run(store, [replace(FIRST, **moved)]))
+
+
+def test_a_gap_stays_open_while_a_call_of_it_has_no_end_yet(store: Store, taker: Taker) -> None:
+    """A log that arrives late: the call's end is not written yet, and AMI never told of it."""
+    gap(taker)
+    assert run(store, [replace(FIRST, ended_at=None)]) == []
+    with store.begin() as session:
+        assert session.scalars(select(LinkGapRow.backfilled_at)).all() == [None]
+    assert "Ended" in kinds(run(store, [FIRST]))
+    with store.begin() as session:
+        assert session.scalars(select(LinkGapRow.backfilled_at)).all() == [NOW]
 
 
 def as_cel(leg: str | None) -> CelCall:
