@@ -60,7 +60,14 @@ def _tried(part: str, check: Callable[[], tuple[bool, str]]) -> Finding:
     except SQLAlchemyError as error:
         works, says = False, f"连不上：{type(error).__name__}。 Cannot be reached: check the URL."
     except OSError as error:
-        works, says = False, f"{error.strerror}：{error.filename}。 {error}: make it, or chown it."
+        place = Path(error.filename).parent if error.filename else ""
+        works, says = (
+            False,
+            (
+                f"无法使用 {place}（{error.strerror}）：请建立目录或更改属主。 "
+                f"Cannot use {place}: make it, or chown it."
+            ),
+        )
     return Finding(part, works, says)
 
 
@@ -124,6 +131,11 @@ def _pbx(settings: Settings) -> tuple[bool, str]:
 
 
 def _cel(settings: Settings) -> tuple[bool, str]:
+    if not settings.cel.is_file():
+        return False, (
+            f"没有话单文件 {settings.cel}：请检查 HOTLINE_CEL 和 cel_custom.conf。 "
+            "No CEL file: check HOTLINE_CEL and the PBX's cel_custom.conf."
+        )
     calls = cel.calls(
         cel.read(settings.cel, utc_offset_min=settings.cel_utc_offset_min), settings.inbound
     )

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from gateway.parts import Parts
 from gateway.tables import RecordingLinkRow, TicketCallRow, WorkOrderRow
-from queueing.tables import OutboxRow
+from queueing.tables import OutboxRow, ParkedRow
 from recordings.tables import RecordingRow
 from telephony import cel
 from telephony.cel import CelCall
@@ -216,13 +216,26 @@ def _work_orders(session: Session, count: Count, since: int, until: int) -> None
             select(OutboxRow.state).where(OutboxRow.dedupe_key.in_(some))
         )
     )
+    # Given up by a department, or a reply that could not be applied: a person has to act.
+    waiting = {
+        str(parked_id)
+        for parked_id in session.scalars(
+            select(ParkedRow.id).where(
+                ParkedRow.replayed_at.is_(None),
+                ParkedRow.direction.in_(("dead", "in")),
+                ParkedRow.parked_at >= since,
+                ParkedRow.parked_at < until,
+            )
+        )
+    }
     count.work_orders = WorkOrders(
         committed=len(rows),
         confirmed=states["confirmed"],
         signed=sum(1 for row in rows if row.signed_at is not None),
         replied=sum(1 for row in rows if row.replied_at is not None),
-        parked=states["parked"],
+        parked=states["parked"] + len(waiting),
     )
+    _note(count, "parked", waiting)
 
 
 def _portions(names: Collection[str]) -> Iterator[list[str]]:

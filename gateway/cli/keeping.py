@@ -110,7 +110,7 @@ def user_password(asked: argparse.Namespace) -> Result:
     return _changed(
         asked.login,
         "password",
-        lambda session: accounts.set_password(session, asked.login, password),
+        lambda session: accounts.set_password(session, asked.login, password, compose.clock()),
     )
 
 
@@ -205,7 +205,7 @@ COMMANDS = (
     ),
     Command(
         "user password",
-        "重设密码并解除锁定 · set a password (stdin) and end a lock",
+        "重设密码，解除锁定与关闭 · set a password (stdin); ends a lock or a closing",
         user_password,
         (arg("login", help="账号 · login"),),
     ),

@@ -7,14 +7,14 @@ that it was ours, and its cause goes to the program's own log, not to the page.
 
 import json
 import logging
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.console import render, words
-from gateway.console.visit import Visit
+from gateway.console.visit import Visit, split_url
 from gateway.errors import BadInput, HotlineError, NotSignedIn, WrongPassword
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def _page(status: int, words_told: str) -> Response:
 
 def _sign_in(visit: Visit) -> Response:
     if visit.by_htmx:
-        here = urlsplit(visit.request.headers.get("HX-Current-URL", "")).path or "/"
+        here = split_url(visit.request.headers.get("HX-Current-URL", "")).path or "/"
         return Response(status_code=401, headers={"HX-Redirect": _back_to(here)})
     if visit.request.method != "GET":
         return _page(401, str(NotSignedIn()))

@@ -4,35 +4,48 @@
 
 In this order, in this one place; a handler is never reached otherwise. A refusal here of a page
 that touches recordings is a line in the log, committed before the refusal is told (DESIGN §3,
-promise 5), also when nobody is signed in; what a handler itself refuses, it logs itself. What one
-may see of a single ticket, work order or recording is decided where the row is read.
+promise 5), also when nobody is signed in (one line for an origin and minute, with a count: see
+`knocks`); what a handler itself refuses, it logs itself. What one may see of a single ticket, work
+order or recording is decided where the row is read.
 """
 
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import urlsplit
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.console import failures
-from gateway.console.visit import CSRF_FIELD, CSRF_HEADER, TOKEN_COOKIE, Visit
-from gateway.errors import Forbidden, HotlineError, NotSignedIn
+from gateway.console.knocks import Knocks
+from gateway.console.visit import (
+    CSRF_FIELD,
+    CSRF_HEADER,
+    TOKEN_COOKIE,
+    Visit,
+    split_url,
+)
+from gateway.errors import Forbidden, HotlineError, NotFound, NotSignedIn
 from gateway.flow import log
 from gateway.parts import Parts
 from gateway.people import sessions
 from gateway.people.roles import Permission
 from gateway.people.sessions import Signed
+from recordings.tables import RecordingRow, RequestRow
 
 SAFE = frozenset({"GET", "HEAD"})
 PUBLIC: frozenset[Permission] | None = None
 """Anybody, also who is not signed in."""
 SIGNED_IN: frozenset[Permission] = frozenset()
 """Anybody who is signed in, whatever the role."""
+
+_IDS = {"recording_id": RecordingRow.id, "request_id": RequestRow.id}
+"""Whose id each parameter is, in the paths of logged pages."""
 
 Handler = Callable[[Visit], Response]
 Stream = Callable[[Visit], Awaitable[Response]]
@@ -59,7 +72,7 @@ class WrongToken(Forbidden):
         )
 
 
-def guarded(page: Page) -> Callable[[Request], Awaitable[Response]]:
+def guarded(page: Page, knocks: Knocks) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint that lets only the right visits through to `page.handler`."""
 
     async def endpoint(request: Request) -> Response:
@@ -74,7 +87,9 @@ def guarded(page: Page) -> Callable[[Request], Awaitable[Response]]:
                     _own_form(page, visit)
             except (Forbidden, NotSignedIn):
                 if page.logged:
-                    await run_in_threadpool(_note, page, visit)
+                    left_out = 0 if visit.signed else knocks.left_out(visit.origin, visit.now)
+                    if left_out is not None:
+                        await run_in_threadpool(_note, page, visit, left_out)
                 raise
             return await _handled(page, visit)
         except HotlineError as error:
@@ -135,7 +150,10 @@ def _same_site(request: Request) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("Host", "")
+    if origin is None:
+        return True
+    named = split_url(origin).netloc
+    return bool(named) and named == request.headers.get("Host")
 
 
 def _csrf(signed: Signed | None) -> str:
@@ -144,15 +162,30 @@ def _csrf(signed: Signed | None) -> str:
     return signed.csrf
 
 
-def _note(page: Page, visit: Visit) -> None:
+def _note(page: Page, visit: Visit, left_out: int) -> None:
+    told = {"left_out": left_out} if left_out else {}
     with visit.parts.database.begin() as session:
         log.note(
             session,
             "recordings:page:open",
             actor=visit.signed.person.login if visit.signed else log.NOBODY,
             origin=visit.origin,
-            obj=visit.request.url.path[:200],
+            obj=_object(session, page, visit),
             outcome="denied",
             now=visit.now,
-            detail={"page": page.path, "method": page.method},
+            detail={"page": page.path, "method": page.method, **told},
         )
+
+
+def _object(session: Session, page: Page, visit: Visit) -> str:
+    """The page's address with the id in it where there is such a row, and without it otherwise:
+    what people type into an address may be a telephone number (DESIGN §3, promise 10)."""
+    ids: dict[str, int] = {}
+    try:
+        for name in visit.request.path_params:
+            ids[name] = visit.number(name)
+            if session.scalar(select(_IDS[name]).where(_IDS[name] == ids[name])) is None:
+                return page.path
+    except NotFound:
+        return page.path
+    return page.path.format_map(ids)

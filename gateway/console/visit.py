@@ -7,6 +7,7 @@ has decided before.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -93,26 +94,42 @@ class Visit:
 
 
 def _storable(text: str) -> str:
-    """`text` without NUL, which PostgreSQL takes in no text and nobody types."""
-    return text.replace("\x00", "")
+    """`text` without what no database takes and nobody types: NUL, and halves of surrogate pairs,
+    which a form in a made-up character set can hold."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
+
+
+def split_url(url: str) -> SplitResult:
+    """`url` taken apart; all of it empty where it is none, such as `http://[`."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
+def natural(text: str) -> int | None:
+    """`text` as a whole number that the databases can hold, 0 … 2⁶³−1; None where it is none."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
+        return None
+    number = int(text)
+    return number if number < 2**63 else None
 
 
 def row_id(text: str) -> int:
-    """`text` as a row's id: 1 … 2⁶³−1, what the databases can hold.
+    """`text` as a row's id, from 1.
 
     Raises:
         NotFound: it is no such number.
     """
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and 0 < int(text) < 2**63):
+    number = natural(text)
+    if not number:
         raise NotFound
-    return int(text)
+    return number
 
 
 def page_number(text: str) -> int:
     """`text` as the number of a page, from 1; 1 where it is none."""
-    if text.isascii() and text.isdecimal() and len(text) <= 6:
-        return max(1, int(text))
-    return 1
+    return natural(text) or 1
 
 
 def grant_asked(visit: Visit) -> int:

@@ -1,4 +1,4 @@
-"""The console as Starlette routes, middleware and error pages, for `compose` to put into one app.
+"""The console as Starlette routes, error pages and a wrapper, for `compose` to put into one app.
 
 The app must carry `state.parts`. Static files are served as they lie in the package; nothing comes
 from another host.
@@ -7,20 +7,20 @@ from another host.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from gateway.console import failures
 from gateway.console.guard import guarded
 from gateway.console.headers import SecurityHeaders
+from gateway.console.knocks import Knocks
 from gateway.console.routes import ROUTES
 
 FORM_MAX = 1 << 20  # bytes; the longest form is a few fields of 20 000 characters
 
-MIDDLEWARE: tuple[Middleware, ...] = (Middleware(SecurityHeaders),)
 Handler = Callable[[Request, Exception], Response]
 EXCEPTION_HANDLERS: Mapping[Any, Handler] = {
     404: failures.unforeseen,
@@ -32,9 +32,18 @@ EXCEPTION_HANDLERS: Mapping[Any, Handler] = {
 
 def pages() -> list[BaseRoute]:
     """A route for each row of the table, and the static files."""
+    knocks = Knocks()
     made: list[BaseRoute] = [
-        Route(page.path, guarded(page), methods=[page.method], max_body_size=FORM_MAX)
+        Route(page.path, guarded(page, knocks), methods=[page.method], max_body_size=FORM_MAX)
         for page in ROUTES
     ]
     made.append(Mount("/static", StaticFiles(packages=[("gateway.console", "static")])))
     return made
+
+
+def wrapped(app: ASGIApp) -> ASGIApp:
+    """`app` with the security headers on every answer.
+
+    Around the whole app and no middleware of it: the answer to a crash is made outside of those.
+    """
+    return SecurityHeaders(app)

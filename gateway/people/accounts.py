@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gateway.database import Database
 from gateway.errors import AccountLocked, BadInput, HotlineError, TooBusy, WrongPassword
 from gateway.people.roles import PERMISSIONS, Permission, Role
-from gateway.tables import AccountRow, DepartmentRow
+from gateway.tables import AccountRow, DepartmentRow, SignInRow
 
 FAILURES_ALLOWED = 5
 LOCK_MINUTES = 15
@@ -199,8 +199,8 @@ def close(session: Session, login: str) -> Person:
     return person(row)
 
 
-def set_password(session: Session, login: str, password: str) -> Person:
-    """Give an account a new password; a lock by wrong passwords ends with it.
+def set_password(session: Session, login: str, password: str, now: int) -> Person:
+    """Give an account a new password; its lock, its closing and its open sessions end with it.
 
     Raises:
         BadInput: there is no such account, or the password is too short.
@@ -212,6 +212,12 @@ def set_password(session: Session, login: str, password: str) -> Person:
         raise BadInput({"password": _PASSWORD})
     row.password_hash = _hasher.hash(password)
     row.failures = row.locked_until_at = 0
+    row.active = True
+    session.execute(
+        update(SignInRow)
+        .where(SignInRow.account_id == row.id, SignInRow.closed_at.is_(None))
+        .values(closed_at=now)
+    )
     return person(row)
 
 

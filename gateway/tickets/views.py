@@ -230,8 +230,8 @@ def history(session: Session, who: Person, view: TicketView) -> list[Earlier]:
     """The other tickets of whoever called for this one, newest first, 20 at most.
 
     Who called is what the PBX says: a number typed into the form opens nobody's earlier matters.
-    Confidential ones (保密) are left out unless `who` may read them anyway. A number without a digit
-    (`anonymous`) is many people's.
+    Confidential ones (保密) are left out unless `who` may read them anyway. A number without a
+    digit (`anonymous`) is many people's.
     """
     numbers = {call.caller_number for call in view.calls}
     numbers = {number for number in numbers if any(sign.isdigit() for sign in number)}

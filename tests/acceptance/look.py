@@ -17,6 +17,7 @@ from pathlib import Path
 import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from gateway.console import web
 from gateway.flow import orders
@@ -32,15 +33,14 @@ FLAGS = [
 SIZES = {"1366": (1366, 768, 1), "1920": (1920, 1080, 1), "zoom": (683, 384, 2)}
 
 
-def app(morning: scene.Morning) -> Starlette:
+def app(morning: scene.Morning) -> ASGIApp:
     """The console alone, as `compose` mounts it."""
     made = Starlette(
         routes=web.pages(),
-        middleware=list(web.MIDDLEWARE),
         exception_handlers=dict(web.EXCEPTION_HANDLERS),
     )
     made.state.parts = morning.parts
-    return made
+    return web.wrapped(made)
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def work_of(session: Session, visit: Visit, ticket_id: int | None) -> dict[str, 
     departments = views.departments(session)
     return {
         "view": view,
-        "history": views.history(session, view.row.caller_phone, view.row.id),
+        "history": views.history(session, visit.person, view),
         "departments": departments,
         "department_names": {row.code: row.name for row in departments},
         "names": _names(session, view),

@@ -3,26 +3,32 @@
 from starlette.responses import HTMLResponse, Response
 
 from gateway.console import render
-from gateway.console.visit import Visit
+from gateway.console.visit import Visit, natural
 from gateway.flow import log
 
 
 def show(visit: Visit) -> Response:
-    """GET /log and GET /log/lines: newest first, narrowed by action and actor."""
-    before = visit.asked("before")
+    """GET /log: newest first, narrowed by action and actor."""
+    before = natural(visit.asked("before"))
     action, actor = visit.asked("action").strip()[:64], visit.asked("actor").strip()[:64]
     with visit.parts.database.reading() as session:
         lines = log.lines(
             session,
             visit.person,
-            before=int(before) if before.isascii() and before.isdecimal() else None,
+            before=before,
             action=action,
             actor=actor,
         )
     template = "parts/log_lines.html" if visit.by_htmx else "pages/log.html"
     more = len(lines) == log.PAGE
     return render.page(
-        visit, template, lines=lines, action=action, actor=actor, more=more, before=before
+        visit,
+        template,
+        lines=lines,
+        action=action,
+        actor=actor,
+        more=more,
+        before=before is not None,
     )
 
 

@@ -4,13 +4,14 @@ Nobody hears anything here: the player's page says who may listen until when, an
 the log like any other attempt.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from gateway.console import render
-from gateway.console.visit import Visit, grant_asked, page_number, row_id
+from gateway.console.visit import Visit, grant_asked, natural, page_number, row_id
 from gateway.errors import BadInput, Forbidden
 from gateway.flow import listening, log
 from gateway.people import accounts
@@ -34,23 +35,24 @@ def listing(visit: Visit) -> Response:
             phone_tail=sought["phone_tail"],
             agent=sought["agent"],
             ticket=sought["ticket"],
-            since=_day(sought["since"]),
-            until=_day(sought["until"], after=1),
+            since=_day(sought, "since"),
+            until=_day(sought, "until", after=1),
             page=page_number(visit.field("page")),
         )
     template = "parts/recording_list.html" if visit.by_htmx else "pages/recordings.html"
     return render.page(visit, template, page=page, sought=sought)
 
 
-def _day(text: str, after: int = 0) -> int | None:
-    """The start of the day `text` in China, `after` days later; None where no day was given."""
-    if not text:
+def _day(sought: Mapping[str, str], name: str, after: int = 0) -> int | None:
+    """The start of the day `name` in China, `after` days later; None where no day was given."""
+    if not sought[name]:
         return None
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=CHINA)
-    except ValueError as error:
-        raise BadInput({"since": "日期写法如 2026-01-31。 Write a date as 2026-01-31."}) from error
-    return int((day + timedelta(days=after)).timestamp()) * 1_000_000
+        day = datetime.strptime(sought[name], "%Y-%m-%d").replace(tzinfo=CHINA)
+        day += timedelta(days=after)  # 9999-12-31 has no day after it
+    except (ValueError, OverflowError) as error:
+        raise BadInput({name: "日期写法如 2026-01-31。 Write a date as 2026-01-31."}) from error
+    return int(day.timestamp()) * 1_000_000
 
 
 def ask(visit: Visit) -> Response:
@@ -81,7 +83,6 @@ def requests(visit: Visit) -> Response:
 
 def decide(visit: Visit) -> Response:
     """POST /requests/{request_id}/decide."""
-    lasts = visit.field("lasts_s")
     granted = visit.field("granted") == "1"
     with visit.parts.database.begin() as session:
         decided = listening.decide(
@@ -90,7 +91,7 @@ def decide(visit: Visit) -> Response:
             visit.number("request_id"),
             granted=granted,
             note=visit.field("note"),
-            lasts_s=int(lasts) if lasts.isascii() and lasts.isdecimal() and len(lasts) < 9 else 0,
+            lasts_s=natural(visit.field("lasts_s")) or 0,
             origin=visit.origin,
             now=visit.now,
         )

@@ -1,12 +1,10 @@
 """Signing in and out. A wrong password is counted and logged before it is told."""
 
-from urllib.parse import urlsplit
-
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from gateway.console import nav, render, words
-from gateway.console.visit import TOKEN_COOKIE, Visit
+from gateway.console.visit import TOKEN_COOKIE, Visit, split_url
 from gateway.errors import HotlineError
 from gateway.flow import log
 from gateway.people import accounts, sessions
@@ -96,6 +94,5 @@ def _form(
 
 def _own_path(path: str) -> str:
     """`path` if it is a path of ours, else nothing: signing in sends nobody to another host."""
-    parts = urlsplit(path)
-    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc
+    ours = path.startswith("/") and not path.startswith("//") and not split_url(path).netloc
     return path if ours and path.isprintable() and "\\" not in path else ""

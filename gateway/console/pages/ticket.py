@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.console import render
 from gateway.console.pages import desk
-from gateway.console.visit import Visit, page_number
+from gateway.console.visit import Visit, natural, page_number
 from gateway.errors import StaleTicket
 from gateway.flow import orders
 from gateway.people import accounts
@@ -81,7 +81,7 @@ def _fill(session: Session, ticket_id: int, visit: Visit) -> TicketRow:
         ticket_id,
         visit.person,
         fields,
-        int(version) if version.isascii() and version.isdecimal() else None,
+        (natural(version) or 0) if version else None,  # 0 is no ticket's: refused as stale
         visit.now,
     )
 

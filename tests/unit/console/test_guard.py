@@ -1,11 +1,13 @@
 """Before every page: sessions, CSRF, refusals on record, security headers, where errors lead."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from starlette.testclient import TestClient
 
+from gateway import compose
 from gateway.console.guard import Page
 from gateway.console.headers import HEADERS
+from gateway.console.knocks import MINUTE_US, ORIGINS, Knocks
 from gateway.console.routes import ROUTES
 from gateway.console.visit import TOKEN_COOKIE
 from recordings.tables import AuditLineRow
@@ -49,6 +51,8 @@ def test_the_token_also_comes_in_the_form(signed_in: Browser) -> None:
         ({"Sec-Fetch-Site": "same-site"}, 403),
         ({"Origin": "https://elsewhere.test"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "null", "Host": ""}, 403),
         ({"Origin": "http://hotline.test"}, 303),
         ({"Sec-Fetch-Site": "same-origin"}, 303),
         ({}, 303),
@@ -128,7 +132,71 @@ def test_a_refusal_at_recordings_is_on_record(bare: scene.Morning, login: str, p
     assert answer.status_code == (403 if login else 303)
     (line,) = lines(bare)
     assert (line.actor, line.outcome) == (login or "-", "denied")
-    assert line.obj == path.partition("?")[0]
+    page = path.partition("?")[0].replace("/1", "/{recording_id}")  # there is no recording 1
+    assert line.obj == page
+
+
+@pytest.mark.parametrize("login", ["wang", ""])
+def test_a_refusal_names_the_recording_and_no_number(bare: scene.Morning, login: str) -> None:
+    """The log names what somebody tried to hear; a telephone number in the address is no id and
+    stays out (DESIGN §3, promise 10)."""
+    made = scene.record(bare, "1700000000.1", 0.1)
+    before = len(lines(bare))
+    for path in (
+        f"/recordings/{made}/audio",
+        "/recordings/13800138000",
+        "/recordings/0",
+        "/recordings/x",
+    ):
+        browser(bare, login).get(path)
+    told = [line.obj for line in lines(bare)[before:]]
+    unknown = "/recordings/{recording_id}"
+    assert told == [f"/recordings/{made}/audio", unknown, unknown, unknown]
+
+
+def test_knocking_does_not_fill_the_log(bare: scene.Morning) -> None:
+    """Who is not signed in has one line a minute and the next says how many there were; who is
+    signed in has each one."""
+    nobody, wang = browser(bare, ""), browser(bare, "wang")
+    for _ in range(5):
+        assert nobody.get("/recordings").status_code == 303
+        assert nobody.get("/desk").status_code == 303, "not a page of recordings: no line anyhow"
+        assert wang.get("/recordings").status_code == 403
+    mine = [line for line in lines(bare) if line.actor == "-"]
+    assert len(mine) in (1, 2), "one, or two over the turn of a minute"
+    assert len(lines(bare)) - len(mine) == 5
+    assert "left_out" not in mine[0].detail
+
+
+def test_what_was_left_out_is_told() -> None:
+    """Nothing is dropped without a trace, and no number of addresses makes lines without end."""
+    knocks = Knocks()
+    assert [knocks.left_out("a", second * MINUTE_US // 60) for second in (60, 61, 119)] == [
+        0,
+        None,
+        None,
+    ]
+    assert knocks.left_out("b", 2 * MINUTE_US - 1) == 2
+    assert knocks.left_out("a", 2 * MINUTE_US) == 0
+    written = [knocks.left_out(str(one), 3 * MINUTE_US) for one in range(2 * ORIGINS)]
+    assert written.count(None) == ORIGINS
+    assert knocks.left_out("a", 4 * MINUTE_US) == ORIGINS
+
+
+def test_security_headers_are_on_a_crash_too(
+    bare: scene.Morning, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answer to an error of ours is made outside the app's middleware, and must have them."""
+    client = TestClient(compose.application(bare.parts), raise_server_exceptions=False)
+    client.cookies.set(TOKEN_COOKIE, "x")
+    with bare.parts.database.begin() as session:
+        session.execute(text("DROP TABLE sign_in"))
+    for path in ("/desk", "/live"):
+        answer = client.get(path)
+        assert answer.status_code == 500
+        assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+        assert answer.headers["cache-control"] == "no-store"
+    assert "failed" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.console import live
 from gateway.console.visit import TOKEN_COOKIE
+from gateway.notices import Notice
 from gateway.people import sessions
 from gateway.tables import SignInRow
 from tests.acceptance import look_morning as scene
@@ -107,6 +108,22 @@ def test_a_page_left_open_is_sent_away(
                 row.closed_at = bare.parts.clock()
         assert watcher.ended.wait(2)
         assert watcher.events == [("ended", {})]
+
+
+def test_a_busy_line_is_cut_too(bare: scene.Morning, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has signed out must not be told for ever because there is always something to tell."""
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.3)
+    with served(bare) as address, watching(address, bare, "chen") as watcher:
+        with bare.parts.database.begin() as session:
+            for row in session.query(SignInRow):
+                row.closed_at = bare.parts.clock()
+        until = time.monotonic() + 3
+        while time.monotonic() < until and not watcher.ended.is_set():
+            bare.parts.hub.publish([Notice("tickets", "changed", "1")])
+            time.sleep(0.01)
+        assert watcher.ended.is_set()
+        assert watcher.events[-1] == ("ended", {})
+        assert ("tickets", {"kind": "changed", "ref": "1"}) in watcher.events
 
 
 def test_what_each_role_is_told(bare: scene.Morning) -> None:

@@ -51,6 +51,27 @@ def test_the_form_saves_itself(bare: scene.Morning, called: int) -> None:
     assert row(bare, called).confidential is False, "a box that was unticked stayed ticked"
 
 
+def test_the_desk_shows_anothers_ticket_without_its_words(bare: scene.Morning, called: int) -> None:
+    """Beside a call stands what the caller had before: the words only of what one may read."""
+    now = bare.parts.clock()
+    ayis, secret = (
+        scene.call(bare, "13800138000", now - 999 * scene.MINUTE, agent="PJSIP/8004")
+        for _ in range(2)
+    )
+    with bare.parts.database.begin() as session:
+        ayi = bare.people["ayi"]
+        acts.fill(session, ayis, ayi, {"summary": "别人的内容", "kind": "policy"}, None, 1)
+        hidden = {"summary": "保密的内容", "confidential": "1", "kind": "praise"}
+        acts.fill(session, secret, ayi, hidden, None, 1)
+    shown = browser(bare, "wang").get(f"/desk?ticket={called}").text
+    history = shown.split("历史工单 Earlier tickets")[1].split("</section>")[0]
+    assert "政策咨询" in history
+    assert "表扬" not in history
+    assert f"#{ayis}" not in history
+    assert "别人的内容" not in shown
+    assert "保密的内容" not in shown
+
+
 def test_two_people_at_one_ticket(bare: scene.Morning, called: int) -> None:
     """The second save overwrites nothing and says so; only its writer may decide to overwrite."""
     mine = form(bare, called, summary="我的")

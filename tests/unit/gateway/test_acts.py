@@ -76,6 +76,49 @@ def test_bad_input_is_named_and_changes_nothing(
     assert (ticket.summary, ticket.version) == ("", 1)
 
 
+def test_earlier_matters_are_those_of_who_called(
+    session: Session, agent: Person, ticket: TicketRow
+) -> None:
+    """A number typed into the form must not open anybody's earlier matters; the caller's own show
+    whatever was typed."""
+    earlier = house.queued(session, house.call(session, "1795300000.1"))
+    stranger = house.queued(session, house.call(session, "1795300000.2", "13911112222"))
+    acts.fill(session, ticket.id, agent, {"caller_phone": "13911112222"}, None, NOW)
+    acts.fill(session, earlier.id, agent, {"caller_phone": "010-1"}, None, NOW)
+    shown = views.history(session, agent, views.ticket(session, agent, ticket.id))
+    assert [one.row for one in shown] == [earlier]
+    back = views.history(session, agent, views.ticket(session, agent, stranger.id))
+    assert back == []
+
+
+def test_of_anothers_earlier_ticket_only_where_it_stands(
+    session: Session, agent: Person, ticket: TicketRow
+) -> None:
+    """The words of a matter are for who works on it; that a confidential one exists, too."""
+    other = house.person(session, "8002", Role.AGENT, extension="PJSIP/8002")
+    chief = house.person(session, "chief", Role.SUPERVISOR)
+    open_, secret = (
+        house.queued(session, house.call(session, f"1795300000.{number}")) for number in (1, 2)
+    )
+    acts.fill(session, open_.id, other, FORM, None, NOW)
+    acts.fill(session, secret.id, other, {**FORM, "confidential": "1"}, None, NOW)
+    view = views.ticket(session, agent, ticket.id)
+    (shown,) = views.history(session, agent, view)
+    assert shown == views.Earlier("policy", "draft", open_.opened_at, None)
+    for who in (other, chief):
+        rows = [one.row for one in views.history(session, who, view)]
+        assert rows == [secret, open_]
+
+
+def test_calls_without_a_number_have_no_history(session: Session, agent: Person) -> None:
+    """Everybody who withholds the number would otherwise be one caller."""
+    for number in ("", "anonymous"):
+        for turn in (1, 2):
+            row = house.call(session, f"1795300000.{turn}{number}", number)
+            made = house.queued(session, row)
+        assert views.history(session, agent, views.ticket(session, agent, made.id)) == []
+
+
 @given(st.dictionaries(st.text(), st.text()))
 def test_no_input_crashes_the_form(fields: dict[str, str]) -> None:
     """Whatever a browser or a program sends is taken or named, never a fault of ours."""

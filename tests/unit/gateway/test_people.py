@@ -150,15 +150,19 @@ def test_a_closed_account_is_out_at_once_and_a_new_password_ends_a_lock(parts: P
     for _ in range(accounts.FAILURES_ALLOWED):
         attempt(parts, "wrong")
     with parts.database.begin() as session:
-        accounts.set_password(session, "liu", "another good password")
+        stolen = sessions.open_session(session, who, NOW).token
+    with parts.database.begin() as session:
+        accounts.set_password(session, "liu", "another good password", NOW)
         token = sessions.open_session(session, who, NOW).token
+    with parts.database.reading() as session:
+        assert sessions.find(session, stolen, NOW + 1) is None
     assert isinstance(attempt(parts, "another good password"), Person)
     with parts.database.begin() as session:
         accounts.close(session, "liu")
         with pytest.raises(BadInput):
             accounts.close(session, "nobody")
         with pytest.raises(BadInput):
-            accounts.set_password(session, "liu", "short")
+            accounts.set_password(session, "liu", "short", NOW)
     with parts.database.reading() as session:
         assert sessions.find(session, token, NOW + 1) is None
     assert isinstance(attempt(parts, "another good password"), WrongPassword)
