@@ -170,3 +170,18 @@ class LinkStateRow(Base):
     link_session: Mapped[str] = mapped_column(String(40))
     unknown_events: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     """Events of calls that the table refused: late, repeated or out of order."""
+
+
+class CelMarkRow(Base):
+    """How far the PBX's own log has been read (see `cel_log.Mark`); one row a PBX."""
+
+    __tablename__ = "cel_mark"
+
+    pbx: Mapped[str] = mapped_column(String(64), primary_key=True)
+    inode: Mapped[str] = mapped_column(String(20))
+    """Digits: an inode number may need all 64 bits, which a database's integer lacks."""
+    position: Mapped[int] = mapped_column(BigInteger)
+    head: Mapped[str] = mapped_column(String(64))
+    read_at: Mapped[int] = mapped_column(BigInteger)
+    unreadable: Mapped[int] = mapped_column(BigInteger)
+    """Records left out because they could not be read; those after the mark are counted again."""
