@@ -124,6 +124,7 @@ def _with_legs(entry: Entry, made: Mapping[tuple[int, str], int]) -> Entry:
 
 def _values(call: Call) -> dict[str, Any]:
     agents = [leg for leg in call.legs if leg.answered_at is not None]
+    agents.sort(key=lambda leg: leg.answered_at or 0)
     waited_to = call.answered_at if call.answered_at is not None else call.ended_at
     return {
         "pbx": call.pbx,
@@ -166,6 +167,9 @@ def _leg_values(leg: Leg) -> dict[str, Any]:
         "answered_at": leg.answered_at,
         "ended_at": leg.ended_at,
         "result": leg.result,
+        "held_at": leg.held_at,
+        "held_us": leg.held_us,
+        "passed_to": leg.passed_to,
     }
 
 
@@ -196,6 +200,9 @@ def _entry(row: CallRow, legs: Sequence[CallLegRow]) -> Entry:
                 answered_at=leg.answered_at,
                 ended_at=leg.ended_at,
                 result=leg.result,
+                held_at=leg.held_at,
+                held_us=leg.held_us,
+                passed_to=leg.passed_to,
             )
             for leg in legs
         ),

@@ -23,6 +23,7 @@ from gateway.tables import (
     WorkOrderRow,
 )
 from gateway.tickets.lifecycle import OPEN_STATES
+from gateway.tickets.reach import of_agent
 from recordings.tables import RecordingRow
 from telephony.tables import CallLegRow, CallRow
 
@@ -91,7 +92,7 @@ def _readable(who: Person) -> ColumnElement[bool]:
     if who.may(Permission.TICKET_READ_ALL):
         return TicketRow.id.is_not(None)
     if who.may(Permission.TICKET_READ_OWN):
-        return TicketRow.owner.in_(("", who.login))
+        return of_agent(who)
     raise Forbidden
 
 
@@ -174,7 +175,7 @@ def _newest_call() -> Select[CallRow, TicketRow]:
 def _current(session: Session, who: Person) -> TicketRow | None:
     mine = CallRow.last_agent == (who.extension or "-")
     for condition in (
-        CallRow.state == "talking",
+        CallRow.state.in_(("talking", "held")),
         and_(CallRow.state == "ended", TicketRow.state == "draft", TicketRow.owner == who.login),
     ):
         found = session.execute(_newest_call().where(mine, condition)).one_or_none()
@@ -188,7 +189,8 @@ def _ringing(session: Session, who: Person) -> Ringing | None:
         _newest_call()
         .join(CallLegRow, CallLegRow.call_id == CallRow.id)
         .where(
-            CallRow.state == "offered",
+            CallRow.state.in_(("offered", "transferring")),
+            CallLegRow.result.is_(None),
             CallLegRow.interface == (who.extension or "-"),
             CallLegRow.ended_at.is_(None),
         )
