@@ -9,7 +9,7 @@ private key (DESIGN §3, promise 4): its parts hold `identities=None`.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy.orm import Session
@@ -25,6 +25,7 @@ from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.flow import desks, linking, orders
+from gateway.lease import Duty, Lease
 from gateway.notices import Hub
 from gateway.parts import Parts
 from gateway.settings import Settings
@@ -151,8 +152,14 @@ def _json_or(page: web.Handler) -> web.Handler:
 
 
 async def pbx(made: Parts) -> None:
-    """Listen to the PBX."""
-    await Switchboard(made).run()
+    """Listen to the PBX, one gateway at a time."""
+    name = f"pbx:{made.settings.pbx_name}"
+    await duty(made, name, lambda lease: Switchboard(made, lease).run())
+
+
+async def duty(made: Parts, name: str, work: Callable[[Lease], Awaitable[None]]) -> None:
+    """Do `work` while this process, of all that share the database, holds the lease `name`."""
+    await Duty(made.database, made.clock, made.settings.state / "seats", name, work).run()
 
 
 async def capture(made: Parts) -> None:
@@ -186,7 +193,14 @@ async def transport(made: Parts) -> AsyncIterator[Transport]:
 
 
 async def relay(made: Parts) -> None:
-    """Carry work orders to the departments and their replies back."""
+    """Carry work orders to the departments and their replies back, one gateway at a time.
+
+    A message is claimed under a fence of its own, a reply deduplicated: the lease spares work here.
+    """
+    await duty(made, "relay", lambda _: _relay(made))
+
+
+async def _relay(made: Parts) -> None:
     begin, clock = made.database.begin, made.clock
 
     def on_reply(session: Session, reply: DepartmentReply, _: Envelope) -> None:

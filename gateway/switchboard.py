@@ -4,23 +4,32 @@ Each batch becomes rows, facts and tickets in one transaction (DESIGN §3, promi
 is read on from a stored mark: at once when an interval without the link waits to be filled, and now
 and then otherwise, so that the mark keeps up and a reading after a gap is short. The mark moves in
 the transaction of what was read; it never passes a call that an interval, open or still to come,
-may ask for. Nothing is decided here about calls or tickets.
+may ask for.
+
+Everything is written under a lease: of several gateways one has the PBX, and one that has lost it
+writes nothing more. What it could not commit lies in a file named by its fence; only the very next
+holder, on the same machine, goes on with it: where somebody else was in between, those minutes are
+an interval that was filled from CEL. Nothing is decided here about calls or tickets.
 """
 
 import asyncio
+import glob
 import logging
+from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import BadSetting
+from gateway.errors import BadSetting, LeaseLost
 from gateway.flow import intake
+from gateway.lease import Lease
 from gateway.parts import Parts
 from telephony import backfill, cel_log, links, marks
 from telephony.batch import Batch
 from telephony.board import Board
 from telephony.cel_log import Reading
-from telephony.errors import TelephonyError
+from telephony.errors import Superseded, TelephonyError
 from telephony.line import Line
 from telephony.tables import LinkStateRow
 
@@ -34,10 +43,11 @@ CLOCKS_APART_US = 60_000_000  # the PBX's clock and ours; also a call's last wor
 
 
 class Switchboard:
-    """The duty at one PBX; `run` until cancelled."""
+    """The duty at one PBX under `lease`; `run` until cancelled."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, lease: Lease) -> None:
         self._parts = parts
+        self._lease = lease
         self._pbx = parts.settings.pbx_name
         self._turn = asyncio.Lock()  # one at a time changes what is known of calls
         self._read_at = 0
@@ -48,7 +58,13 @@ class Switchboard:
         if address is None:
             raise BadSetting("HOTLINE_PBX_URL 未设置。 HOTLINE_PBX_URL is not set.")
         self._board = await asyncio.to_thread(self._load)
-        line = Line(address, pbx=self._pbx, on_batch=self._on_batch, clock=self._parts.clock)
+        line = Line(
+            address,
+            pbx=self._pbx,
+            on_batch=self._on_batch,
+            clock=self._parts.clock,
+            spill=await asyncio.to_thread(self._spill),
+        )
         async with asyncio.TaskGroup() as group:
             group.create_task(line.run())
             group.create_task(self._keep_complete())
@@ -59,10 +75,26 @@ class Switchboard:
 
     async def _on_batch(self, batch: Batch) -> None:
         async with self._turn:
-            await asyncio.to_thread(self._take, batch)
+            try:
+                await asyncio.to_thread(self._take, batch)
+            except LeaseLost as lost:
+                raise Superseded(str(lost)) from lost
+
+    def _spill(self) -> Path:
+        """Our file; that of the fence before ours becomes it, older ones are of no use any more."""
+        folder = self._parts.settings.state / "spill"
+        name, fence = quote(self._pbx, safe=""), self._lease.fence
+        ours = folder / f"{name}.{fence}"
+        for file in folder.glob(f"{glob.escape(name)}.*"):
+            if file.name == f"{name}.{fence - 1}":
+                file.rename(ours)
+            elif file != ours:
+                file.unlink(missing_ok=True)
+        return ours
 
     def _take(self, batch: Batch) -> None:
         with self._parts.database.begin() as session:
+            self._lease.check(session)
             intake.take(session, self._board.take(session, batch))
         self._board.confirm()
 
@@ -108,6 +140,7 @@ class Switchboard:
     def _fill(self, reading: Reading, until: int) -> None:
         now = self._parts.clock()
         with self._parts.database.begin() as session:
+            self._lease.check(session)
             facts = backfill.fill(session, self._pbx, reading.calls, read_until_at=until, now=now)
             intake.take(session, facts)
             marks.keep(session, self._pbx, reading, now)
