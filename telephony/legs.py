@@ -58,6 +58,7 @@ class Call:
     answered_at: int | None = None
     recording_started_at: int | None = None
     legs: tuple[Leg, ...] = ()
+    """In the order first heard of. Times would not do: after a gap they are of our clock."""
     ended_at: int | None = None
     outcome: Outcome | None = None
     cause: str | None = None
@@ -77,8 +78,7 @@ class Call:
     def lost_in_transfer(self) -> bool:
         """Whether the agent who had the caller last gave them to somebody who never took them."""
         answered = [leg for leg in self.legs if leg.answered_at is not None]
-        last = max(answered, key=lambda leg: leg.answered_at or 0, default=None)
-        if last is None or last.passed_to is None:
+        if not answered or answered[-1].passed_to is None:
             return False
         return self.state in {State.QUEUED, State.OFFERED, State.TRANSFERRING, State.PARKED}
 

@@ -124,7 +124,6 @@ def _with_legs(entry: Entry, made: Mapping[tuple[int, str], int]) -> Entry:
 
 def _values(call: Call) -> dict[str, Any]:
     agents = [leg for leg in call.legs if leg.answered_at is not None]
-    agents.sort(key=lambda leg: leg.answered_at or 0)
     waited_to = call.answered_at if call.answered_at is not None else call.ended_at
     return {
         "pbx": call.pbx,

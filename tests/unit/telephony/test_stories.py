@@ -184,3 +184,32 @@ def test_whoever_calls_has_a_record(
         call = session.scalars(select(CallRow)).one()
         assert (call.caller_number, call.caller_name) == kept
         assert (call.outcome, call.first_agent) == ("answered", "PJSIP/8003")
+
+
+@pytest.mark.parametrize("next_agent", ["8002", None])
+def test_a_transfer_in_a_gap_is_found_in_the_snapshot(
+    taker: Taker, store: Store, next_agent: str | None
+) -> None:
+    """The link was down while the agent passed the caller on: the first agent's leg ends, and
+    whoever the snapshot shows with the caller has a leg."""
+    stream = messages(trace("blind-to-agent.ami"))
+    until = next(n for n, message in enumerate(stream) if message.name == "BlindTransfer")
+    taker.take(taker.batch(stream[:until]))
+    lead = stream[0].get("Uniqueid")
+    seen = [("trunk", lead)] + ([(next_agent, "9.9")] if next_agent else [])
+    snapshot = "".join(
+        f"Event: CoreShowChannel\r\nChannel: PJSIP/{device}-1\r\nUniqueid: {uniqueid}\r\n"
+        f"Linkedid: {lead}\r\nContext: from-pstn\r\nApplication: Dial\r\nBridgeId: b\r\n"
+        "Duration: 00:00:09\r\n\r\n"
+        for device, uniqueid in seen
+    )
+    taker.take(taker.batch(change=Connected()))
+    done = f"{snapshot}Event: CoreShowChannelsComplete\r\n\r\n"
+    taker.take(taker.batch(messages(done.encode())))
+    with store.begin() as session:
+        call = session.scalars(select(CallRow)).one()
+        first, *later = session.scalars(select(CallLegRow).order_by(CallLegRow.id))
+        assert first.ended_at is not None
+        assert [leg.interface for leg in later] == (["PJSIP/8002"] if next_agent else [])
+        assert call.last_agent == ("PJSIP/8002" if next_agent else "PJSIP/8004")
+        assert call.ended_at is None
