@@ -7,14 +7,11 @@ private key (DESIGN §3, promise 4): its parts hold `identities=None`.
 """
 
 import asyncio
-import logging
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import NoReturn
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,10 +25,12 @@ from gateway.api.models import Fault
 from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
-from gateway.flow import desks, intake, linking, orders
+from gateway.flow import desks, linking, orders
+from gateway.lease import Duty, Lease
 from gateway.notices import Hub
 from gateway.parts import Parts
 from gateway.settings import Settings
+from gateway.switchboard import Switchboard
 from queueing.broker import RabbitMQ
 from queueing.deadletters import DeadLetters
 from queueing.embedded import Embedded
@@ -44,18 +43,7 @@ from recordings.capture import Capture
 from recordings.keys import Identities, Recipients
 from recordings.notes import Signer
 from recordings.store import DirectoryStore
-from telephony import backfill, cel
-from telephony.batch import Batch
-from telephony.board import Board
-from telephony.cel import CelCall
-from telephony.errors import TelephonyError
-from telephony.line import Line
 
-log = logging.getLogger(__name__)
-
-LOOK_FOR_GAPS_S = 2.0
-CEL_AGAIN_S = 30.0  # a log that cannot be read is looked at again, and said each time
-CEL_SETTLES_US = 10_000_000  # on a quiet line; a newer line in CEL says sooner that it is complete
 KEYS_AHEAD_US = 7 * 24 * 3600 * 1_000_000  # next month's pair is there a week before it is needed
 
 
@@ -165,67 +153,14 @@ def _json_or(page: web.Handler) -> web.Handler:
 
 
 async def pbx(made: Parts) -> None:
-    """Listen to the PBX: each batch becomes rows, facts and tickets in one transaction. What the
-    link missed is made good from the PBX's own log."""
-    settings = made.settings
-    if settings.pbx is None:
-        raise BadSetting("HOTLINE_PBX_URL 未设置。 HOTLINE_PBX_URL is not set.")
-    board = await asyncio.to_thread(_board, made)
-    turn = asyncio.Lock()  # one at a time changes what is known of calls
-
-    def take(batch: Batch) -> None:
-        with made.database.begin() as session:
-            intake.take(session, board.take(session, batch))
-        board.confirm()
-
-    async def on_batch(batch: Batch) -> None:
-        async with turn:
-            await asyncio.to_thread(take, batch)
-
-    line = Line(settings.pbx, pbx=settings.pbx_name, on_batch=on_batch, clock=made.clock)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(line.run())
-        group.create_task(_make_good(made, turn))
+    """Listen to the PBX, one gateway at a time."""
+    name = f"pbx:{made.settings.pbx_name}"
+    await duty(made, name, lambda lease: Switchboard(made, lease).run())
 
 
-def _board(made: Parts) -> Board:
-    with made.database.reading() as session:
-        return Board.load(session, made.settings.pbx_name, made.settings.inbound)
-
-
-async def _make_good(made: Parts, turn: asyncio.Lock) -> NoReturn:
-    """Fill the intervals in which the link was down, as soon as CEL can be read past them."""
-    while True:
-        await asyncio.sleep(LOOK_FOR_GAPS_S)
-        try:
-            known = await asyncio.to_thread(_missed, made)
-            if known is not None:
-                async with turn:
-                    await asyncio.to_thread(_fill_gaps, made, *known)
-        except (TelephonyError, OSError, SQLAlchemyError) as error:
-            log.warning("gaps not filled from CEL: %s", type(error).__name__)
-            await asyncio.sleep(CEL_AGAIN_S)
-
-
-def _missed(made: Parts) -> tuple[list[CelCall], int] | None:
-    """What CEL knows and up to when, where there is a gap to fill; read while AMI goes on."""
-    settings = made.settings
-    with made.database.reading() as session:
-        if not backfill.pending(session, settings.pbx_name):
-            return None
-    until = made.clock() - CEL_SETTLES_US
-    events = list(cel.read(settings.cel, utc_offset_min=settings.cel_utc_offset_min))
-    newest = max((event.at for event in events), default=0)
-    return cel.calls(events, settings.inbound), max(until, newest)
-
-
-def _fill_gaps(made: Parts, known: list[CelCall], until: int) -> None:
-    settings = made.settings
-    with made.database.begin() as session:
-        facts = backfill.fill(
-            session, settings.pbx_name, known, read_until_at=until, now=made.clock()
-        )
-        intake.take(session, facts)
+async def duty(made: Parts, name: str, work: Callable[[Lease], Awaitable[None]]) -> None:
+    """Do `work` while this process, of all that share the database, holds the lease `name`."""
+    await Duty(made.database, made.clock, made.settings.state / "seats", name, work).run()
 
 
 async def capture(made: Parts) -> None:
@@ -275,7 +210,14 @@ def on_reply(made: Parts) -> Handler:
 
 
 async def relay(made: Parts) -> None:
-    """Carry work orders to the departments and their replies back."""
+    """Carry work orders to the departments and their replies back, one gateway at a time.
+
+    A message is claimed under a fence of its own, a reply deduplicated: the lease spares work here.
+    """
+    await duty(made, "relay", lambda _: _relay(made))
+
+
+async def _relay(made: Parts) -> None:
     begin, clock = made.database.begin, made.clock
     async with transport(made) as carrier, asyncio.TaskGroup() as group:
         # Queues first: a message to a queue that is not there would be parked as unroutable.

@@ -9,6 +9,7 @@
     ├── Conflict 409
     │   ├── IllegalStep      the state machine refuses; nothing was changed
     │   └── StaleTicket      somebody else saved first; nothing was overwritten
+    ├── LeaseLost 500        another process does this duty now; nothing was written
     ├── AccountLocked 429    too many wrong passwords
     ├── TooBusy 429          too many sign in at once
     └── BadSetting 500       the environment says something that cannot be used
@@ -127,3 +128,13 @@ class TooBusy(HotlineError):
 
 class BadSetting(HotlineError):
     """A `HOTLINE_*` setting that cannot be used; the message names it and says what is expected."""
+
+
+class LeaseLost(HotlineError):
+    """Another process does this duty now: the transaction it is raised in must not be committed."""
+
+    def __init__(self, duty: str) -> None:
+        super().__init__(
+            f"{duty} 已由另一个网关进程接管，本进程停止写入。 "
+            f"Another gateway has taken over {duty}; this process writes no more."
+        )

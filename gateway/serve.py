@@ -1,21 +1,23 @@
 """One process: the duties it was asked for, side by side, until it is told to stop.
 
     web      pages and JSON                       any number of processes
-    pbx      the link to the PBX → calls, tickets one process
+    pbx      the link to the PBX → calls, tickets any number; one at a time works (gateway.lease)
     capture  finished WAVs → sealed recordings    one process; needs public keys only
-    relay    work orders out, replies in          one process
-    timers   next month's keys, lost links        one process
+    relay    work orders out, replies in          any number; one at a time works
+    timers   next month's keys, lost links        any number; one at a time works
 
 A duty that ends or fails takes the process with it: whoever supervises it (systemd) starts it
 again, and each duty takes up its work from what is committed. Nothing is decided here.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import NoReturn
 
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
@@ -104,7 +106,11 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def timers(parts: Parts) -> None:
-    """What is due by the clock."""
+    """What is due by the clock, one gateway at a time."""
+    await compose.duty(parts, "timers", lambda _: _timers(parts))
+
+
+async def _timers(parts: Parts) -> NoReturn:
     while True:
         try:
             made = await asyncio.to_thread(compose.keys_ahead, parts.settings, parts.clock())
@@ -144,6 +150,8 @@ async def run(parts: Parts, named: Collection[str]) -> None:
     log.info("serving %s; database %s", ", ".join(sorted(named)), settings.database_place)
     if "pbx" in named and settings.pbx is None:
         log.warning("HOTLINE_PBX_URL is not set: no PBX is listened to")
+    gc.collect()
+    gc.freeze()  # a full collection that walks every module holds up the PBX's reader for 60 ms
     await side_by_side(stop, duties(parts, named, lambda port: _listening(settings.host, port)))
 
 

@@ -236,3 +236,14 @@ class WorkOrderRow(Base):
     returned_at: Mapped[int | None]
     returned_by: Mapped[str] = mapped_column(String(120), default="")
     return_reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class LeaseRow(Base):
+    """Who has a duty that one process at a time may do (gateway.lease). `fence` counts holders."""
+
+    __tablename__ = "lease"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(80))
+    fence: Mapped[int]
+    expires_at: Mapped[int]

@@ -17,6 +17,7 @@ One board a PBX, one `take` at a time. It knows neither tickets nor clocks.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -24,10 +25,22 @@ from telephony import events as ev
 from telephony import journal, links, records
 from telephony.batch import Batch, Connected
 from telephony.call import State, begin, step
-from telephony.events import Event, understand
+from telephony.events import Event
 from telephony.facts import Fact
+from telephony.readers import understand
 from telephony.records import Entry
 from telephony.resync import catch_up
+
+_BEGINNINGS: Final = (
+    *(ev.ChannelBegan, ev.CallerQueued, ev.AgentOffered, ev.AgentAnswered),
+    *(ev.RecordingBegan, ev.ChannelSeen),
+)
+"""What a call may first be heard of by. Not by its end: a transfer can leave an agent's own channel
+with the caller's context, to be hung up under it."""
+_EVERYDAY: Final = (
+    *(ev.HangupAsked, ev.AgentReleased, ev.Resumed),
+    *(ev.PhoneRang, ev.PhoneRefused, ev.PhoneAnswered),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +116,8 @@ class Board:
         return {
             event.party.linkedid
             for event in events
-            if event.party.leads
+            if isinstance(event, _BEGINNINGS)
+            and event.party.leads
             and event.party.context in self._inbound
             and event.party.linkedid not in self._memory.live
         }
@@ -143,16 +157,28 @@ class _Turn:
                 for missed in catch_up(calls, self._stale, seen, at):
                     self._step(missed)
                 self._stale, self._seen = frozenset(), ()
+            case ev.HandedOver():
+                for side in event.sides():
+                    self._step(replace(side, interface=self._device(side)))
             case _:
-                self._stale -= {event.party.linkedid}
+                self._stale -= {self._key(event)}
                 if isinstance(event, ev.ChannelEnded) and self._seen:
                     gone = event.party.uniqueid  # listed, then hung up before the list was whole
                     self._seen = tuple(c for c in self._seen if c.party.uniqueid != gone)
                 self._step(event)
 
+    def _key(self, event: Event) -> str:
+        """Which call an event is of. Joined to an older call, a caller's channel bears that one's
+        linkedid; it is still its own call's."""
+        party = event.party
+        return party.uniqueid if party.uniqueid in self._live else party.linkedid
+
+    def _device(self, side: ev.PassedOn) -> str:
+        """Who has the caller now, unless that is another caller: no agent's leg begins then."""
+        return "" if side.joined in self._live else side.interface
+
     def _step(self, event: Event) -> None:
-        linkedid = event.party.linkedid
-        entry = self._live.get(linkedid)
+        entry = self._live.get(self._key(event))
         if entry is None:
             entry = self._begin(event)
             if entry is None or isinstance(event, ev.ChannelBegan):
@@ -199,8 +225,9 @@ class _Turn:
 
 
 def _unread(event: Event) -> bool:
-    """Whose refusal is everyday: an agent's own channel, and a second word on who hung up."""
-    if isinstance(event, ev.HangupAsked | ev.CallerAbandoned | ev.AgentReleased):
+    """Whose refusal is everyday: an agent's own channel, a second word on who hung up, a queue's
+    rings told twice, and the end of no hold."""
+    if isinstance(event, _EVERYDAY):
         return True
     return not event.party.leads and isinstance(
         event, ev.ChannelBegan | ev.ChannelEnded | ev.RecordingBegan

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -102,13 +103,13 @@ def read(
         rows = csv.reader(_whole_lines(file))
         while True:
             try:
-                event = _event(next(rows), utc_offset_min)
+                found = event_of(next(rows), utc_offset_min)
             except StopIteration:
                 return
             except (ValueError, csv.Error):
-                raise _unreadable(rows.line_num) from None
-            if event.at >= since_at and (until_at is None or event.at < until_at):
-                yield event
+                raise unreadable(rows.line_num) from None
+            if found.at >= since_at and (until_at is None or found.at < until_at):
+                yield found
 
 
 def calls(
@@ -120,7 +121,7 @@ def calls(
     for event in events:
         leads = event.uniqueid == event.linkedid
         uniqueids[event.channel] = event.uniqueid
-        if event.type == "CHAN_START" and leads and event.context in inbound:
+        if begins(event, inbound):
             found[event.linkedid] = CelCall(
                 linkedid=event.linkedid,
                 started_at=event.at,
@@ -131,6 +132,12 @@ def calls(
         elif leads and event.linkedid in found:
             _lead(found[event.linkedid], event, uniqueids)
     return list(found.values())
+
+
+def begins(event: CelEvent, inbound: Collection[str]) -> bool:
+    """Whether this is the first event of a call from outside."""
+    leads = event.uniqueid == event.linkedid
+    return leads and event.type == "CHAN_START" and event.context in inbound
 
 
 def _lead(call: CelCall, event: CelEvent, uniqueids: Mapping[str, str]) -> None:
@@ -154,32 +161,36 @@ def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
     return (line for line in lines if line.endswith("\n"))
 
 
-def _unreadable(number: int) -> CelUnreadable:
+def unreadable(number: int) -> CelUnreadable:
+    """The error for a record that has not our columns; `number` counts from 1."""
     return CelUnreadable(
         f"CEL 文件第 {number} 条无法读取，请使用随附的 cel_custom.conf。"
         f" Record {number} of the CEL file cannot be read: use the cel_custom.conf we ship."
     )
 
 
-def _event(row: list[str], utc_offset_min: int) -> CelEvent:
-    """Raises `ValueError` for other columns or another time."""
+def event_of(row: list[str], utc_offset_min: int) -> CelEvent:
+    """One record's columns understood. Raises `ValueError` for other columns or another time."""
     match = _TIME.fullmatch(row[1]) if len(row) == len(COLUMNS) else None
     if match is None:
         raise ValueError("columns")
-    local = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
-    utc = local - timedelta(minutes=utc_offset_min)
-    values = dict(zip(COLUMNS, row, strict=True))
     return CelEvent(
-        type=values["type"],
-        at=(utc - _EPOCH) // timedelta(microseconds=1) + int(match[2]) * 1000,
-        name=values["name"],
-        number=values["number"],
-        exten=values["exten"],
-        context=values["context"],
-        channel=values["channel"],
-        application=values["application"],
-        data=values["data"],
-        uniqueid=values["uniqueid"],
-        linkedid=values["linkedid"],
-        peer=values["peer"],
+        type=row[0],
+        at=_second(match[1]) + int(match[2]) * 1000 - utc_offset_min * 60_000_000,
+        name=row[2],
+        number=row[3],
+        exten=row[5],
+        context=row[6],
+        channel=row[7],
+        application=row[8],
+        data=row[9],
+        uniqueid=row[10],
+        linkedid=row[11],
+        peer=row[12],
     )
+
+
+@lru_cache(maxsize=64)
+def _second(text: str) -> int:
+    """µs since the epoch; a busy PBX writes hundreds of lines with the same second."""
+    return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)

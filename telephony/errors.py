@@ -6,6 +6,7 @@
     ├── InjectionRefused   a value would forge headers or actions on the PBX
     ├── LinkLost           the connection to the PBX ended
     │   └── LoginRefused   the PBX did not accept the account
+    ├── Superseded         another gateway has this PBX's link now
     ├── CelUnreadable      the PBX's own event log has a line that cannot be read
     └── TraceUnreadable    a recorded stream lacks what replaying it needs
 
@@ -36,6 +37,10 @@ class LinkLost(TelephonyError):
 
 class LoginRefused(LinkLost):
     """The PBX refused the account: user, secret or its `permit` list in manager.conf."""
+
+
+class Superseded(TelephonyError):
+    """Another gateway has this PBX's link now: what this one still holds must not be written."""
 
 
 class CelUnreadable(TelephonyError):

@@ -6,9 +6,18 @@ no repr: facts may be logged. Pure data.
 """
 
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 Outcome = str
 """answered: an agent took the call · abandoned: queued, never answered · left: never queued"""
+
+
+class Of(TypedDict):
+    """What every fact begins with."""
+
+    pbx: str
+    linkedid: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +66,40 @@ class Withdrawn(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered(Fact):
-    """An agent speaks to the caller. `waited_ms`: since the caller entered the queue."""
+    """An agent speaks to the caller. `waited_ms`: since the caller entered the queue; for a later
+    agent of the same call, since that agent's phone rang."""
 
     leg: str
     interface: str
     member: str
     waited_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held(Fact):
+    """The agent put the caller on hold."""
+
+    leg: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Fact):
+    """The agent came back to the caller."""
+
+    leg: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOn(Fact):
+    """The agent gave the caller to somebody: `attended`, who has the caller already (an `Answered`
+    follows, unless it is another caller), or blind, who has yet to take the call."""
+
+    leg: str
+    interface: str
+    to: str = field(repr=False)
+    attended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,15 +28,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from asterisk.ami import Action, AMIClient, SimpleAction
 
 from telephony import wire
 from telephony.address import Address
 from telephony.batch import Batch, Connected, Lost
-from telephony.errors import LinkLost, LoginRefused, WireError
+from telephony.errors import LinkLost, LoginRefused, Superseded, WireError
 from telephony.handoff import Handoff
 from telephony.pipe import Pipe
+from telephony.spill import Spill
 from telephony.wire import Message, Wire
 
 log = logging.getLogger(__name__)
@@ -248,14 +250,17 @@ class Line:
         clock: Clock,
         timing: Timing | None = None,
         tls: ssl.SSLContext | None = None,
+        spill: Path | None = None,
     ) -> None:
-        """`pbx`: its name, for the log; `tls`: a context other than the system's, for amis://."""
+        """`pbx`: its name, for the log; `tls`: a context other than the system's, for amis://;
+        `spill`: the file for what is received and not taken, replayed if it is there already."""
         self._address = address
         self._pbx = pbx
         self._on_batch = on_batch
         self._clock = clock
         self._timing = timing or Timing()
         self._tls = tls
+        self._spill = spill
         self._down = False
         self._heard_at: int | None = None
         self.connected = False
@@ -263,15 +268,27 @@ class Line:
         """The last reason the link or a batch failed for; '' while all is well."""
 
     async def run(self) -> None:
-        """Runs until cancelled; then waits (at most `flush_s`) until what came in is taken."""
-        handoff = Handoff(asyncio.get_running_loop())
+        """Runs until cancelled; then waits (at most `flush_s`) until what came in is taken, and
+        keeps the rest in the spill file.
+
+        Raises `Superseded` as soon as `on_batch` does, `OSError` where there can be no spill file.
+        """
+        spill = await asyncio.to_thread(Spill, self._spill) if self._spill else None
+        handoff = Handoff(asyncio.get_running_loop(), spill)
         consumer = asyncio.create_task(self._consume(handoff))
+        keeper = asyncio.create_task(self._keep(handoff))
+        superseded = False
         try:
-            await self._keep(handoff)
+            await asyncio.wait([keeper, consumer], return_when=asyncio.FIRST_COMPLETED)
+            superseded = consumer.done()
         finally:
+            keeper.cancel()
+            await asyncio.wait([keeper])
             handoff.close()
             await asyncio.wait([consumer], timeout=self._timing.flush_s)
             consumer.cancel()
+            await asyncio.to_thread(handoff.end, keep=not superseded)
+        await (consumer if superseded else keeper)
 
     async def _keep(self, handoff: Handoff) -> None:
         """Connects again whenever the link ends, with growing pauses."""
@@ -345,7 +362,10 @@ class Line:
             while True:
                 try:
                     await self._on_batch(batch)
+                    await handoff.taken()
                     break
+                except Superseded:
+                    raise
                 except Exception as error:  # noqa: BLE001 - whatever it is, no batch is dropped
                     # The kind only: a database error's text holds the row, a caller's number too.
                     kind = type(error).__name__

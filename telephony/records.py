@@ -166,6 +166,9 @@ def _leg_values(leg: Leg) -> dict[str, Any]:
         "answered_at": leg.answered_at,
         "ended_at": leg.ended_at,
         "result": leg.result,
+        "held_at": leg.held_at,
+        "held_us": leg.held_us,
+        "passed_to": leg.passed_to,
     }
 
 
@@ -196,6 +199,9 @@ def _entry(row: CallRow, legs: Sequence[CallLegRow]) -> Entry:
                 answered_at=leg.answered_at,
                 ended_at=leg.ended_at,
                 result=leg.result,
+                held_at=leg.held_at,
+                held_us=leg.held_us,
+                passed_to=leg.passed_to,
             )
             for leg in legs
         ),

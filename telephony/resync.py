@@ -2,16 +2,21 @@
 
 The PBX answers CoreShowChannels with one event a channel. From them come the same events the link
 would have brought: a caller's channel we never heard of begins a call, one whose application is
-Queue waits, one bridged with an agent's talks; and a call that was live before the gap, of which
-nothing was heard since and which the snapshot does not hold, has vanished.
+Queue waits, one bridged with an agent's talks; an agent's channel that is gone has let go; and a
+call that was live before the gap, of which nothing was heard since and which the snapshot does not
+hold, has vanished.
 
 What a snapshot cannot tell (when exactly, who rang meanwhile) is left to the PBX's own log (`cel`).
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from telephony import events as ev
 from telephony.call import Call, State
+
+_TALKS: Final = {"Queue", "Dial"}
+"""Where a caller is bridged with one other: waiting ended well, or sent on to a phone."""
 
 
 def catch_up(
@@ -27,10 +32,21 @@ def catch_up(
         if channel.party.leads:
             found.extend(_caller(calls.get(channel.party.linkedid), channel, seen))
     present = {channel.party.uniqueid for channel in seen}
+    for linkedid in sorted(stale & present & calls.keys()):
+        found.extend(_left(calls[linkedid], present, at))
     found.extend(
         ev.ChannelVanished(at, ev.Party(linkedid, linkedid)) for linkedid in sorted(stale - present)
     )
     return found
+
+
+def _left(call: Call, present: set[str], at: int) -> list[ev.Event]:
+    """Agents who rang or talked before the gap and are gone now."""
+    return [
+        ev.ChannelEnded(at, ev.Party(leg.leg, call.linkedid), 0)
+        for leg in call.legs
+        if leg.ended_at is None and leg.leg not in present
+    ]
 
 
 def _caller(
@@ -41,13 +57,13 @@ def _caller(
     at, party = channel.at, channel.party
     if call is None:
         found.append(ev.ChannelBegan(at - channel.lasted_us, party))
-    if channel.application != "Queue":
+    if channel.application not in _TALKS:
         return found
-    if call is None or call.state is State.ARRIVED:
+    if channel.application == "Queue" and (call is None or call.state is State.ARRIVED):
         queue = channel.data.partition(",")[0] or "?"
         found.append(ev.CallerQueued(at, party, queue))
     agent = _agent(channel, seen)
-    if agent is not None and (call is None or call.state is not State.TALKING):
+    if agent is not None and (call is None or call.leg(agent.uniqueid) is None or call.ringing):
         interface = ev.interface_of(agent.channel)
         found.append(ev.AgentAnswered(at, party, agent.uniqueid, interface, ""))
     return found
@@ -58,6 +74,11 @@ def _agent(channel: ev.ChannelSeen, seen: Sequence[ev.ChannelSeen]) -> ev.Party 
     if not channel.bridge:
         return None
     for other in seen:
-        if other.bridge == channel.bridge and other.party.uniqueid != channel.party.uniqueid:
+        # Two callers joined meet through a Local channel of the PBX's own: that is no agent.
+        if (
+            other.bridge == channel.bridge
+            and other.party.uniqueid != channel.party.uniqueid
+            and not other.party.channel.startswith("Local/_attended@")
+        ):
             return other.party
     return None

@@ -30,9 +30,14 @@ NAMING: Final = {
     "pk": "pk_%(table_name)s",
 }
 
-CAUSES: Final = ("caller", "agent", "timeout", "gap", "hangup")
-"""Who ended a call: the caller, the agent, the queue's time limit, nobody knows (link was down),
-or a hang-up the PBX gave no side for."""
+CAUSES: Final = ("caller", "agent", "timeout", "transfer", "gap", "hangup")
+"""Who ended a call: the caller, the agent, the queue's time limit, a transfer nobody took, nobody
+knows (link was down), or a hang-up the PBX gave no side for."""
+
+STATES: Final = (
+    *("arrived", "queued", "offered", "talking", "held", "transferring", "parked", "ended"),
+)
+"""Where a caller is; `states` says what each means."""
 
 GAP_REASONS: Final = ("stopped", "killed", "closed", "silent", "overflow", "broken", "refused")
 """Why the link was down: we stopped · we were killed · the PBX closed · it fell silent · we could
@@ -73,9 +78,7 @@ class CallRow(Base):
     __table_args__ = (
         UniqueConstraint("pbx", "linkedid"),
         CheckConstraint(_one_of("direction", ("inbound", "outbound")), "direction"),
-        CheckConstraint(
-            _one_of("state", ("arrived", "queued", "offered", "talking", "ended")), "state"
-        ),
+        CheckConstraint(_one_of("state", STATES), "state"),
         CheckConstraint(_one_of("outcome", ("answered", "abandoned", "left")), "outcome"),
         CheckConstraint(_one_of("cause", CAUSES), "cause"),
         CheckConstraint("(state = 'ended') = (ended_at IS NOT NULL)", "ended"),
@@ -116,7 +119,8 @@ class CallRow(Base):
 
 
 class CallLegRow(Base):
-    """One ring of one agent's phone, and the talk it led to. `leg` is that channel's unique id."""
+    """One ring of one agent's phone, and the talk it led to. `leg` is that channel's unique id.
+    An outside number a caller was sent to is a leg of the trunk."""
 
     __tablename__ = "call_leg"
     __table_args__ = (
@@ -133,6 +137,12 @@ class CallLegRow(Base):
     answered_at: Mapped[int | None] = mapped_column(BigInteger)
     ended_at: Mapped[int | None] = mapped_column(BigInteger)
     result: Mapped[str | None] = mapped_column(String(16))
+    held_at: Mapped[int | None] = mapped_column(BigInteger)
+    """Since when the caller is on hold; null: not now."""
+    held_us: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """All holds that have ended, together."""
+    passed_to: Mapped[str | None] = mapped_column(String(80))
+    """Whom this agent gave the caller to: an extension or number, a device, an application."""
 
 
 class LinkGapRow(Base):
@@ -170,3 +180,18 @@ class LinkStateRow(Base):
     link_session: Mapped[str] = mapped_column(String(40))
     unknown_events: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     """Events of calls that the table refused: late, repeated or out of order."""
+
+
+class CelMarkRow(Base):
+    """How far the PBX's own log has been read (see `cel_log.Mark`); one row a PBX."""
+
+    __tablename__ = "cel_mark"
+
+    pbx: Mapped[str] = mapped_column(String(64), primary_key=True)
+    inode: Mapped[str] = mapped_column(String(20))
+    """Digits: an inode number may need all 64 bits, which a database's integer lacks."""
+    position: Mapped[int] = mapped_column(BigInteger)
+    head: Mapped[str] = mapped_column(String(64))
+    read_at: Mapped[int] = mapped_column(BigInteger)
+    unreadable: Mapped[int] = mapped_column(BigInteger)
+    """Records left out because they could not be read; those after the mark are counted again."""

@@ -1,9 +1,10 @@
 """Call → ticket: what the PBX's facts mean for tickets, in the batch's own transaction.
 
 A ticket stands from the moment the call enters the queue; the agent who answers first is its
-first-responder (首问负责); a caller who gives up leaves a ticket that asks to be called back. A
-call has one ticket however often its facts come. Who shall see it is noted for the hub and told
-after the commit. Nothing here talks to the PBX, and what people have changed is never undone.
+first-responder (首问负责) and stays so when the call is passed on; a caller who gives up leaves a
+ticket that asks to be called back. A call has one ticket however often its facts come. Who shall
+see it is noted for the hub and told after the commit. Nothing here talks to the PBX, and what
+people have changed is never undone.
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from gateway.people import accounts
 from gateway.tables import TicketCallRow, TicketRow
 from gateway.tickets import acts
 from gateway.tickets.lifecycle import OPEN_STATES
-from telephony.facts import Answered, Ended, Fact, Offered, Queued, Withdrawn
+from telephony.facts import Answered, Ended, Fact, Offered, PassedOn, Queued, Withdrawn
 from telephony.tables import CallRow
 
 NAME_MAX = 120  # as long as a form lets it be; the call keeps it whole
@@ -36,6 +37,8 @@ def take(session: Session, facts: Iterable[Fact]) -> None:
                 _told(session, fact, fact.interface, "withdrawn")
             case Answered():
                 _answered(session, fact)
+            case PassedOn():
+                _passed_on(session, fact)
             case Ended():
                 _ended(session, fact)
             case _:
@@ -82,6 +85,16 @@ def _answered(session: Session, fact: Answered) -> None:
         ticket.call_back = "none"  # taken for abandoned while the link was down
     acts.story(session, ticket, actor, "answer-call", fact.at)
     _told(session, fact, fact.interface, "answered")
+
+
+def _passed_on(session: Session, fact: PassedOn) -> None:
+    """Not whom to: an outside number would stand in the story for everybody who reads it."""
+    ticket = ticket_of(session, fact.call_id)
+    if ticket is None:
+        return
+    agent = accounts.by_extension(session, fact.interface)
+    acts.story(session, ticket, agent.login if agent else fact.interface, "pass-on", fact.at)
+    _told(session, fact, fact.interface, "passed-on")
 
 
 def _ended(session: Session, fact: Ended) -> None:

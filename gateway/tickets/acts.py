@@ -3,7 +3,7 @@
 Acts run in the caller's transaction and commit nothing. A refused act raises before it changes
 anything. `version` counts what people type into the form, so that a call ending meanwhile does not
 make a page stale. The first agent who took the call owns the ticket (首问负责); an agent acts on
-their own tickets, and takes one that nobody owns by acting on it; a supervisor acts on any.
+their own tickets (`reach`), and takes one that nobody owns by acting on it; a supervisor on any.
 Dispatching and what departments do is `flow.orders`.
 """
 
@@ -19,7 +19,7 @@ from gateway.people.roles import Permission
 from gateway.tables import TicketRow, TicketStepRow
 from gateway.tickets import clocks, lifecycle, numbering, words
 from gateway.tickets.lifecycle import TRANSITIONS, TicketState
-from gateway.tickets.views import readable
+from gateway.tickets.reach import of_agent
 
 TEXT_MAX = 20_000  # characters of one field; a longer text is an attachment
 _SHORT = {"caller_name": 120, "caller_phone": 80, "caller_id_number": 32}
@@ -47,9 +47,10 @@ def editable(session: Session, ticket_id: int, who: Person) -> TicketRow:
     """
     if not who.may(Permission.TICKET_EDIT):
         raise Forbidden
-    row = session.scalar(
-        select(TicketRow).where(TicketRow.id == ticket_id, readable(who)).with_for_update()
-    )
+    wanted = select(TicketRow).where(TicketRow.id == ticket_id)
+    if not who.may(Permission.TICKET_READ_ALL):
+        wanted = wanted.where(of_agent(who))
+    row = session.scalar(wanted.with_for_update(of=TicketRow))
     if row is None:
         raise NotFound
     return row

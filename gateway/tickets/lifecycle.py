@@ -89,6 +89,7 @@ ORDER_STATE_NAMES: dict[str, tuple[str, str]] = {
 ACTION_NAMES: dict[str, tuple[str, str]] = {
     "open": ("来电建单", "Opened by a call"),
     "answer-call": ("接听", "Call answered"),
+    "pass-on": ("转接", "Transferred"),
     "abandon": ("来电放弃，待回拨", "Abandoned, to be called back"),
     "called-back": ("已回拨", "Called back"),
     "register": ("登记", "Register"),

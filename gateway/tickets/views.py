@@ -24,6 +24,7 @@ from gateway.tables import (
     WorkOrderRow,
 )
 from gateway.tickets.lifecycle import OPEN_STATES, OrderState
+from gateway.tickets.reach import of_agent
 from recordings.tables import RecordingRow
 from telephony.tables import CallLegRow, CallRow
 
@@ -111,18 +112,8 @@ def readable(who: Person) -> ColumnElement[bool]:
     if who.may(Permission.TICKET_READ_ALL):
         return TicketRow.id.is_not(None)
     if who.may(Permission.TICKET_READ_OWN):
-        return or_(TicketRow.owner.in_(("", who.login)), spoke_to(who))
+        return of_agent(who)
     raise Forbidden
-
-
-def spoke_to(who: Person) -> ColumnElement[bool]:
-    """The tickets of callers that this agent has spoken to, whoever owns them."""
-    answered = (
-        select(TicketCallRow.ticket_id)
-        .join(CallLegRow, CallLegRow.call_id == TicketCallRow.call_id)
-        .where(CallLegRow.interface == (who.extension or "-"), CallLegRow.answered_at.is_not(None))
-    )
-    return TicketRow.id.in_(answered)
 
 
 def ticket(session: Session, who: Person, ticket_id: int) -> TicketView:
@@ -204,7 +195,7 @@ def _newest_call() -> Select[CallRow, TicketRow]:
 def _current(session: Session, who: Person) -> TicketRow | None:
     mine = CallRow.last_agent == (who.extension or "-")
     for condition in (
-        CallRow.state == "talking",
+        CallRow.state.in_(("talking", "held")),
         and_(CallRow.state == "ended", TicketRow.state == "draft", TicketRow.owner == who.login),
     ):
         found = session.execute(_newest_call().where(mine, condition)).one_or_none()
@@ -218,7 +209,8 @@ def _ringing(session: Session, who: Person) -> Ringing | None:
         _newest_call()
         .join(CallLegRow, CallLegRow.call_id == CallRow.id)
         .where(
-            CallRow.state == "offered",
+            CallRow.state.in_(("offered", "transferring")),
+            CallLegRow.result.is_(None),
             CallLegRow.interface == (who.extension or "-"),
             CallLegRow.ended_at.is_(None),
         )

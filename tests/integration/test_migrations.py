@@ -1,8 +1,11 @@
 """The migrated schema and the tables in the code differ in nothing, on both databases."""
 
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from gateway import migrations
 from gateway.database import Database
@@ -64,5 +67,33 @@ def test_an_interrupted_upgrade_leaves_the_old_version(database_url: str) -> Non
         with database.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE work_order")
         migrations.upgrade(database)
+    finally:
+        database.dispose()
+
+
+def test_a_database_in_use_is_upgraded_with_its_calls(database_url: str) -> None:
+    """Calls, legs and what points at them stay, and the words and columns of transfers come."""
+    database = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    call = (
+        "INSERT INTO call (id, pbx, linkedid, direction, caller_number, caller_name, dialled, "
+        "state, arrived_at) VALUES (1, 'p', '1.1', 'inbound', '', '', '', 'talking', 1)"
+    )
+    leg = "INSERT INTO call_leg (id, call_id, leg, interface, member) VALUES (2, 1, '1.2', '', '')"
+    try:
+        command.upgrade(migrations.config(database), "0001")
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql(call)
+            connection.exec_driver_sql(leg)
+        migrations.upgrade(database)
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE call SET state = 'held'")
+            connection.exec_driver_sql("UPDATE call_leg SET passed_to = '8002'")
+            rows = connection.exec_driver_sql("SELECT call_id, leg, held_us FROM call_leg").all()
+            assert [tuple(row) for row in rows] == [(1, "1.2", 0)]
+            if database.sqlite:
+                assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+                assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        with pytest.raises(IntegrityError), database.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE call SET state = 'lost'")
     finally:
         database.dispose()

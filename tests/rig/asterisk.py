@@ -31,6 +31,8 @@ SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "asterisk"
 SCENARIOS = Path(__file__).resolve().parent / "sip"
 SOUNDS = Path("/usr/share/sip-tester")
 BOOT_S = 60.0
+PHONES_AT = "127.0.0.2"
+"""The trunk is known by its address, 127.0.0.1: the phones, which call as well, have another."""
 REMEDY = "apt-get install debootstrap sip-tester"
 
 Phones = Literal["answer", "late", "ring"]
@@ -57,6 +59,11 @@ _UNUSED = (
     "cel_radius cdr_radius cel_tds cdr_tds cdr_csv cdr_custom cdr_manager cdr_sqlite3_custom "
     "cel_sqlite3_custom cel_odbc cdr_odbc cdr_adaptive_odbc app_voicemail app_voicemail_imap "
     "app_voicemail_odbc app_minivm res_phoneprov res_prometheus res_statsd app_festival"
+)
+
+_DEFAULTS = (
+    *("ccss.conf", "confbridge.conf", "features.conf", "indications.conf", "logger.conf"),
+    *("musiconhold.conf", "res_parking.conf", "rtp.conf"),
 )
 
 
@@ -168,7 +175,7 @@ class Pbx:
             "late": ["-sf", str(SCENARIOS / "phone_answers_late.xml"), "-rtp_echo"],
             "ring": ["-sf", str(SCENARIOS / "phone_rings.xml")],
         }[behaviour]
-        where = ["-i", "127.0.0.1", "-p", str(self.phone_port), "-mp", str(free_ports(1)[0])]
+        where = ["-i", PHONES_AT, "-p", str(self.phone_port), "-mp", str(free_ports(1)[0])]
         self._phones = subprocess.Popen(
             ["sipp", *plan, *where, "-nostdin", "-cp", str(free_ports(1)[0])],
             stdin=subprocess.DEVNULL,
@@ -201,6 +208,7 @@ class Pbx:
         hold_ms: int = 4000,
         *,
         callers: Sequence[tuple[str, str]] = (),
+        number: str = "12333",
     ) -> "subprocess.Popen[bytes]":
         """The same, without waiting: the caller's process."""
         people = callers or [(f"1380013{n:04d}", f"1380013{n:04d}") for n in range(count)]
@@ -212,7 +220,7 @@ class Pbx:
             [
                 *("sipp", f"127.0.0.1:{self.sip_port}", "-sf", str(SCENARIOS / "caller.xml")),
                 *("-i", "127.0.0.1", "-p", str(own_port), "-mp", str(media_port)),
-                *("-cp", str(control_port), "-s", "12333", "-inf", str(book), "-nostdin"),
+                *("-cp", str(control_port), "-s", number, "-inf", str(book), "-nostdin"),
                 *("-m", str(count), "-r", str(rate), "-d", str(hold_ms), "-l", "400"),
             ],
             cwd=SOUNDS,
@@ -295,7 +303,7 @@ def _furnish(pbx: Pbx) -> None:
     for part in ("etc", "lib", "spool/monitor", "run", "log/cel-custom"):
         (home / part).mkdir(parents=True)
     defaults = BASE / "etc/asterisk"
-    for default in ("ccss.conf", "features.conf", "indications.conf", "logger.conf", "rtp.conf"):
+    for default in _DEFAULTS:
         shutil.copy(defaults / default, home / "etc" / default)
     modules = next((BASE / "usr/lib").glob("*/asterisk/modules"))
     conf = _ASTERISK_CONF.format(at=at, modules=f"/{modules.relative_to(BASE)}")
@@ -308,7 +316,7 @@ def _furnish(pbx: Pbx) -> None:
             "port = 5038": f"port = {pbx.ami_port}",
             "CHANGE-ME": pbx.secret,
             "127.0.0.1:5060": f"127.0.0.1:{pbx.sip_port}",
-            "127.0.0.1:6001": f"127.0.0.1:{pbx.phone_port}",
+            "127.0.0.1:6001": f"{PHONES_AT}:{pbx.phone_port}",
             "/var/spool/asterisk/monitor": f"{at}/spool/monitor",
             "/usr/local/libexec/hotline/recording-ready": f"{at}/recording-ready",
         }.items():

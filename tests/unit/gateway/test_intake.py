@@ -7,13 +7,16 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway.errors import NotFound
-from gateway.flow import linking
+from gateway.flow import intake, linking
 from gateway.parts import Parts
 from gateway.people.roles import Role
 from gateway.tables import RecordingLinkRow, TicketRow, TicketStepRow
-from gateway.tickets import views
+from gateway.tickets import acts, views
+from telephony.batch import Batch
+from telephony.board import Board
 from telephony.tables import CallLegRow
 from tests.unit.gateway import house
+from tests.unit.telephony.house import messages, trace
 
 
 @pytest.fixture
@@ -132,3 +135,34 @@ def test_watchers_are_told_after_the_commit_alone(parts: Parts) -> None:
         house.queued(session, house.call(session))
         assert told == []
     assert "open" in told
+
+
+def test_the_ticket_follows_the_caller_to_the_next_agent(parts: Parts) -> None:
+    """A real transfer from 8004 to 8002: the ticket lies before whoever has the caller, to be
+    worked on; the first goes on owning it (首问负责), and the story says who passed the call on."""
+    stream = messages(trace("blind-to-agent.ami"))
+    until = next(n for n, message in enumerate(stream) if message.name == "HangupRequest")
+    with parts.database.begin() as session:
+        first, second, third = (
+            house.person(session, login, Role.AGENT, extension=f"PJSIP/{login}")
+            for login in ("8004", "8002", "8003")
+        )
+        board = Board.load(session, "pbx1")
+        intake.take(session, board.take(session, Batch("s", 0, house.NOW, tuple(stream[:until]))))
+        ticket = house.only(session)
+        desk = views.desk(session, second)
+        assert desk.current is not None
+        assert desk.current.row.id == ticket.id
+        assert views.ticket(session, second, ticket.id).row.owner == "8004"
+        acts.fill(session, ticket.id, second, {"summary": "转来"}, None, house.NOW)
+        assert views.desk(session, first).current is None
+        with pytest.raises(NotFound):
+            views.ticket(session, third, ticket.id)
+        with pytest.raises(NotFound):
+            acts.fill(session, ticket.id, third, {"summary": "别人的"}, None, house.NOW)
+        steps = session.execute(
+            select(TicketStepRow.actor, TicketStepRow.action).order_by(TicketStepRow.id)
+        )
+        assert [tuple(step) for step in steps][1:] == [
+            ("8004", "answer-call"), ("8004", "pass-on"), ("8002", "answer-call"),
+        ]  # fmt: skip

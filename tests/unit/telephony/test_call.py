@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from telephony import events as ev
 from telephony import facts as fa
 from telephony.call import TRANSITIONS, Call, Signal, State, begin, step
-from telephony.events import Event, Party, understand
+from telephony.events import Event, Party
+from telephony.readers import understand
 from tests.unit.telephony.house import messages, trace
 
 
@@ -30,44 +31,6 @@ def play(events: Sequence[Event]) -> tuple[Call, list[fa.Fact], int]:
 
 def events_of(name: str) -> list[Event]:
     return [event for m in messages(trace(name)) if (event := understand(m)) is not None]
-
-
-def story(facts: Sequence[fa.Fact]) -> str:
-    """Facts as a table: milliseconds since the first, what, who."""
-    start = facts[0].at
-    lines = []
-    for fact in facts:
-        words = [
-            str(getattr(fact, name))
-            for name in ("queue", "interface", "waited_ms", "outcome", "cause")
-            if hasattr(fact, name)
-        ]
-        lines.append(f"{(fact.at - start) // 1000:>6} {type(fact).__name__} {' '.join(words)}")
-    return "\n".join(line.rstrip() for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("answered.ami", ["Arrived", "RecordingStarted", "Queued hotline", "Offered PJSIP/8003",
-                          "Answered PJSIP/8003", "Ended answered caller"]),
-        ("abandoned.ami", ["Arrived", "RecordingStarted", "Queued hotline", "Offered PJSIP/8003",
-                           "Withdrawn PJSIP/8003", "Ended abandoned caller"]),
-        ("ring-no-answer.ami", ["Arrived", "RecordingStarted", "Queued hotline",
-                                "Offered PJSIP/8003", "Withdrawn PJSIP/8003", "Offered PJSIP/8003",
-                                "Withdrawn PJSIP/8003", "Ended abandoned caller"]),
-    ],
-)  # fmt: skip
-def test_a_real_call_tells_its_story(name: str, told: list[str]) -> None:
-    """What Asterisk 22 sent becomes the facts a person would tell, in order, and no others."""
-    call, facts, _ = play(events_of(name))
-    lines = [
-        " ".join(w for w in line.split()[1:] if not w.isdigit())
-        for line in story(facts).split("\n")
-    ]
-    assert lines == told
-    assert call.state is State.ENDED
-    assert all(leg.ended_at is not None and leg.result for leg in call.legs)
 
 
 def test_a_phone_that_rang_out_is_told_from_one_withdrawn() -> None:
@@ -99,6 +62,15 @@ def agent_events(leg: str) -> list[Event]:
         ev.AgentDeclined(0, ME, *who),
         ev.AgentAnswered(0, ME, *who),
         ev.AgentReleased(0, ME, *who, "agent"),
+        ev.PhoneRang(0, ME, *who),
+        ev.PhoneRefused(0, ME, *who),
+        ev.PhoneAnswered(0, ME, *who),
+        ev.Fetched(0, ME, *who),
+        ev.Held(0, Party(leg, "1.1")),
+        ev.Resumed(0, Party(leg, "1.1")),
+        ev.PassedOn(0, ME, leg, "8009"),
+        ev.PassedOn(0, ME, leg, "PJSIP/2.3", "2.3", "PJSIP/2.3"),
+        ev.PassedOn(0, ME, leg, "PJSIP/trunk", "9.9"),
         ev.ChannelBegan(0, Party(leg, "1.1")),
         ev.ChannelEnded(0, Party(leg, "1.1"), 16),
     ]
@@ -109,13 +81,13 @@ ALL_EVENTS: list[Event] = [
     ev.CallerQueued(0, ME, "hotline"),
     ev.CallerQueued(0, ME, "second"),
     ev.QueueLeft(0, ME, "hotline"),
-    ev.CallerAbandoned(0, ME),
     ev.HangupAsked(0, ME),
     ev.HangupAsked(0, Party("2.1", "1.1")),
     ev.RecordingBegan(0, ME),
     ev.RecordingBegan(0, Party("2.1", "1.1")),
     ev.ChannelEnded(0, ME, 16),
     ev.ChannelVanished(0, ME),
+    ev.Parked(0, ME),
     *agent_events("2.1"),
     *agent_events("2.2"),
 ]
@@ -132,7 +104,7 @@ def test_any_order_of_events_leaves_a_sound_call(events: list[Event]) -> None:
     once = [
         (type(fact), getattr(fact, "leg", None))
         for fact in facts
-        if not isinstance(fact, fa.Queued)
+        if not isinstance(fact, fa.Queued | fa.Held | fa.Resumed)
     ]
     assert len(once) == len(set(once))
     assert (call.state is State.ENDED) == (call.ended_at is not None) == (call.outcome is not None)
@@ -140,7 +112,9 @@ def test_any_order_of_events_leaves_a_sound_call(events: list[Event]) -> None:
         call.ended_at is not None and call.answered_at is not None
     )
     ringing = {leg.leg for leg in call.ringing}
-    assert (call.state is State.OFFERED) == bool(ringing)
+    assert call.state is not State.OFFERED or ringing
+    assert not ringing or call.state in {State.OFFERED, State.TRANSFERRING}
+    assert (call.state is State.HELD) == any(leg.held_at is not None for leg in call.legs)
     offered = {f.leg for f in facts if isinstance(f, fa.Offered)}
     stopped = {f.leg for f in facts if isinstance(f, fa.Withdrawn | fa.Answered)}
     assert offered - stopped == ringing
@@ -178,7 +152,7 @@ def test_the_table_lists_every_state_and_only_lets_calls_end_once() -> None:
         ([], "left", "hangup"),
         ([ev.CallerQueued(0, ME, "hotline")], "abandoned", "hangup"),
         ([ev.CallerQueued(0, ME, "h"), ev.QueueLeft(0, ME, "h")], "abandoned", "timeout"),
-        ([ev.CallerQueued(0, ME, "h"), ev.CallerAbandoned(0, ME)], "abandoned", "caller"),
+        ([ev.CallerQueued(0, ME, "h"), ev.HangupAsked(0, ME)], "abandoned", "caller"),
         (
             [ev.CallerQueued(0, ME, "h"), ev.HangupAsked(0, ME), ev.QueueLeft(0, ME, "h")],
             "abandoned",

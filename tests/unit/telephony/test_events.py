@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony import events as ev
-from telephony.events import READERS, understand
+from telephony.readers import READERS, understand
 from telephony.wire import Message
 from tests.unit.telephony.house import messages, trace
 
@@ -61,11 +61,22 @@ def test_unknown_numbers_are_empty() -> None:
     assert event.party.number == ""
 
 
+PARTS = (
+    *(b"", b"Dest", b"Transferer", b"Transferee", b"OrigTransferer", b"SecondTransferer"),
+    *(b"TransferTarget", b"Parkee", b"Retriever"),
+)
+"""The channels an event may name, by what stands before their headers."""
+
+
 @given(st.sampled_from(sorted(READERS)), st.binary(max_size=400))
 def test_any_bytes_give_an_event_that_can_be_stored(name: str, body: bytes) -> None:
     """No input crashes the reader or yields text a database or a log line would choke on."""
-    head = f"Event: {name}\r\nUniqueid: 1\r\nLinkedid: 1\r\nQueue: q\r\nInterface: I\r\n"
-    raw = head.encode() + b"CallerIDName: " + body + b"\r\nChannel: " + body
+    head = f"Event: {name}\r\nQueue: q\r\nInterface: I\r\nResult: Success\r\n"
+    raw = head.encode() + b"\r\n".join(
+        b"%sUniqueid: 1\r\n%sLinkedid: 1\r\n%sCallerIDName: %s\r\n%sChannel: %s"
+        % (part, part, part, body, part, body)
+        for part in PARTS
+    )
     event = understand(Message(raw))
     assert event is not None
     for field in fields(event.party):

@@ -17,8 +17,8 @@ from asterisk.ami import Action, AMIClient, AutoReconnect, Event, SimpleAction
 from telephony.address import Address
 from telephony.batch import Batch, Connected, Lost
 from telephony.errors import InjectionRefused
-from telephony.events import understand
 from telephony.line import Line, Timing
+from telephony.readers import understand
 from telephony.wire import Message
 from tests.unit.telephony.house import messages, trace
 from tests.unit.telephony.peer import Peer, event

@@ -1,0 +1,145 @@
+"""One PBX: its link, its calls, and what the link missed made good from the PBX's own log.
+
+Each batch becomes rows, facts and tickets in one transaction (DESIGN §3, promise 2). The log (CEL)
+is read on from a stored mark: at once when an interval without the link waits to be filled, and now
+and then otherwise, so that the mark keeps up and a reading after a gap is short. The mark moves in
+the transaction of what was read; it never passes a call that an interval, open or still to come,
+may ask for.
+
+Everything is written under a lease: of several gateways one has the PBX, and one that has lost it
+writes nothing more. What it could not commit lies in a file named by its fence; only the very next
+holder, on the same machine, goes on with it: where somebody else was in between, those minutes are
+an interval that was filled from CEL. Nothing is decided here about calls or tickets.
+"""
+
+import asyncio
+import glob
+import logging
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.errors import BadSetting, LeaseLost
+from gateway.flow import intake
+from gateway.lease import Lease
+from gateway.parts import Parts
+from telephony import backfill, cel_log, links, marks
+from telephony.batch import Batch
+from telephony.board import Board
+from telephony.cel_log import Reading
+from telephony.errors import Superseded, TelephonyError
+from telephony.line import Line
+from telephony.tables import LinkStateRow
+
+log = logging.getLogger(__name__)
+
+LOOK_FOR_GAPS_S = 2.0
+READ_ON_US = 60_000_000  # how far the mark may lag behind while nothing is missed
+CEL_AGAIN_S = 30.0  # a log that cannot be read is looked at again, and said each time
+CEL_SETTLES_US = 10_000_000  # the PBX writes a line within this of its stamp, and the file is here
+
+
+class Switchboard:
+    """The duty at one PBX under `lease`; `run` until cancelled."""
+
+    def __init__(self, parts: Parts, lease: Lease) -> None:
+        self._parts = parts
+        self._lease = lease
+        self._pbx = parts.settings.pbx_name
+        self._turn = asyncio.Lock()  # one at a time changes what is known of calls
+        self._read_at = 0
+
+    async def run(self) -> None:
+        """Listens and makes good. Raises `BadSetting` where no PBX is set."""
+        address = self._parts.settings.pbx
+        if address is None:
+            raise BadSetting("HOTLINE_PBX_URL 未设置。 HOTLINE_PBX_URL is not set.")
+        self._board = await asyncio.to_thread(self._load)
+        line = Line(
+            address,
+            pbx=self._pbx,
+            on_batch=self._on_batch,
+            clock=self._parts.clock,
+            spill=await asyncio.to_thread(self._spill),
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(line.run())
+            group.create_task(self._keep_complete())
+
+    def _load(self) -> Board:
+        with self._parts.database.reading() as session:
+            return Board.load(session, self._pbx, self._parts.settings.inbound)
+
+    async def _on_batch(self, batch: Batch) -> None:
+        async with self._turn:
+            try:
+                await asyncio.to_thread(self._take, batch)
+            except LeaseLost as lost:
+                raise Superseded(str(lost)) from lost
+
+    def _spill(self) -> Path:
+        """Our file; that of the fence before ours becomes it, older ones are of no use any more."""
+        folder = self._parts.settings.state / "spill"
+        name, fence = quote(self._pbx, safe=""), self._lease.fence
+        ours = folder / f"{name}.{fence}"
+        for file in folder.glob(f"{glob.escape(name)}.*"):
+            if file.name == f"{name}.{fence - 1}":
+                file.rename(ours)
+            elif file != ours:
+                file.unlink(missing_ok=True)
+        return ours
+
+    def _take(self, batch: Batch) -> None:
+        with self._parts.database.begin() as session:
+            self._lease.check(session)
+            intake.take(session, self._board.take(session, batch))
+        self._board.confirm()
+
+    async def _keep_complete(self) -> NoReturn:
+        """Fill the intervals in which the link was down, as soon as CEL can be read past them."""
+        while True:
+            await asyncio.sleep(LOOK_FOR_GAPS_S)
+            try:
+                # A long log is read while calls go on; only what it tells waits for its turn.
+                until = self._parts.clock() - CEL_SETTLES_US
+                reading = await asyncio.to_thread(self._read_on)
+                if reading is not None:
+                    async with self._turn:
+                        await asyncio.to_thread(self._fill, reading, until)
+            except (TelephonyError, OSError, SQLAlchemyError) as error:
+                log.warning("gaps not filled from CEL: %s", type(error).__name__)
+                await asyncio.sleep(CEL_AGAIN_S)
+
+    def _read_on(self) -> Reading | None:
+        """What the log says since the mark; None while there is no need to look."""
+        settings, now = self._parts.settings, self._parts.clock()
+        with self._parts.database.reading() as session:
+            missed = bool(backfill.pending(session, self._pbx))
+            idle = not settings.cel.exists() or now < self._read_at + READ_ON_US
+            if not missed and idle:
+                return None
+            mark = marks.find(session, self._pbx)
+            state = session.get(LinkStateRow, self._pbx)
+            heard_at = state.last_packet_at if state is not None else 0
+            wanted = [heard_at, *(gap.began_at for gap in links.gaps(session, self._pbx))]
+        reading = cel_log.read_on(
+            settings.cel,
+            mark,
+            settings.inbound,
+            settled_at=min(wanted) - backfill.CLOCKS_APART_US,
+            utc_offset_min=settings.cel_utc_offset_min,
+        )
+        if reading.lost:
+            log.warning("PBX %s: the CEL file read last is gone; read all that is left", self._pbx)
+        self._read_at = now
+        return reading
+
+    def _fill(self, reading: Reading, until: int) -> None:
+        now = self._parts.clock()
+        with self._parts.database.begin() as session:
+            self._lease.check(session)
+            facts = backfill.fill(session, self._pbx, reading.calls, read_until_at=until, now=now)
+            intake.take(session, facts)
+            marks.keep(session, self._pbx, reading, now)

@@ -1,0 +1,27 @@
+"""Whose ticket it is: which tickets an agent may see and work on.
+
+An agent's own are those they own, those nobody owns yet, and those whose caller they were given in
+a call, if only after a transfer: who has the caller on the line must have the ticket before them.
+Owning it (首问负责) stays with the first. Only conditions here; permissions are asked elsewhere.
+"""
+
+from sqlalchemy import ColumnElement, or_, select
+
+from gateway.people.accounts import Person
+from gateway.tables import TicketCallRow, TicketRow
+from telephony.tables import CallLegRow
+
+
+def of_agent(who: Person) -> ColumnElement[bool]:
+    """The condition on `TicketRow` for `who`'s own."""
+    had_the_caller = (
+        select(TicketCallRow.call_id)
+        .join(CallLegRow, CallLegRow.call_id == TicketCallRow.call_id)
+        .where(
+            TicketCallRow.ticket_id == TicketRow.id,
+            CallLegRow.interface == (who.extension or "-"),
+            CallLegRow.result == "answered",
+        )
+        .exists()
+    )
+    return or_(TicketRow.owner.in_(("", who.login)), had_the_caller)

@@ -1,0 +1,204 @@
+"""Messages to typed events: what of the PBX's talk concerns calls, and nothing about their state.
+
+`understand` reads the event types a call is made of and answers None for all others. An event of
+ours that lacks what it needs (no Uniqueid, say) is None as well: it can change nothing. Texts are
+made storable here; the event's own text stays whole in the journal.
+
+Times are the PBX's (`timestampevents = yes`); where it gives none (list answers) the time of
+receipt stands in. Pure: no clock, no I/O.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from telephony import events as ev
+from telephony.wire import Message
+
+Reader = Callable[[Message, int], ev.Event | None]
+
+_TIMESTAMP: Final = re.compile(r"([0-9]{1,11})\.([0-9]{1,6})")
+
+
+def understand(message: Message, received_at: int = 0) -> ev.Event | None:
+    """The event a message is, or None when it is none of ours."""
+    if message.kind != "event":
+        return None
+    reader = READERS.get(message.name)
+    return reader(message, _when(message, received_at)) if reader else None
+
+
+def _when(message: Message, received_at: int) -> int:
+    match = _TIMESTAMP.fullmatch(message.get("Timestamp"))
+    if not match:
+        return received_at
+    return int(match[1]) * 1_000_000 + int(match[2].ljust(6, "0"))
+
+
+def _known(text: str, width: int) -> str:
+    """Asterisk writes `<unknown>` where it knows nothing."""
+    return "" if text == "<unknown>" else ev.storable(text, width)
+
+
+def _party(message: Message, of: str = "") -> ev.Party | None:
+    """The channel an event speaks of; `of` is the part it plays where there are several."""
+    uniqueid = ev.storable(message.get(f"{of}Uniqueid"), ev.ID_WIDTH)
+    linkedid = ev.storable(message.get(f"{of}Linkedid"), ev.ID_WIDTH)
+    if not uniqueid or not linkedid:
+        return None
+    return ev.Party(
+        uniqueid=uniqueid,
+        linkedid=linkedid,
+        channel=ev.storable(message.get(f"{of}Channel"), ev.NUMBER_WIDTH),
+        context=ev.storable(message.get(f"{of}Context"), ev.NUMBER_WIDTH),
+        exten=ev.storable(message.get(f"{of}Exten"), ev.NUMBER_WIDTH),
+        number=_known(message.get(f"{of}CallerIDNum"), ev.NUMBER_WIDTH),
+        name=_known(message.get(f"{of}CallerIDName"), ev.NAME_WIDTH),
+    )
+
+
+def _plain(kind: type[ev.Event], of: str = "") -> Reader:
+    def read(message: Message, at: int) -> ev.Event | None:
+        party = _party(message, of)
+        return kind(at, party) if party else None
+
+    return read
+
+
+def _queue(kind: type[ev.CallerQueued] | type[ev.QueueLeft]) -> Reader:
+    def read(message: Message, at: int) -> ev.Event | None:
+        party = _party(message)
+        queue = ev.storable(message.get("Queue"), ev.NUMBER_WIDTH)
+        return kind(at, party, queue) if party and queue else None
+
+    return read
+
+
+def _agent(
+    kind: type[ev.AgentOffered] | type[ev.AgentDeclined] | type[ev.AgentAnswered],
+) -> Reader:
+    def read(message: Message, at: int) -> ev.Event | None:
+        party = _party(message)
+        who = _agent_of(message)
+        return kind(at, party, *who) if party and who else None
+
+    return read
+
+
+def _agent_of(message: Message) -> tuple[str, str, str] | None:
+    """Channel, device and name of the member. A call picked up at another desk is told under the
+    name of the phone that rang; the channel shows whose it is."""
+    interface = ev.storable(message.get("Interface"), ev.NUMBER_WIDTH)
+    leg = ev.storable(message.get("DestUniqueid"), ev.ID_WIDTH) or interface
+    if not interface:
+        return None
+    device = ev.interface_of(ev.storable(message.get("DestChannel"), ev.NUMBER_WIDTH))
+    technology = interface.partition("/")[0] + "/"
+    if technology != "Local/" and device.startswith(technology) and device != interface:
+        return leg, device, ""
+    return leg, interface, ev.storable(message.get("MemberName"), ev.NAME_WIDTH)
+
+
+def _dialled(message: Message, at: int) -> ev.Event | None:
+    """DialBegin and DialEnd; a ring that was cancelled ends with its channel."""
+    party, phone = _party(message), _party(message, "Dest")
+    kind = _DIALLED.get(message.get("DialStatus"))
+    if party is None or phone is None or kind is None:
+        return None
+    return kind(at, party, phone.uniqueid, ev.interface_of(phone.channel), "")
+
+
+def _fetched(message: Message, at: int) -> ev.Event | None:
+    party, phone = _party(message, "Parkee"), _party(message, "Retriever")
+    if party is None or phone is None:
+        return None
+    return ev.Fetched(at, party, phone.uniqueid, ev.interface_of(phone.channel), "")
+
+
+def _passed_on(message: Message, at: int) -> ev.Event | None:
+    party, agent = _party(message, "Transferee"), _party(message, "Transferer")
+    if party is None or agent is None or message.get("Result") != "Success":
+        return None
+    to = ev.storable(message.get("Extension"), ev.NUMBER_WIDTH)
+    return ev.PassedOn(at, party, agent.uniqueid, to)
+
+
+def _handed_over(message: Message, at: int) -> ev.Event | None:
+    party, agent = _party(message, "Transferee"), _party(message, "OrigTransferer")
+    second = _party(message, "SecondTransferer")
+    if party is None or agent is None or second is None or message.get("Result") != "Success":
+        return None
+    application = ev.storable(message.get("DestApp"), ev.NUMBER_WIDTH)
+    other = _party(message, "TransferTarget")
+    return ev.HandedOver(at, party, agent.uniqueid, other, second.uniqueid, application)
+
+
+def _released(message: Message, at: int) -> ev.Event | None:
+    party = _party(message)
+    who = _agent_of(message)
+    reason = ev.storable(message.get("Reason"), 16)
+    return ev.AgentReleased(at, party, *who, reason) if party and who else None
+
+
+def _ended(message: Message, at: int) -> ev.Event | None:
+    party = _party(message)
+    return ev.ChannelEnded(at, party, _number(message.get("Cause"))) if party else None
+
+
+def _seen(message: Message, at: int) -> ev.Event | None:
+    party = _party(message)
+    if not party:
+        return None
+    return ev.ChannelSeen(
+        at,
+        party,
+        application=ev.storable(message.get("Application"), ev.NUMBER_WIDTH),
+        data=ev.storable(message.get("ApplicationData"), ev.NAME_WIDTH),
+        bridge=ev.storable(message.get("BridgeId"), ev.NUMBER_WIDTH),
+        lasted_us=_lasted(message.get("Duration")),
+    )
+
+
+def _lasted(text: str) -> int:
+    """`HH:MM:SS` in µs; 0 when it reads otherwise."""
+    match = re.fullmatch(r"([0-9]{1,5}):([0-9]{2}):([0-9]{2})", text)
+    if not match:
+        return 0
+    return (int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3])) * 1_000_000
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch(r"[0-9]{1,4}", text) else 0
+
+
+_DIALLED: Final[Mapping[str, type[ev.PhoneRang | ev.PhoneAnswered | ev.PhoneRefused]]] = {
+    "": ev.PhoneRang,
+    "ANSWER": ev.PhoneAnswered,
+    "NOANSWER": ev.PhoneRefused,
+    "BUSY": ev.PhoneRefused,
+    "CONGESTION": ev.PhoneRefused,
+    "CHANUNAVAIL": ev.PhoneRefused,
+}
+
+READERS: Final[Mapping[str, Reader]] = {
+    "Newchannel": _plain(ev.ChannelBegan),
+    "QueueCallerJoin": _queue(ev.CallerQueued),
+    "QueueCallerLeave": _queue(ev.QueueLeft),
+    "AgentCalled": _agent(ev.AgentOffered),
+    "AgentRingNoAnswer": _agent(ev.AgentDeclined),
+    "AgentConnect": _agent(ev.AgentAnswered),
+    "AgentComplete": _released,
+    "DialBegin": _dialled,
+    "DialEnd": _dialled,
+    "Hold": _plain(ev.Held),
+    "Unhold": _plain(ev.Resumed),
+    "BlindTransfer": _passed_on,
+    "AttendedTransfer": _handed_over,
+    "ParkedCall": _plain(ev.Parked, "Parkee"),
+    "UnParkedCall": _fetched,
+    "MixMonitorStart": _plain(ev.RecordingBegan),
+    "HangupRequest": _plain(ev.HangupAsked),
+    "Hangup": _ended,
+    "CoreShowChannel": _seen,
+    "CoreShowChannelsComplete": lambda _message, at: ev.SnapshotDone(at, ev.Party("", "")),
+}

@@ -1,0 +1,74 @@
+"""What a call can do, live on a real Asterisk 22: SIP phones at one end, our rows at the other."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import select
+
+from telephony.facts import Fact
+from telephony.tables import CallLegRow, CallRow, LinkStateRow
+from tests.integration.telephony.conftest import Gateway
+from tests.rig.asterisk import Pbx
+from tests.rig.scenarios import play
+from tests.unit.telephony.house import PBX
+
+STORIES: dict[str, tuple[str, ...]] = {
+    "refused": ("Offered a", "Withdrawn a", "Offered b", "Answered b"),
+    "agent-first": ("Offered a", "Answered a"),
+    "queue-timeout": ("Offered a", "Withdrawn a", "Queued", "Offered b", "Withdrawn b"),
+    "overflow": ("Offered a", "Withdrawn a", "Queued", "Offered b", "Answered b"),
+    "held": ("Offered a", "Answered a", *("Held a", "Resumed a") * 2),
+    "blind-to-agent": ("Offered a", "Answered a", "PassedOn a", "Offered b", "Answered b"),
+    "blind-to-queue": ("Offered a", "Answered a", "PassedOn a", "Queued", "Offered b",
+                       "Answered b"),
+    "blind-outside": ("Offered a", "Answered a", "PassedOn a", "Offered b", "Answered b"),
+    "attended": ("Offered a", "Answered a", "Held a", "Resumed a", "PassedOn a", "Answered b"),
+    "attended-abandoned": ("Offered a", "Answered a", "Held a", "Resumed a"),
+    "attended-while-ringing": ("Offered a", "Answered a", "Held a", "Resumed a", "PassedOn a",
+                               "Answered b"),
+    "pickup": ("Offered a", "Withdrawn a", "Answered b"),
+    "parked": ("Offered a", "Answered a", "PassedOn a", "Answered b"),
+}  # fmt: skip
+LOST = {"queue-timeout"}
+
+
+def told(facts: Sequence[Fact]) -> tuple[str, ...]:
+    """Each fact, and of which leg: a is the first heard of. Whose phone it is the queue decides."""
+    legs: dict[str, str] = {}
+    lines = []
+    for fact in facts:
+        leg = getattr(fact, "leg", "")
+        letter = legs.setdefault(leg, "abcd"[len(legs)]) if leg else ""
+        lines.append(f"{type(fact).__name__} {letter}".strip())
+    assert lines[:3] == ["Arrived", "RecordingStarted", "Queued"]
+    assert lines[-1] == "Ended"
+    return tuple(lines[3:-1])
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_story_live(pbx: Pbx, sqlite_url: str, name: str) -> None:
+    """One record, every leg closed, one recording for the whole of it, nothing not understood."""
+    gateway = Gateway(pbx, sqlite_url)
+    pbx.phones(None)
+
+    async def scenario() -> None:
+        await asyncio.to_thread(play, pbx, name)
+        await gateway.settled()
+
+    try:
+        gateway.run(scenario)
+    finally:
+        pbx.cli("dialplan set global HOTLINE_PATIENCE 60")
+        pbx.phones("answer")
+    assert told(gateway.taker.facts) == STORIES[name]
+    with gateway.store.begin() as session:
+        call = session.scalars(select(CallRow)).one()
+        assert call.outcome == ("abandoned" if name in LOST else "answered")
+        legs = session.scalars(select(CallLegRow)).all()
+        assert all(leg.ended_at is not None and leg.result for leg in legs)
+        assert session.get_one(LinkStateRow, PBX).unknown_events == 0
+        channels = {call.linkedid, *(leg.leg for leg in legs)}
+        recorded = {path.stem for path in pbx.spool.rglob("*.wav")} & channels
+        assert recorded <= {call.linkedid}  # nobody talked: an empty file, or none
+        assert recorded or name in LOST

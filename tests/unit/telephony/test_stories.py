@@ -1,0 +1,215 @@
+"""Every trace of a real Asterisk 22, told as a person would: who rang, talked, held, passed on."""
+
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import select
+
+from telephony import facts as fa
+from telephony.batch import Connected
+from telephony.tables import CallLegRow, CallRow, LinkStateRow
+from tests.unit.telephony.house import PBX, Store, Taker, messages, trace
+
+
+def told(facts: Sequence[fa.Fact]) -> list[str]:
+    """Each fact and whom it is about, but for how every call begins."""
+    lines = []
+    for fact in facts:
+        names = ("queue", "interface", "outcome", "cause")
+        words = [str(getattr(fact, name)) for name in names if hasattr(fact, name)]
+        lines.append(" ".join([type(fact).__name__, *words]).replace("PJSIP/", ""))
+    return [line for line in lines if line not in _EACH]
+
+
+def rows(store: Store) -> list[tuple[object, ...]]:
+    """All that is written of calls and legs."""
+    with store.begin() as session:
+        return [
+            tuple(row)
+            for table in (CallRow.__table__, CallLegRow.__table__)
+            for row in session.execute(select(table))
+        ]
+
+
+_EACH = {"Arrived", "RecordingStarted", "Queued hotline"}
+STORIES: dict[str, list[str]] = {
+    "answered": ["Offered 8003", "Answered 8003", "Ended answered caller"],
+    "abandoned": ["Offered 8003", "Withdrawn 8003", "Ended abandoned caller"],
+    "ring-no-answer": ["Offered 8003", "Withdrawn 8003", "Offered 8003", "Withdrawn 8003",
+                       "Ended abandoned caller"],
+    "not-answered": ["Offered 8003", "Withdrawn 8003", "Offered 8003", "Answered 8003",
+                     "Ended answered caller"],
+    "refused": ["Offered 8003", "Withdrawn 8003", "Offered 8002", "Answered 8002",
+                "Ended answered caller"],
+    "agent-first": ["Offered 8002", "Answered 8002", "Ended answered agent"],
+    "queue-timeout": ["Offered 8003", "Withdrawn 8003", "Queued policy", "Offered 8004",
+                      "Withdrawn 8004", "Ended abandoned timeout"],
+    "overflow": ["Offered 8003", "Withdrawn 8003", "Queued policy", "Offered 8004",
+                 "Answered 8004", "Ended answered caller"],
+    "informed": ["Ended left hangup"],
+    "held": ["Offered 8001", "Answered 8001", "Held 8001", "Resumed 8001", "Held 8001",
+             "Resumed 8001", "Ended answered caller"],
+    "blind-to-agent": ["Offered 8004", "Answered 8004", "PassedOn 8004", "Offered 8002",
+                       "Answered 8002", "Ended answered caller"],
+    "blind-not-answered": ["Offered 8003", "Answered 8003", "PassedOn 8003", "Offered 8002",
+                           "Withdrawn 8002", "Ended answered transfer"],
+    "blind-to-queue": ["Offered 8001", "Answered 8001", "PassedOn 8001", "Queued policy",
+                       "Offered 8004", "Answered 8004", "Ended answered caller"],
+    "blind-outside": ["Offered 8004", "Answered 8004", "PassedOn 8004", "Offered trunk",
+                      "Answered trunk", "Ended answered agent"],
+    "attended": ["Offered 8002", "Answered 8002", "Held 8002", "Resumed 8002", "PassedOn 8002",
+                 "Answered 8001", "Ended answered caller"],
+    "attended-abandoned": ["Offered 8003", "Answered 8003", "Held 8003", "Resumed 8003",
+                           "Ended answered caller"],
+    "attended-while-ringing": ["Offered 8001", "Answered 8001", "Held 8001", "Resumed 8001",
+                               "PassedOn 8001", "Answered 8002", "Ended answered caller"],
+    "two-callers-joined": ["Offered 8004", "Answered 8004", "Held 8004", "Offered 8002",
+                           "Answered 8002", "Resumed 8004", "PassedOn 8004", "PassedOn 8002",
+                           "Ended answered caller", "Ended answered hangup"],
+    "conference": ["Offered 8003", "Answered 8003", "PassedOn 8003", "Ended answered caller"],
+    "pickup": ["Offered 8001", "Withdrawn 8001", "Answered 8002", "Ended answered caller"],
+    "parked": ["Offered 8002", "Answered 8002", "PassedOn 8002", "Answered 8001",
+               "Ended answered caller"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_real_call_tells_its_story(taker: Taker, store: Store, name: str) -> None:
+    """What Asterisk 22 sent becomes the facts a person would tell, in order, and no others: one
+    record a caller, every leg closed, and nothing in the stream that the table does not know."""
+    stream = messages(trace(f"{name}.ami"))
+    taker.take(taker.batch(change=Connected()))
+    taker.take(taker.batch(stream))
+    assert told(taker.facts) == STORIES[name]
+    with store.begin() as session:
+        calls = session.scalars(select(CallRow)).all()
+        legs = session.scalars(select(CallLegRow)).all()
+        assert len(calls) == sum(isinstance(fact, fa.Ended) for fact in taker.facts)
+        assert {call.state for call in calls} == {"ended"}
+        assert all(leg.ended_at is not None and leg.result for leg in legs)
+        assert session.get_one(LinkStateRow, PBX).unknown_events == 0
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_real_call_told_message_by_message_over_restarts(
+    taker: Taker, store: Store, name: str
+) -> None:
+    """Nothing rests on what came in one batch, nor on memory that a restart would lose."""
+    for message in messages(trace(f"{name}.ami")):
+        taker.take(taker.batch([message]))
+        taker.load()
+    assert told(taker.facts) == STORIES[name]
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_real_call_told_twice_is_one_call(taker: Taker, store: Store, name: str) -> None:
+    """The whole stream again, late: no new fact, no second record, the first unchanged."""
+    stream = messages(trace(f"{name}.ami"))
+    taker.take(taker.batch(stream))
+    before = rows(store)
+    assert taker.take(taker.batch(stream)) == []
+    assert rows(store) == before
+
+
+def test_how_long_the_caller_was_held_is_with_the_agent_who_held(
+    taker: Taker, store: Store
+) -> None:
+    """Two holds of 0.71 s each, by the PBX's clock."""
+    taker.take(taker.batch(messages(trace("held.ami"))))
+    with store.begin() as session:
+        leg = session.scalars(select(CallLegRow)).one()
+        assert (leg.held_at, leg.held_us // 1000) == (None, 1420)
+
+
+def test_each_agents_part_and_time_is_known(taker: Taker, store: Store) -> None:
+    """Attended: the first agent's leg ends when the second's begins, and says whom it went to."""
+    taker.take(taker.batch(messages(trace("attended.ami"))))
+    with store.begin() as session:
+        call = session.scalars(select(CallRow)).one()
+        first, second = session.scalars(select(CallLegRow).order_by(CallLegRow.id))
+        assert (call.first_agent, call.last_agent) == ("PJSIP/8002", "PJSIP/8001")
+        assert (first.interface, first.passed_to) == ("PJSIP/8002", "PJSIP/8001")
+        assert first.ended_at == second.answered_at
+        assert second.ended_at is not None
+        assert second.answered_at is not None
+        assert second.ended_at - second.answered_at > 4_000_000
+
+
+def test_an_outside_number_is_in_no_repr(taker: Taker) -> None:
+    """Facts may be logged; the number a caller was sent to may not."""
+    taker.take(taker.batch(messages(trace("blind-outside.ami"))))
+    passed = next(fact for fact in taker.facts if isinstance(fact, fa.PassedOn))
+    assert passed.to == "013900139000"
+    assert "13900139000" not in repr(taker.facts)
+
+
+def test_a_transfer_told_again_later_moves_nobody(taker: Taker, store: Store) -> None:
+    """The packet comes a second time, when the next agent has the caller already."""
+    stream = messages(trace("blind-to-agent.ami"))
+    at = next(n for n, message in enumerate(stream) if message.name == "HangupRequest")
+    again = [message for message in stream if message.name == "BlindTransfer"]
+    taker.take(taker.batch(change=Connected()))
+    taker.take(taker.batch(stream[:at]))
+    assert taker.take(taker.batch(again)) == []
+    with store.begin() as session:
+        assert session.scalars(select(CallRow.state)).one() == "talking"
+        assert session.get_one(LinkStateRow, PBX).unknown_events == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "kept"),
+    [
+        (b"", b"", ("", "")),
+        (b"<unknown>", b"<unknown>", ("", "")),
+        (b"anonymous", b"Anonymous", ("anonymous", "Anonymous")),
+        (b"13800138000", "\U00020bb7野家\U0001f4de".encode(), ("13800138000", "𠮷野家📞")),
+        (
+            b"138\xff\xfe\x00",
+            b"\xed\xa0\x80\x1b[2J",
+            ("138\ufffd\ufffd\ufffd", "\ufffd\ufffd\ufffd\ufffd[2J"),
+        ),
+    ],
+)
+def test_whoever_calls_has_a_record(
+    taker: Taker, store: Store, number: bytes, name: bytes, kept: tuple[str, str]
+) -> None:
+    """No number, a number withheld, 4-byte characters, bytes that are no text: all get to a row."""
+    stream = trace("answered.ami")
+    began = next(m for m in messages(stream) if m.name == "Newchannel")
+    for header, value in (("CallerIDNum", number), ("CallerIDName", name)):
+        old = f"{header}: {began.get(header)}\r\n".encode()
+        stream = stream.replace(b"\n" + old, b"\n" + header.encode() + b": " + value + b"\r\n")
+    taker.take(taker.batch(messages(stream)))
+    with store.begin() as session:
+        call = session.scalars(select(CallRow)).one()
+        assert (call.caller_number, call.caller_name) == kept
+        assert (call.outcome, call.first_agent) == ("answered", "PJSIP/8003")
+
+
+@pytest.mark.parametrize("next_agent", ["8002", None])
+def test_a_transfer_in_a_gap_is_found_in_the_snapshot(
+    taker: Taker, store: Store, next_agent: str | None
+) -> None:
+    """The link was down while the agent passed the caller on: the first agent's leg ends, and
+    whoever the snapshot shows with the caller has a leg."""
+    stream = messages(trace("blind-to-agent.ami"))
+    until = next(n for n, message in enumerate(stream) if message.name == "BlindTransfer")
+    taker.take(taker.batch(stream[:until]))
+    lead = stream[0].get("Uniqueid")
+    seen = [("trunk", lead)] + ([(next_agent, "9.9")] if next_agent else [])
+    snapshot = "".join(
+        f"Event: CoreShowChannel\r\nChannel: PJSIP/{device}-1\r\nUniqueid: {uniqueid}\r\n"
+        f"Linkedid: {lead}\r\nContext: from-pstn\r\nApplication: Dial\r\nBridgeId: b\r\n"
+        "Duration: 00:00:09\r\n\r\n"
+        for device, uniqueid in seen
+    )
+    taker.take(taker.batch(change=Connected()))
+    done = f"{snapshot}Event: CoreShowChannelsComplete\r\n\r\n"
+    taker.take(taker.batch(messages(done.encode())))
+    with store.begin() as session:
+        call = session.scalars(select(CallRow)).one()
+        first, *later = session.scalars(select(CallLegRow).order_by(CallLegRow.id))
+        assert first.ended_at is not None
+        assert [leg.interface for leg in later] == (["PJSIP/8002"] if next_agent else [])
+        assert call.last_agent == ("PJSIP/8002" if next_agent else "PJSIP/8004")
+        assert call.ended_at is None
