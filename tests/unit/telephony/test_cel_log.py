@@ -227,7 +227,7 @@ STEPS = st.lists(
 
 
 @given(calls=st.integers(1, 6), steps=STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_however_it_is_cut_and_rotated_the_calls_are_the_same(
     calls: int, steps: list[tuple[int, str]]
 ) -> None:
