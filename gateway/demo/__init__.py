@@ -8,6 +8,7 @@ of the gateway; nothing is printed because it was meant to happen.
 """
 
 import asyncio
+import itertools
 import random
 import signal
 import sys
@@ -59,21 +60,19 @@ async def run(port: int) -> None:
     async def play(house: Stage, at: int) -> None:
         _welcome(at)
         rng = random.Random()  # noqa: S311 - which caller rings is no secret
-        chains: set[asyncio.Task[None]] = set()
-        number = 0
-        while True:
-            phone, name = CALLERS[number % len(CALLERS)]
-            yours = number % 2 == 1
-            agent = "8001" if yours else "8002"
-            answered = number % 5 != 4
-            print(f"\n☎ 来电 · a call rings at {agent}{'（您的分机 · yours）' if yours else ''}")
-            house.pbx.begin_call(phone, name, agent=agent, talk_s=14.0, answered=answered)
-            if not yours and answered:
-                chain = asyncio.create_task(_told(house, at, rng))
-                chains.add(chain)
-                chain.add_done_callback(chains.discard)
-            number += 1
-            await asyncio.sleep(EVERY_S)
+        async with asyncio.TaskGroup() as chains:  # ended with us, not left to ask a closed house
+            for number in itertools.count():
+                phone, name = CALLERS[number % len(CALLERS)]
+                yours = number % 2 == 1
+                agent = "8001" if yours else "8002"
+                answered = number % 5 != 4
+                print(
+                    f"\n☎ 来电 · a call rings at {agent}{'（您的分机 · yours）' if yours else ''}"
+                )
+                house.pbx.begin_call(phone, name, agent=agent, talk_s=14.0, answered=answered)
+                if not yours and answered:
+                    chains.create_task(_told(house, at, rng))
+                await asyncio.sleep(EVERY_S)
 
     await _with_house(port, play)
 
