@@ -68,7 +68,8 @@ def test_whoever_speaks_to_the_caller_sees_the_ticket(parts: Parts) -> None:
         with pytest.raises(NotFound):
             views.ticket(session, second, ticket.id)
         house.answered(session, row, "PJSIP/8002")
-        session.add(CallLegRow(call_id=row.id, leg="2", interface="PJSIP/8002", member="", result="answered",
+        session.add(CallLegRow(call_id=row.id, leg="2", interface="PJSIP/8002", member="",
+                               result="answered",
                                answered_at=house.NOW))  # fmt: skip
         session.flush()
         assert views.ticket(session, second, ticket.id).row.owner == "8001"

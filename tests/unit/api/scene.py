@@ -1,0 +1,107 @@
+"""A house with somebody of every role and one object of every kind, and clients signed in to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from gateway import compose
+from gateway.flow import linking, listening, orders
+from gateway.parts import Parts
+from gateway.people import sessions
+from gateway.people.accounts import Person
+from gateway.people.roles import Role
+from gateway.tickets import acts
+from tests.unit.gateway import house
+
+LOGINS: dict[str, tuple[Role, str | None, str | None]] = {
+    "8001": (Role.AGENT, None, "PJSIP/8001"),
+    "8002": (Role.AGENT, None, "PJSIP/8002"),
+    "supervisor": (Role.SUPERVISOR, None, None),
+    "deputy": (Role.SUPERVISOR, None, None),
+    "authoriser": (Role.AUTHORISER, None, None),
+    "officer": (Role.OFFICER, "yanglao", None),
+    "other-officer": (Role.OFFICER, "gongshang", None),
+    "leader": (Role.LEADER, None, None),
+    "auditor": (Role.AUDITOR, None, None),
+    "admin": (Role.ADMINISTRATOR, None, None),
+}
+BY_ROLE: dict[Role, str] = {role: login for login, (role, _, _) in reversed(LOGINS.items())}
+FORM = {"kind": "policy", "summary": "养老金调整后未到账", "caller_phone": "13800138013"}
+
+
+@dataclass(slots=True)
+class Scene:
+    """The parts, the people, and the ids of what there is."""
+
+    parts: Parts
+    people: dict[str, Person] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def client(self) -> TestClient:
+        """A program that has not signed in; a crash inside is raised here."""
+        return TestClient(compose.application(self.parts), base_url="http://hotline.test",
+                          follow_redirects=False)  # fmt: skip
+
+    def token(self, login: str, kind: str = "bearer") -> str:
+        """A fresh session of `login`."""
+        with self.parts.database.begin() as session:
+            now = self.parts.clock()
+            return sessions.open_session(session, self.people[login], now, kind).token
+
+    def ask(self, login: str, method: str, path: str, body: Any = None) -> Any:
+        """One request under /api/v1 in the name of `login` ('': nobody); the response."""
+        headers = {"Authorization": f"Bearer {self.token(login)}"} if login else {}
+        return self.client().request(method, "/api/v1" + path, json=body, headers=headers)
+
+    def path(self, path: str) -> str:
+        """`path` with the ids of what `login`s of the first of each role may see."""
+        key = "request" if "recording-requests" in path else "ticket"
+        return path.format(id=self.ids[key], number=self.ids["order"])
+
+
+@contextmanager
+def scene(state: Path, **more: str) -> Iterator[Scene]:
+    """A furnished house under `state`; `more` are further HOTLINE_* settings."""
+    with house.house(state, **more) as parts:
+        made = Scene(parts)
+        with parts.database.begin() as session:
+            for login, (role, department, extension) in LOGINS.items():
+                made.people[login] = house.person(session, login, role, department, extension)
+        _furnish(made)
+        yield made
+
+
+def _furnish(made: Scene) -> None:
+    agent, other = made.people["8001"], made.people["8002"]
+    with made.parts.database.begin() as session:
+        now = house.NOW
+        for key, who in (("ticket", agent), ("dispatched", agent), ("others", other)):
+            call = house.call(session, f"1795400000.{len(made.ids)}")
+            ticket = house.queued(session, call)
+            acts.fill(session, ticket.id, who, FORM, None, now)
+            made.ids[key] = str(ticket.id)
+            if key == "dispatched":
+                recording = house.recording(session, call.linkedid)
+                linking.call_known(session, call, ticket)
+                made.ids["recording"] = str(recording.id)
+        dispatched = int(made.ids["dispatched"])
+        acts.accept(session, dispatched, agent, "示范市", now)
+        sent = orders.dispatch(session, dispatched, agent, ["yanglao", "gongshang"], "", now)
+        made.ids["order"], made.ids["others-order"] = (order.number for order in sent)
+        for key in ("request", "granted-request"):
+            request = listening.ask(
+                session, made.people["supervisor"], recording_ids=[int(made.ids["recording"])],
+                purpose="verify", ticket_no=f"#{dispatched}", reason="核对", origin="-", now=now,
+            )  # fmt: skip
+            made.ids[key] = str(request.id)
+        grant = listening.decide(
+            session, made.people["authoriser"], request.id, granted=True, note="",
+            lasts_s=30 * 24 * 3600, origin="-", now=made.parts.clock(),
+        )  # fmt: skip
+        assert grant is not None
+        assert not isinstance(grant, listening.Refused)
+        made.ids["grant"] = str(grant.id)

@@ -1,0 +1,252 @@
+"""The description is OpenAPI 3.1, of every endpoint, and what comes is as described."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.api.endpoint import Endpoint
+from gateway.api.openapi import document
+from gateway.api.routes import ROUTES
+from gateway.people import accounts
+from gateway.people.roles import Role
+from tests.unit.api import schema
+from tests.unit.api.scene import FORM, Scene
+from tests.unit.gateway import house
+
+
+class Part(BaseModel):
+    """What OpenAPI 3.1.0 allows of the objects we use, and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class MediaType(Part):
+    """4.8.14."""
+
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
+class Content(Part):
+    """4.8.13 and 4.8.17, with the one media type we speak."""
+
+    description: str = ""
+    required: bool = False
+    content: dict[Literal["application/json"], MediaType]
+
+
+class Parameter(Part):
+    """4.8.12."""
+
+    name: str
+    in_: Literal["path", "query"] = Field(alias="in")
+    required: bool
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
+class Operation(Part):
+    """4.8.10; a response's description is required."""
+
+    operation_id: str = Field(alias="operationId")
+    summary: str
+    parameters: list[Parameter]
+    request_body: Content | None = Field(None, alias="requestBody")
+    responses: dict[str, Content] = Field(min_length=1)
+    security: list[dict[str, list[str]]]
+    permissions: list[str] = Field([], alias="x-permissions")
+
+
+class Document(Part):
+    """4.8.1."""
+
+    openapi: str = Field(pattern=r"^3\.1\.\d+$")
+    info: dict[Literal["title", "version", "description"], str]
+    paths: dict[str, dict[Literal["get", "post", "patch", "delete"], Operation]]
+    components: dict[Literal["schemas", "securitySchemes"], dict[str, dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    return document()
+
+
+def refs(node: Any) -> Iterator[str]:
+    """Every `$ref` in the document."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                yield value
+            yield from refs(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from refs(value)
+
+
+def test_the_document_is_served_as_it_is_made(there: Scene, described: dict[str, Any]) -> None:
+    """Whoever generates a client from the running gateway gets this very document, unsigned."""
+    answer = there.client().get("/api/openapi.json")
+    assert (answer.status_code, answer.json()) == (200, described)
+
+
+def test_its_structure_is_openapi_3_1(described: dict[str, Any]) -> None:
+    """A generator of clients reads it: every object as the specification has it, ids unique, every
+    reference to something, nothing described that nobody refers to."""
+    parsed = Document.model_validate(described)
+    ids = [operation.operation_id for path in parsed.paths.values() for operation in path.values()]
+    assert len(ids) == len(set(ids))
+    referred = set(refs(described))
+    for ref in referred:
+        schema.resolve(ref, described)
+    assert {ref.rpartition("/")[2] for ref in referred} == set(parsed.components["schemas"])
+    for path, operations in parsed.paths.items():
+        for operation in operations.values():
+            named = {one.name for one in operation.parameters if one.in_ == "path" and one.required}
+            assert named == set(re.findall(r"{(\w+)}", path))
+            assert all(content.description for content in operation.responses.values())
+
+
+def test_every_endpoint_is_described(described: dict[str, Any]) -> None:
+    """What can be called is described, with its status, its body, who may, and nothing besides."""
+    parsed = Document.model_validate(described)
+    told = {(method.upper(), path) for path, found in parsed.paths.items() for method in found}
+    assert told == {(endpoint.method, endpoint.path) for endpoint in ROUTES}
+    for endpoint in ROUTES:
+        operation = parsed.paths[endpoint.path][endpoint.method.lower()]  # type: ignore[index]
+        assert str(endpoint.status) in operation.responses
+        assert {"400", "401", "403", "404", "409"} <= set(operation.responses)
+        assert (operation.request_body is not None) == (endpoint.body is not None)
+        assert (operation.security == []) == (endpoint.permission is None)
+        assert operation.permissions == [str(one) for one in endpoint.permission or ()]
+
+
+def test_the_check_itself_can_fail(described: dict[str, Any]) -> None:
+    """A check that lets everything through would prove nothing below."""
+    fault = {"$ref": "#/components/schemas/Fault"}
+    schema.fits({"message": "x", "fields": {}}, fault, described)
+    wrong: list[Any] = [{}, {"message": 1}, {"message": "x", "more": 1}, [], None,
+                        {"message": "x", "fields": []}]  # fmt: skip
+    for one in wrong:
+        with pytest.raises(schema.Unfit):
+            schema.fits(one, fault, described)
+    for value, kind in ((True, {"type": "integer"}), ("x", {"pattern": "y"})):
+        with pytest.raises(schema.Unfit):
+            schema.fits(value, kind, described)
+
+
+class Walker:
+    """Makes requests and holds every answer against the document; remembers where it has been."""
+
+    def __init__(self, made: Scene, described: dict[str, Any]) -> None:
+        self.made = made
+        self.described = described
+        self.seen: set[tuple[str, str]] = set()
+
+    def go(self, login: str, method: str, path: str, body: Any = None) -> Any:
+        """The answer's JSON, once it is what the document says of a success."""
+        endpoint = _endpoint(method, "/api/v1" + path.partition("?")[0])
+        answer = self.made.ask(login, method, path, body)
+        assert answer.status_code == endpoint.status, answer.text
+        operation = self.described["paths"][endpoint.path][method.lower()]
+        content = operation["responses"][str(answer.status_code)]["content"]
+        schema.fits(answer.json(), content["application/json"]["schema"], self.described)
+        self.seen.add((method, endpoint.path))
+        return answer.json()
+
+    def refused(self, login: str, method: str, path: str, body: Any, status: int) -> None:
+        """A refusal is as described as well."""
+        endpoint = _endpoint(method, "/api/v1" + path)
+        answer = self.made.ask(login, method, path, body)
+        assert answer.status_code == status, answer.text
+        operation = self.described["paths"][endpoint.path][method.lower()]
+        content = operation["responses"][str(status)]["content"]
+        schema.fits(answer.json(), content["application/json"]["schema"], self.described)
+
+
+def _endpoint(method: str, path: str) -> Endpoint:
+    for endpoint in ROUTES:
+        if endpoint.method == method and re.fullmatch(
+            re.sub(r"{\w+}", "[^/]+", endpoint.path), path
+        ):
+            return endpoint
+    raise AssertionError(f"{method} {path}")
+
+
+def test_a_whole_day_is_as_described(anew: Scene, described: dict[str, Any]) -> None:
+    """Every endpoint succeeds once on the way of a call to its evidence, and each answer, list and
+    refusal is what the document promises; none is left out."""
+    walk = Walker(anew, described)
+    with anew.parts.database.begin() as session:
+        accounts.add(session, login="signing", name="签到", role=Role.LEADER,
+                     password=house.PASSWORD, now=anew.parts.clock())  # fmt: skip
+        for number, name in enumerate(("given-up", "asked", "wrong-door", "kept")):
+            call = house.call(session, f"1795400009.{number}")
+            anew.ids[name] = str(house.queued(session, call).id)
+            if name == "given-up":
+                house.ended(session, call, "abandoned")
+    opened = walk.go("", "POST", "/sessions", {"login": "signing", "password": house.PASSWORD})
+    assert opened["person"]["role"] == "leader"
+    walk.refused("", "POST", "/sessions", {"login": "signing", "password": "wrong"}, 401)
+    walk.go("8001", "DELETE", "/sessions")
+    _tickets(walk)
+    _orders(walk)
+    _listening(walk)
+    assert walk.seen == {(endpoint.method, endpoint.path) for endpoint in ROUTES}
+
+
+def _tickets(walk: Walker) -> None:
+    ids = walk.made.ids
+    assert walk.go("8001", "GET", "/desk")["call_backs_due"]
+    walk.go("8001", "POST", f"/tickets/{ids['given-up']}/called-back")
+    walk.refused("8001", "POST", f"/tickets/{ids['given-up']}/called-back", None, 409)
+    assert len(walk.go("8001", "GET", "/departments")) == 2
+    for name in ("asked", "wrong-door", "kept"):
+        walk.refused("8001", "POST", f"/tickets/{ids[name]}/register", None, 400)
+        walk.go("8001", "PATCH", f"/tickets/{ids[name]}", {"fields": FORM})
+        walk.go("8001", "POST", f"/tickets/{ids[name]}/register")
+    walk.go("8001", "POST", f"/tickets/{ids['asked']}/answer", {"answer": "已答复"})
+    refusal = {"reason": "不属本部门", "refer_to": "医保局"}
+    walk.go("8001", "POST", f"/tickets/{ids['wrong-door']}/refuse", refusal)
+    assert walk.go("8001", "POST", f"/tickets/{ids['kept']}/accept")["acceptance_no"]
+    assert walk.go("8001", "POST", "/tickets/search", {"text": "养老"})
+    assert walk.go("8001", "GET", f"/tickets/{ids['dispatched']}")["recordings"]
+
+
+def _orders(walk: Walker) -> None:
+    path = f"/tickets/{walk.made.ids['kept']}"
+    body = {"departments": ["yanglao", "gongshang"], "question": "请核实"}
+    first, second = walk.go("8001", "POST", path + "/dispatch", body)
+    walk.go(
+        "other-officer", "POST", f"/work-orders/{second['number']}/return", {"reason": "非我职责"}
+    )
+    third = walk.go("8001", "POST", path + "/dispatch", {"departments": ["gongshang"]})[0]
+    for officer, order in (("officer", first), ("other-officer", third)):
+        done = {"result": "已补发", "measures": "已告知"}
+        walk.refused(officer, "POST", f"/work-orders/{order['number']}/reply", done, 409)
+        walk.go(officer, "POST", f"/work-orders/{order['number']}/sign")
+        walk.go(officer, "POST", f"/work-orders/{order['number']}/reply", done)
+    assert walk.go("officer", "GET", "/work-orders?state=replied")[0]["order"]["result"] == "已补发"
+    assert walk.go("8001", "POST", path + "/close", {"note": "电话告知"})["state"] == "closed"
+    actions = [step["action"] for step in walk.go("leader", "GET", path)["steps"]]
+    assert actions == ["open", "register", "accept", "dispatch", "return", "dispatch",
+                       "sign", "reply", "sign", "reply", "close"]  # fmt: skip
+
+
+def _listening(walk: Walker) -> None:
+    recording = int(walk.made.ids["recording"])
+    assert walk.go("supervisor", "POST", "/recordings/search", {"phone_tail": "8013"})
+    ask = {"recordings": [recording], "purpose": "complaint", "ticket_no": "#1", "reason": "核对"}
+    asked = walk.go("supervisor", "POST", "/recording-requests", ask)
+    assert asked["state"] == "pending"
+    path = f"/recording-requests/{asked['id']}/decision"
+    walk.refused("authoriser", "POST", path, {"granted": False}, 400)
+    decided = walk.go("authoriser", "POST", path, {"granted": True, "lasts_s": 600})
+    assert decided["grant"]
+    walk.refused("authoriser", "POST", path, {"granted": True}, 403)
+    assert walk.go("authoriser", "GET", "/recording-requests")
+    lines = walk.go("auditor", "GET", "/log?actor=authoriser")
+    assert lines[0]["outcome"] == "denied"
+    before = lines[0]["line"]
+    assert all(line["line"] < before for line in walk.go("auditor", "GET", f"/log?before={before}"))
+    assert walk.go("auditor", "GET", "/log/verdict")["intact"] is True
