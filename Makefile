@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# How many test processes run side by side; the real servers are shared between them.
+# How many test processes run side by side; what runs real servers or measures time runs alone.
 JOBS   ?= 2
 ARGS   ?=
 # With ARGS one of the two runs may choose no test (pytest's exit 5); without, that is a failure.
@@ -21,8 +21,10 @@ run: $(VENV)/.installed ## 启动演示，Ctrl+C 结束 · start the demo, Ctrl+
 
 test: $(VENV)/.tests-installed ## 安装测试所需并全部运行 · install what the tests need and run them all
 	@deploy/check/packages
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m 'not alone' $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/pytest -m alone $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest -n $(JOBS) -m 'not alone' --ignore tests/integration --ignore tests/acceptance \
+	  $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest tests/integration tests/acceptance $(ARGS) $(NONE_IS_FINE)
+	$(BIN)/pytest -m alone tests/unit $(ARGS) $(NONE_IS_FINE)
 
 check: $(VENV)/.tests-installed ## 格式、规则、类型、架构 · format, lint, types, architecture
 	$(BIN)/ruff format --check .

@@ -93,7 +93,9 @@ async def _with_house(port: int, play: Play) -> None:
             listening.set_result(at)
 
     async def playing(house: Stage) -> None:
-        await play(house, await listening)
+        at = await listening
+        await robots.linked(house)  # a call before the link stands would be found, but not ring
+        await play(house, at)
 
     async with stage(port) as house:
         stop = asyncio.Event()

@@ -21,6 +21,7 @@ from queueing.department import Department
 from queueing.embedded import Embedded
 from queueing.tables import OutboxRow
 from recordings.tables import RecordingRow
+from telephony.tables import LinkStateRow
 
 T = TypeVar("T")
 WITHIN_S = 30.0
@@ -69,6 +70,17 @@ async def until(name: str, look: Callable[[], Awaitable[T | None]]) -> T:
             return found
         await asyncio.sleep(0.1)
     raise DidNotHappen(name, f"{WITHIN_S:.0f} 秒内没有发生 · did not happen in time")
+
+
+async def linked(house: Stage) -> None:
+    """Wait until the gateway listens to the PBX."""
+
+    async def connected() -> bool | None:
+        with house.parts.database.reading() as session:
+            state = session.get(LinkStateRow, house.parts.settings.pbx_name)
+        return True if state is not None and state.connected else None
+
+    await until("电话系统", connected)
 
 
 async def department(house: Stage) -> None:
