@@ -23,6 +23,8 @@ from telephony.facts import Answered, Fact
 from telephony.records import Entry
 from telephony.tables import LinkGapRow
 
+END_LATE_US = 300_000_000
+"""How long after its beginning a call's end may still be on its way into the log."""
 CLOCKS_APART_US = 120_000_000
 """How far the PBX's clock and ours may be apart, and an interval still be filled wholly."""
 
@@ -57,7 +59,7 @@ def fill(
         touched = [call for call in calls if _touches(call, gap.began_at, gap.ended_at)]
         for call in touched:
             facts.extend(_make_good(session, pbx, call))
-        if not any(_unheard(session, pbx, call) for call in touched):
+        if not any(_unheard(session, pbx, call, now) for call in touched):
             gap.backfilled_at = now
     session.flush()
     return facts
@@ -73,10 +75,12 @@ def _touches(call: CelCall, began_at: int, ended_at: int) -> bool:
     return call.started_at <= ended_at and (over_at is None or over_at >= began_at)
 
 
-def _unheard(session: Session, pbx: str, call: CelCall) -> bool:
+def _unheard(session: Session, pbx: str, call: CelCall, now: int) -> bool:
     """A call that the log has begun and not ended, and of which AMI never told: its end may only
-    not have been written yet, so its interval is not filled."""
-    return call.ended_at is None and records.find(session, pbx, call.linkedid) is None
+    not have been written yet, so its interval is not filled. After a while there is none to come:
+    the PBX died under it."""
+    late = call.started_at < now - END_LATE_US
+    return not late and call.ended_at is None and records.find(session, pbx, call.linkedid) is None
 
 
 def _make_good(session: Session, pbx: str, known: CelCall) -> list[Fact]:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from telephony import cel
-from telephony.backfill import CLOCKS_APART_US, fill
+from telephony.backfill import CLOCKS_APART_US, END_LATE_US, fill
 from telephony.batch import Batch, Connected, Lost
 from telephony.cel import CelCall
 from telephony.facts import Fact
@@ -28,9 +28,11 @@ def gap(taker: Taker) -> None:
     link(taker, "s2", AFTER, Connected())
 
 
-def run(store: Store, calls: Sequence[CelCall], read_until_at: int = AFTER) -> list[Fact]:
+def run(
+    store: Store, calls: Sequence[CelCall], read_until_at: int = AFTER, now: int = NOW
+) -> list[Fact]:
     with store.begin() as session:
-        return fill(session, PBX, calls, read_until_at=read_until_at, now=NOW)
+        return fill(session, PBX, calls, read_until_at=read_until_at, now=now)
 
 
 def test_calls_wholly_inside_a_gap_get_their_records(store: Store, taker: Taker) -> None:
@@ -91,12 +93,20 @@ def test_a_pbx_whose_clock_differs_loses_no_call(store: Store, taker: Taker, apa
 def test_a_gap_stays_open_while_a_call_of_it_has_no_end_yet(store: Store, taker: Taker) -> None:
     """A log that arrives late: the call's end is not written yet, and AMI never told of it."""
     gap(taker)
-    assert run(store, [replace(FIRST, ended_at=None)]) == []
+    assert run(store, [replace(FIRST, ended_at=None)], now=AFTER) == []
     with store.begin() as session:
         assert session.scalars(select(LinkGapRow.backfilled_at)).all() == [None]
     assert "Ended" in kinds(run(store, [FIRST]))
     with store.begin() as session:
         assert session.scalars(select(LinkGapRow.backfilled_at)).all() == [NOW]
+
+
+def test_a_call_the_pbx_died_under_holds_no_gap_open_for_ever(store: Store, taker: Taker) -> None:
+    """No end will ever be written: after a while the interval is filled as far as it can be."""
+    gap(taker)
+    assert run(store, [replace(FIRST, ended_at=None)], now=FIRST.started_at + END_LATE_US + 1) == []
+    with store.begin() as session:
+        assert None not in session.scalars(select(LinkGapRow.backfilled_at)).all()
 
 
 def as_cel(leg: str | None) -> CelCall:
