@@ -23,7 +23,7 @@ test: $(VENV)/.tests-installed ## 安装测试所需并全部运行 · install w
 	@deploy/check/packages
 	$(BIN)/pytest -n $(JOBS) -m 'not alone' --ignore tests/integration --ignore tests/acceptance \
 	  $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/pytest tests/integration tests/acceptance $(ARGS) $(NONE_IS_FINE)
+	deploy/check/live $(BIN)/pytest $(ARGS) $(NONE_IS_FINE)
 	$(BIN)/pytest -m alone tests/unit $(ARGS) $(NONE_IS_FINE)
 
 check: $(VENV)/.tests-installed ## 格式、规则、类型、架构 · format, lint, types, architecture
