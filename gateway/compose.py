@@ -18,16 +18,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from gateway import migrations
+from gateway import broadcast, migrations
 from gateway.api import health
 from gateway.api import routes as api
 from gateway.api.models import Fault
+from gateway.broadcast import Broadcast, Datagrams, Notify
 from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.flow import desks, linking, orders
 from gateway.lease import Duty, Lease
-from gateway.notices import Hub
+from gateway.notices import Hub, Notice
 from gateway.parts import Parts
 from gateway.settings import Settings
 from gateway.switchboard import Switchboard
@@ -75,11 +76,19 @@ def signer(settings: Settings) -> Signer:
 def parts(settings: Settings, *, may_open: bool = True) -> Parts:
     """The adapters of one process. `may_open` False: it gets no way to a private key."""
     hub = Hub()
+    sqlite = settings.database_url.startswith("sqlite")
+    others: Broadcast = Datagrams(settings.state / "notices") if sqlite else Notify()
+
+    def told(noted: list[Notice]) -> None:
+        hub.publish(noted)
+        others.after(noted)
+
     return Parts(
         settings=settings,
-        database=Database(settings.database_url, hub.publish),
+        database=Database(settings.database_url, told, others.within),
         clock=clock,
         hub=hub,
+        broadcast=others,
         store=DirectoryStore(settings.store),
         recipients=Recipients(settings.keyring),
         identities=Identities(settings.keyring) if may_open else None,
@@ -150,6 +159,11 @@ def _json_or(page: web.Handler) -> web.Handler:
         return JSONResponse(Fault(message=message).model_dump(), status)
 
     return told
+
+
+async def hear(made: Parts) -> None:
+    """What other processes change reaches the pages of this one."""
+    await broadcast.listen(made.broadcast, made.database, made.hub)
 
 
 async def pbx(made: Parts) -> None:

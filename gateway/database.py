@@ -1,7 +1,7 @@
 """The database: one engine, and `begin()`, the only commit in the code.
 
 A unit of work is one transaction: it commits when its block ends well and is undone when it does
-not, and what it noted for the watchers (`notices`) is told after the commit alone. SQLite is in
+not, and what it noted for the watchers (`notices`) is told by that commit alone. SQLite is in
 WAL with `synchronous=FULL`, starts writing with BEGIN IMMEDIATE (a read that later writes would
 otherwise fail half-way) and lets this process's writers queue on a lock instead of sleeping in
 SQLite's busy handler. PostgreSQL takes the same code with its own locks. This module knows no
@@ -25,15 +25,22 @@ BUSY_TIMEOUT_MS = 30_000  # another process's writer may hold the file; ours wai
 
 
 class Database:
-    """An engine for `url` and its two kinds of work: `begin` (writes) and `reading`."""
+    """An engine for `url` and its two kinds of work: `begin` (writes) and `reading`.
+
+    `within` may add to a transaction what its notes need there; `told` has them after the commit.
+    """
 
     def __init__(
-        self, url: str, told: Callable[[list[notices.Notice]], None] = lambda _: None
+        self,
+        url: str,
+        told: Callable[[list[notices.Notice]], None] = lambda _: None,
+        within: Callable[[Session, list[notices.Notice]], None] = lambda _session, _noted: None,
     ) -> None:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(url) if self.sqlite else _postgresql(url)
         self._told = told
+        self._within = within
         # Writers of one SQLite file take turns; PostgreSQL's need no turn.
         self._turn: threading.Lock | nullcontext[None] = (
             threading.Lock() if self.sqlite else nullcontext()
@@ -45,8 +52,10 @@ class Database:
         with self._turn, Session(self.engine, expire_on_commit=False) as session:
             session.connection(execution_options={"hotline_writes": True})
             yield session
+            noted = notices.take(session)
+            self._within(session, noted)
             session.commit()
-        self._told(notices.take(session))
+        self._told(noted)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -61,7 +70,13 @@ class Database:
 
 def _postgresql(url: str) -> Engine:
     return create_engine(
-        url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+        url,
+        # A listener that is told nothing learns within half a minute that nobody is there.
+        connect_args={"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3},
+        pool_size=10,
+        max_overflow=20,
+        pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 

@@ -3,7 +3,7 @@
 An act notes a `Notice` on its session; `database.begin` hands the notes to the hub after the
 commit, and never before, so that nobody is told of what did not happen. A subscriber that does not
 read is dropped, not waited for: its page reconnects and fetches the present state. The hub knows
-one process; several gateways side by side are told apart from here (a later room).
+one process; `broadcast` tells the others.
 """
 
 import asyncio
@@ -112,6 +112,12 @@ class Hub:
         """End every subscription, so that open pages let the server stop."""
         with self._lock:
             self._closed = True
+        self.start_over()
+
+    def start_over(self) -> None:
+        """End the present subscriptions: something may have been missed, and each page that
+        reconnects fetches what is."""
+        with self._lock:
             watching = list(self._subscriptions)
         for subscription in watching:
             subscription.offer(None)

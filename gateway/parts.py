@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.broadcast import Broadcast
 from gateway.database import Database
 from gateway.notices import Hub
 from gateway.settings import Settings
@@ -20,6 +21,7 @@ class Parts:
     database: Database
     clock: Clock
     hub: Hub
+    broadcast: Broadcast
     store: DirectoryStore
     recipients: Recipients
     identities: Identities | None

@@ -130,6 +130,7 @@ def duties(
     """The work behind each name; the PBX's only where a PBX is set."""
     if "web" in named:
         yield "web", web(parts, started)
+        yield "notices", compose.hear(parts)
     if "pbx" in named and parts.settings.pbx is not None:
         yield "pbx", compose.pbx(parts)
     if "capture" in named:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from gateway import compose, settings
+from gateway import compose, notices, settings
 from gateway.tables import RecordingLinkRow, TicketRow
 from recordings import keys
 from recordings.tables import CaptureTroubleRow, RecordingRow
@@ -76,6 +76,24 @@ def test_it_stops_within_ten_seconds_while_a_page_is_open(
         stream.close()
         alone(house)
         assert b"Traceback" not in house.log.read_bytes()
+
+
+def test_an_open_page_hears_what_another_process_commits(tmp_path: Path) -> None:
+    """A command or a second gateway changes something: each page is told by its own gateway."""
+    with gateway(tmp_path, None, {}) as house:
+        cookie = asyncio.run(house.client.browser("auditor", PASSWORD))
+        stream = http.client.HTTPConnection("127.0.0.1", house.port, timeout=20)
+        stream.request("GET", "/live", headers={"Cookie": cookie})
+        answer = stream.getresponse()
+        until(lambda: list((tmp_path / "notices").glob("*.sock")))
+        with (
+            compose.opened(settings.read(house.environ)) as parts,
+            parts.database.begin() as session,
+        ):
+            notices.tell(session, "log", "from outside")
+        assert any(b"from outside" in answer.readline() for _ in range(6))
+        stream.close()
+    assert not list((tmp_path / "notices").iterdir())
 
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:
