@@ -85,6 +85,7 @@ def test_an_open_page_hears_what_another_process_commits(tmp_path: Path) -> None
         stream = http.client.HTTPConnection("127.0.0.1", house.port, timeout=20)
         stream.request("GET", "/live", headers={"Cookie": cookie})
         answer = stream.getresponse()
+        assert answer.readline().startswith(b"retry:")  # from here on it is told
         until(lambda: list((tmp_path / "notices").glob("*.sock")))
         with (
             compose.opened(settings.read(house.environ)) as parts,
