@@ -13,19 +13,18 @@ an interval that was filled from CEL. Nothing is decided here about calls or tic
 """
 
 import asyncio
-import glob
 import logging
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import quote
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import BadSetting, LeaseLost
+from gateway.exchange import Exchange
 from gateway.flow import intake
 from gateway.lease import Lease
 from gateway.parts import Parts
-from telephony import backfill, cel_log, links, marks
+from telephony import backfill, cel_source, links, marks, spill
 from telephony.batch import Batch
 from telephony.board import Board
 from telephony.cel_log import Reading
@@ -44,16 +43,17 @@ CEL_SETTLES_US = 10_000_000  # the PBX writes a line within this of its stamp, a
 class Switchboard:
     """The duty at one PBX under `lease`; `run` until cancelled."""
 
-    def __init__(self, parts: Parts, lease: Lease) -> None:
+    def __init__(self, parts: Parts, exchange: Exchange, lease: Lease) -> None:
         self._parts = parts
+        self._exchange = exchange
         self._lease = lease
-        self._pbx = parts.settings.pbx_name
+        self._pbx = exchange.name
         self._turn = asyncio.Lock()  # one at a time changes what is known of calls
         self._read_at = 0
 
     async def run(self) -> None:
-        """Listens and makes good. Raises `BadSetting` where no PBX is set."""
-        address = self._parts.settings.pbx
+        """Listens and makes good. Raises `BadSetting` where its address is not set."""
+        address = self._exchange.address
         if address is None:
             raise BadSetting("HOTLINE_PBX_URL 未设置。 HOTLINE_PBX_URL is not set.")
         self._board = await asyncio.to_thread(self._load)
@@ -70,7 +70,7 @@ class Switchboard:
 
     def _load(self) -> Board:
         with self._parts.database.reading() as session:
-            return Board.load(session, self._pbx, self._parts.settings.inbound)
+            return Board.load(session, self._pbx, self._exchange.inbound)
 
     async def _on_batch(self, batch: Batch) -> None:
         async with self._turn:
@@ -81,11 +81,10 @@ class Switchboard:
 
     def _spill(self) -> Path:
         """Our file; that of the fence before ours becomes it, older ones are of no use any more."""
-        folder = self._parts.settings.state / "spill"
-        name, fence = quote(self._pbx, safe=""), self._lease.fence
-        ours = folder / f"{name}.{fence}"
-        for file in folder.glob(f"{glob.escape(name)}.*"):
-            if file.name == f"{name}.{fence - 1}":
+        folder, fence = self._parts.settings.state / "spill", self._lease.fence
+        ours = folder / spill.name(self._pbx, fence)
+        for file in spill.files(folder, self._pbx):
+            if file.name == spill.name(self._pbx, fence - 1):
                 file.rename(ours)
             elif file != ours:
                 file.unlink(missing_ok=True)
@@ -114,25 +113,25 @@ class Switchboard:
 
     def _read_on(self) -> Reading | None:
         """What the log says since the mark; None while there is no need to look."""
-        settings, now = self._parts.settings, self._parts.clock()
+        exchange, now = self._exchange, self._parts.clock()
         with self._parts.database.reading() as session:
             missed = bool(backfill.pending(session, self._pbx))
-            idle = not settings.cel.exists() or now < self._read_at + READ_ON_US
+            idle = not cel_source.begun(exchange.cel) or now < self._read_at + READ_ON_US
             if not missed and idle:
                 return None
             mark = marks.find(session, self._pbx)
             state = session.get(LinkStateRow, self._pbx)
             heard_at = state.last_packet_at if state is not None else 0
             wanted = [heard_at, *(gap.began_at for gap in links.gaps(session, self._pbx))]
-        reading = cel_log.read_on(
-            settings.cel,
+        reading = cel_source.read_on(
+            exchange.cel,
             mark,
-            settings.inbound,
+            exchange.inbound,
             settled_at=min(wanted) - backfill.CLOCKS_APART_US,
-            utc_offset_min=settings.cel_utc_offset_min,
+            utc_offset_min=exchange.cel_utc_offset_min,
         )
         if reading.lost:
-            log.warning("PBX %s: the CEL file read last is gone; read all that is left", self._pbx)
+            log.warning("PBX %s: the CEL read last is gone; read all that is left", self._pbx)
         self._read_at = now
         return reading
 

@@ -63,6 +63,22 @@ def _went(session: Session, pbx: str, batch: Batch, state: LinkStateRow | None, 
         session.add(LinkGapRow(pbx=pbx, began_at=began, reason=lost.reason))
 
 
+def incomplete(
+    session: Session, *, pbx: str | None = None, since_at: int = 0, until_at: int | None = None
+) -> list[LinkGapRow]:
+    """Intervals that are not back-filled and touch `since_at` <= time < `until_at` (µs; None: now
+    and later), of one PBX or of all, oldest first: figures of that time may lack calls."""
+    wanted = select(LinkGapRow).where(
+        LinkGapRow.backfilled_at.is_(None),
+        LinkGapRow.ended_at.is_(None) | (LinkGapRow.ended_at >= since_at),
+    )
+    if until_at is not None:
+        wanted = wanted.where(LinkGapRow.began_at < until_at)
+    if pbx is not None:
+        wanted = wanted.where(LinkGapRow.pbx == pbx)
+    return list(session.scalars(wanted.order_by(LinkGapRow.began_at, LinkGapRow.id)))
+
+
 def gaps(session: Session, pbx: str, *, since_at: int = 0) -> list[LinkGapRow]:
     """Intervals not yet back-filled, or ended after `since_at`; oldest first."""
     return list(
