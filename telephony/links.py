@@ -26,6 +26,18 @@ def note(session: Session, pbx: str, batch: Batch, *, refused: int = 0) -> None:
     session.flush()
 
 
+def passed_over(session: Session, pbx: str, batch: Batch) -> None:
+    """A batch was set aside: what it told is an interval not heard, and to be back-filled."""
+    state = session.get(LinkStateRow, pbx)
+    began_at = batch.received_at
+    if state is not None:
+        began_at = min(state.last_packet_at, began_at)
+        state.last_packet_at = batch.received_at
+    gap = LinkGapRow(pbx=pbx, began_at=began_at, ended_at=batch.received_at, reason="poison")
+    session.add(gap)
+    session.flush()
+
+
 def _came(session: Session, pbx: str, batch: Batch, state: LinkStateRow | None) -> None:
     at = batch.received_at
     if state is None:
