@@ -8,7 +8,9 @@ table it was. What always holds:
   id was read. So the mark never passes a row that is younger than `settled_at`, nor one whose
   transaction is not older than every transaction still running (its `xmin`); decision 0016.
 - As in the file, the mark never passes a call that may still be wanted (`cel_log.wanted`).
-- A row that is no event of ours (no time, no channel) is counted and left out.
+- A row that is no event (no time, a number for a word) is counted and left out.
+- The database may be LATIN1, as cel.sql makes it: then no byte of a caller's name can make it
+  refuse a row, and what it holds is read as UTF-8.
 
 What was read is read again now and then, and harms nobody (`backfill`); a table that was emptied
 and began anew, or is another one, is read from its first row. It is only ever read.
@@ -18,9 +20,9 @@ import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, RowMapping, create_engine, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
@@ -88,6 +90,8 @@ class _Tally:
     settled_at: int
     last: int
     """The id up to which the mark may go."""
+    bytewise: bool
+    """Whether each character stands for a byte that the PBX wrote."""
     settled: bool = True
     begun: dict[str, int] = field(default_factory=dict)
     records: int = 0
@@ -118,7 +122,8 @@ def read_on(
     try:
         with engine.connect() as connection:
             after, lost = _after(connection, table, mark)
-            tally = _Tally(inbound, settled_at, after)
+            bytewise = connection.scalar(text("SHOW server_encoding")) == "LATIN1"
+            tally = _Tally(inbound, settled_at, after, bytewise)
             calls = cel.calls(_events(connection, tally, utc_offset_min), inbound)
     except SQLAlchemyError as error:
         raise _unreadable(table, error) from None
@@ -147,7 +152,7 @@ def _after(connection: Connection, table: Table, mark: Mark | None) -> tuple[int
 def _events(connection: Connection, tally: _Tally, utc_offset_min: int) -> Iterator[CelEvent]:
     rows = connection.execution_options(yield_per=1000).execute(_ASKED, {"after": tally.last})
     for row in rows.mappings():
-        event = _event(row, utc_offset_min)
+        event = _event(row, utc_offset_min, bytewise=tally.bytewise)
         tally.settled &= row["settled"] and (event is None or event.at < tally.settled_at)
         if tally.settled:
             tally.last = row["id"]
@@ -161,11 +166,14 @@ def _events(connection: Connection, tally: _Tally, utc_offset_min: int) -> Itera
         yield event
 
 
-def _event(row: Any, utc_offset_min: int) -> CelEvent | None:  # noqa: ANN401 - a row of any table
+def _event(row: RowMapping, utc_offset_min: int, *, bytewise: bool) -> CelEvent | None:
     said = {name: row[name] if row[name] is not None else "" for name in _STRINGS}
     moment = row["eventtime"]
     if not isinstance(moment, datetime) or any(not isinstance(one, str) for one in said.values()):
         return None
+    if bytewise:
+        said = {name: one.encode("latin-1").decode("utf-8", "replace")
+                for name, one in said.items()}  # fmt: skip
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC) - timedelta(minutes=utc_offset_min)
     return CelEvent(
