@@ -7,6 +7,7 @@ private key (DESIGN §3, promise 4): its parts hold `identities=None`.
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from gateway import broadcast, migrations
+from gateway import broadcast, lease, migrations
 from gateway.api import health
 from gateway.api import routes as api
 from gateway.api.models import Fault
@@ -26,6 +27,7 @@ from gateway.broadcast import Broadcast, Datagrams, Notify
 from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
+from gateway.exchange import Exchange
 from gateway.flow import desks, linking, orders
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
@@ -45,7 +47,10 @@ from recordings.keys import Identities, Recipients
 from recordings.notes import Signer
 from recordings.store import DirectoryStore
 
+log = logging.getLogger(__name__)
+
 KEYS_AHEAD_US = 7 * 24 * 3600 * 1_000_000  # next month's pair is there a week before it is needed
+PBX_AGAIN_S = 5.0
 
 
 def clock() -> int:
@@ -111,7 +116,8 @@ def prepare(made: Parts) -> None:
     # The spool's `ready/` is the PBX's to make: made by us it would not be the PBX's to write to.
     for directory in (settings.state, settings.store, settings.keyring):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    settings.spool.mkdir(parents=True, exist_ok=True)
+    for exchange in settings.pbxs:
+        exchange.spool.mkdir(parents=True, exist_ok=True)
     migrations.upgrade(made.database)
     keys_ahead(settings, made.clock())
 
@@ -166,10 +172,27 @@ async def hear(made: Parts) -> None:
     await broadcast.listen(made.broadcast, made.database, made.hub)
 
 
-async def pbx(made: Parts) -> None:
-    """Listen to the PBX, one gateway at a time."""
-    name = f"pbx:{made.settings.pbx_name}"
-    await duty(made, name, lambda lease: Switchboard(made, lease).run())
+async def pbx(made: Parts, exchange: Exchange) -> None:
+    """Listen to that PBX, one gateway at a time; what fails at it is begun again, and stops neither
+    another PBX nor the process."""
+    while True:
+        try:
+            await duty(
+                made,
+                lease.of_pbx(exchange.name),
+                lambda held: Switchboard(made, exchange, held).run(),
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            log.warning("PBX %s: %s; begun again", exchange.name, _why(error))
+        await asyncio.sleep(PBX_AGAIN_S)
+
+
+def _why(error: Exception) -> str:
+    """Kind and place of an error, of a group the first: a text might hold what a caller said."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    number = f" (errno {error.errno})" if isinstance(error, OSError) else ""
+    return type(error).__name__ + number
 
 
 async def duty(made: Parts, name: str, work: Callable[[Lease], Awaitable[None]]) -> None:
@@ -178,17 +201,23 @@ async def duty(made: Parts, name: str, work: Callable[[Lease], Awaitable[None]])
 
 
 async def capture(made: Parts) -> None:
-    """Seal what the PBX has recorded; public keys only."""
+    """Seal what the PBXs have recorded; public keys only."""
+    async with asyncio.TaskGroup() as group:
+        for exchange in made.settings.pbxs:
+            group.create_task(_capture(made, exchange))
+
+
+async def _capture(made: Parts, exchange: Exchange) -> None:
     work = Capture(
-        made.settings.spool,
-        made.settings.pbx_name,
+        exchange.spool,
+        exchange.name,
         made.recipients,
         made.store,
         made.database.begin,
         made.clock,
         linking.captured,
     )
-    await watch.run(work, made.store, made.database.begin, made.settings.pbx_name, made.clock)
+    await watch.run(work, made.store, made.database.begin, exchange.name, made.clock)
 
 
 def relink(made: Parts) -> None:

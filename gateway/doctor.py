@@ -8,6 +8,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose, migrations
+from gateway.exchange import Exchange
 from gateway.flow import desks
+from gateway.people import accounts
 from gateway.settings import Settings
 from queueing.errors import QueueingError
 from recordings import keys
 from recordings.errors import RecordingsError
-from telephony import cel, line
+from telephony import cel_source, line
 from telephony.errors import TelephonyError
 
 SQLITE_SOUND = (3, 51, 3)  # before it, resetting the WAL could lose a committed transaction
@@ -45,9 +48,8 @@ def examine(settings: Settings) -> list[Finding]:
         _tried("database 数据库", lambda: _database(settings)),
         _tried("keys 密钥", lambda: _keys(settings)),
         _tried("store 存储", lambda: _writable(settings.store)),
-        _tried("spool 录音暂存", lambda: _spool(settings.spool)),
-        _tried("pbx 交换机", lambda: _pbx(settings)),
-        _tried("cel 话单", lambda: _cel(settings)),
+        *(finding for one in settings.pbxs for finding in _exchange(settings, one)),
+        _tried("agents 坐席分机", lambda: _agents(settings)),
         _tried("broker 消息服务", lambda: _broker(settings)),
     ]
 
@@ -116,12 +118,22 @@ def _spool(spool: Path) -> tuple[bool, str]:
     return _writable(ready)
 
 
-def _pbx(settings: Settings) -> tuple[bool, str]:
-    if settings.pbx is None:
+def _exchange(settings: Settings, one: Exchange) -> list[Finding]:
+    """One PBX's parts; with its name where there are several."""
+    name = f" {one.name}" if len(settings.pbxs) > 1 else ""
+    return [
+        _tried(f"spool{name} 录音暂存", lambda: _spool(one.spool)),
+        _tried(f"pbx{name} 交换机", lambda: _pbx(one)),
+        _tried(f"cel{name} 话单", lambda: _cel(one)),
+    ]
+
+
+def _pbx(one: Exchange) -> tuple[bool, str]:
+    if one.address is None:
         return False, "未设置 HOTLINE_PBX_URL。 Set HOTLINE_PBX_URL=ami://user:secret@host:5038."
-    place = f"{settings.pbx.host}:{settings.pbx.port}"
+    place = f"{one.address.host}:{one.address.port}"
     try:
-        version = asyncio.run(line.check(settings.pbx))
+        version = asyncio.run(line.check(one.address))
     except OSError as error:
         return False, (
             f"连不上 {place}（{error.strerror or error}）：请检查地址和 manager.conf。 "
@@ -130,16 +142,33 @@ def _pbx(settings: Settings) -> tuple[bool, str]:
     return True, f"{place} {version}"
 
 
-def _cel(settings: Settings) -> tuple[bool, str]:
-    if not settings.cel.is_file():
+def _cel(one: Exchange) -> tuple[bool, str]:
+    if not cel_source.begun(one.cel):
         return False, (
-            f"没有话单文件 {settings.cel}：请检查 HOTLINE_CEL 和 cel_custom.conf。 "
+            f"没有话单文件 {one.cel}：请检查 HOTLINE_CEL 和 cel_custom.conf。 "
             "No CEL file: check HOTLINE_CEL and the PBX's cel_custom.conf."
         )
-    calls = cel.calls(
-        cel.read(settings.cel, utc_offset_min=settings.cel_utc_offset_min), settings.inbound
+    reading = cel_source.read_on(
+        one.cel, None, one.inbound, settled_at=0, utc_offset_min=one.cel_utc_offset_min
     )
-    return True, f"{settings.cel}（{len(calls)} 通 calls）"
+    torn = f"，{reading.unreadable} 条不可读 unreadable" if reading.unreadable else ""
+    return True, f"{cel_source.place(one.cel)}（{len(reading.calls)} 通 calls{torn}）"
+
+
+def _agents(settings: Settings) -> tuple[bool, str]:
+    """Whether every agent's phone is of a PBX we have: a call pops up for nobody else."""
+    names = [one.name for one in settings.pbxs]
+    strangers: list[str] = []
+    with suppress(SQLAlchemyError):  # then the database itself is told of above
+        if _database(settings)[0]:
+            with compose.opened(settings) as parts, parts.database.reading() as session:
+                strangers = accounts.elsewhere(session, names)
+    if strangers:
+        return False, (
+            f"{', '.join(strangers[:5])} 的分机不属于 {', '.join(names)}：hotline user phone。 "
+            f"These agents' phones are of no PBX that is set: hotline user phone."
+        )
+    return True, ", ".join(names)
 
 
 def _broker(settings: Settings) -> tuple[bool, str]:

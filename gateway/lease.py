@@ -23,6 +23,7 @@ import fcntl
 import logging
 import os
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -65,6 +66,11 @@ class Lease:
         if fence != self.fence:
             self.lost = True
             raise LeaseLost(self.name)
+
+
+def of_pbx(name: str) -> str:
+    """The lease under which one gateway has that PBX."""
+    return f"pbx:{name}"
 
 
 def acquire(session: Session, name: str, holder: str, now: int) -> int | None:
@@ -125,7 +131,8 @@ class Seat:
             os.pwrite(self._file, seat.encode(), 0)
         except BlockingIOError:
             pass
-        self.holder = f"{seat}:{secrets.token_hex(4)}"
+        # The process, in words that whoever looks at `pbx status` knows it by.
+        self.holder = f"{seat}:{socket.gethostname()[:40]}/{os.getpid()}"
 
     def leave(self) -> None:
         """Gets up: the next process of this place sits here."""

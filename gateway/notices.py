@@ -27,6 +27,11 @@ class Notice:
     ref: str = ""
 
 
+def agent(pbx: str, interface: str) -> str:
+    """The topic of whoever sits at `interface` of that PBX."""
+    return f"agent:{pbx}:{interface}"
+
+
 def tell(session: Session, topic: str, kind: str, ref: object = "") -> None:
     """Note that `topic`'s watchers are to be told once `session` is committed."""
     session.info.setdefault(_KEY, []).append(Notice(topic, kind, str(ref)))

@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from gateway.parts import Parts
 from gateway.tables import RecordingLinkRow, TicketCallRow, WorkOrderRow
+from gateway.tickets.clocks import china
 from queueing.tables import OutboxRow, ParkedRow
 from recordings.tables import RecordingRow
-from telephony import cel
+from telephony import cel_source, links
 from telephony.cel import CelCall
 from telephony.tables import CallRow, LinkGapRow
 
@@ -58,6 +59,10 @@ class Count:
     recordings: Recordings = field(default_factory=Recordings)
     work_orders: WorkOrders = field(default_factory=WorkOrders)
     gaps: int = 0
+    incomplete: list[dict[str, str | None]] = field(default_factory=list)
+    """The intervals without the link that are not back-filled and touch the span."""
+    cel_unreadable: int = 0
+    """Records of the PBX's log that could not be read, and are in no count."""
     agrees: bool = False
     faults: dict[str, list[str]] = field(default_factory=dict)
 
@@ -66,20 +71,49 @@ class Count:
         return asdict(self)
 
 
+def gap_plain(gap: LinkGapRow) -> dict[str, str | None]:
+    """An interval as JSON shows it; `ended` None while it lasts."""
+    ended = None if gap.ended_at is None else china(gap.ended_at).isoformat()
+    return {"pbx": gap.pbx, "began": china(gap.began_at).isoformat(), "ended": ended}
+
+
+def whole(parts: Parts, since: int, until: int) -> dict[str, Any]:
+    """The same over every PBX: one document, and each PBX's own under `pbxs`. Work orders are
+    nobody's PBX's; they are counted once. Raises what `reconcile` raises."""
+    counts = {one.name: reconcile(parts, one.name, since, until) for one in parts.settings.pbxs}
+    total = Count(agrees=all(count.agrees for count in counts.values()))
+    for name, count in counts.items():
+        for figure in ("cel_calls", "call_records", "tickets", "doubled", "gaps", "cel_unreadable"):
+            setattr(total, figure, getattr(total, figure) + getattr(count, figure))
+        for figure in asdict(total.recordings):
+            ours, theirs = getattr(total.recordings, figure), getattr(count.recordings, figure)
+            setattr(total.recordings, figure, ours + theirs)
+        total.work_orders = count.work_orders
+        total.incomplete += count.incomplete
+        for fault, names in count.faults.items():
+            known = total.faults.setdefault(fault, [])
+            known += names if len(counts) == 1 else [f"{name}/{one}" for one in names]
+    own = {name: {k: v for k, v in count.plain().items() if k != "work_orders"}
+           for name, count in counts.items()}  # fmt: skip
+    return {**total.plain(), "pbxs": own}
+
+
 def reconcile(parts: Parts, pbx: str, since: int, until: int) -> Count:
-    """Count what came in from `since` until before `until` (µs).
+    """Count what came in at `pbx` from `since` until before `until` (µs).
 
     Raises:
         telephony.errors.CelUnreadable: the PBX's log is not there or is not one.
     """
-    settings = parts.settings
-    events = cel.read(settings.cel, utc_offset_min=settings.cel_utc_offset_min)
-    on_cel = {
-        call.linkedid: call
-        for call in cel.calls(events, settings.inbound)
-        if since <= call.started_at < until
-    }
-    count = Count(cel_calls=len(on_cel))
+    exchange = next(one for one in parts.settings.pbxs if one.name == pbx)
+    reading = cel_source.read_on(
+        exchange.cel,
+        None,
+        exchange.inbound,
+        settled_at=since,
+        utc_offset_min=exchange.cel_utc_offset_min,
+    )
+    on_cel = {c.linkedid: c for c in reading.calls if since <= c.started_at < until}
+    count = Count(cel_calls=len(on_cel), cel_unreadable=reading.unreadable)
     in_span = and_(
         CallRow.pbx == pbx,
         CallRow.direction == "inbound",
@@ -89,20 +123,13 @@ def reconcile(parts: Parts, pbx: str, since: int, until: int) -> Count:
     with parts.database.reading() as session:
         held = {call.linkedid: call for call in session.scalars(select(CallRow).where(in_span))}
         _calls(session, count, on_cel, held, in_span)
-        _recordings(session, count, pbx, on_cel, settings.spool, since, until)
+        _recordings(session, count, pbx, on_cel, exchange.spool, since, until)
         _work_orders(session, count, since, until)
-        count.gaps = (
-            session.scalar(
-                select(func.count())
-                .select_from(LinkGapRow)
-                .where(
-                    LinkGapRow.pbx == pbx,
-                    LinkGapRow.backfilled_at.is_(None),
-                    LinkGapRow.began_at < until,
-                )
-            )
-            or 0
-        )
+        count.incomplete = [
+            gap_plain(gap)
+            for gap in links.incomplete(session, pbx=pbx, since_at=since, until_at=until)
+        ]
+    count.gaps = len(count.incomplete)
     count.agrees = _agrees(count)
     return count
 

@@ -1,13 +1,14 @@
 """One process: the duties it was asked for, side by side, until it is told to stop.
 
     web      pages and JSON                       any number of processes
-    pbx      the link to the PBX → calls, tickets any number; one at a time works (gateway.lease)
+    pbx      each PBX's link → calls, tickets     any number; one at a time has it (gateway.lease)
     capture  finished WAVs → sealed recordings    one process; needs public keys only
     relay    work orders out, replies in          any number; one at a time works
     timers   next month's keys, lost links        any number; one at a time works
 
 A duty that ends or fails takes the process with it: whoever supervises it (systemd) starts it
-again, and each duty takes up its work from what is committed. Nothing is decided here.
+again, and each duty takes up its work from what is committed. Only a PBX's begins again by itself:
+what is wrong with one PBX must not end the link to another. Nothing is decided here.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import NoReturn
 
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 
 DUTIES = ("web", "pbx", "capture", "relay", "timers")
 TIMER_S = 600.0
+THREADS = 8
+THREADS_A_PBX = 4  # to connect, to commit, to read on in CEL, to seal: each may wait for long
 
 
 class Web(uvicorn.Server):
@@ -127,12 +131,13 @@ async def _timers(parts: Parts) -> NoReturn:
 def duties(
     parts: Parts, named: Collection[str], started: Callable[[int], None] = lambda _: None
 ) -> Iterable[tuple[str, Awaitable[None]]]:
-    """The work behind each name; the PBX's only where a PBX is set."""
+    """The work behind each name; a PBX's only where its address is set."""
     if "web" in named:
         yield "web", web(parts, started)
         yield "notices", compose.hear(parts)
-    if "pbx" in named and parts.settings.pbx is not None:
-        yield "pbx", compose.pbx(parts)
+    for exchange in parts.settings.pbxs:
+        if "pbx" in named and exchange.address is not None:
+            yield f"pbx {exchange.name}", compose.pbx(parts, exchange)
     if "capture" in named:
         yield "capture", compose.capture(parts)
     if "relay" in named:
@@ -149,8 +154,11 @@ async def run(parts: Parts, named: Collection[str]) -> None:
         loop.add_signal_handler(number, stop.set)
     settings = parts.settings
     log.info("serving %s; database %s", ", ".join(sorted(named)), settings.database_place)
-    if "pbx" in named and settings.pbx is None:
-        log.warning("HOTLINE_PBX_URL is not set: no PBX is listened to")
+    for exchange in settings.pbxs:
+        if "pbx" in named and exchange.address is None:
+            log.warning("PBX %s: its HOTLINE_PBX_URL is not set; not listened to", exchange.name)
+    # A PBX that does not answer keeps a thread waiting; the others must not wait for that one.
+    loop.set_default_executor(ThreadPoolExecutor(THREADS + THREADS_A_PBX * len(settings.pbxs)))
     gc.collect()
     gc.freeze()  # a full collection that walks every module holds up the PBX's reader for 60 ms
     await side_by_side(stop, duties(parts, named, lambda port: _listening(settings.host, port)))

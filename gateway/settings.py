@@ -7,25 +7,20 @@ nothing else; it opens no connection and makes no directory.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from gateway import exchange
 from gateway.errors import BadSetting
+from gateway.exchange import Exchange
 from queueing.topology import Kind
-from telephony.address import Address
-from telephony.errors import AddressError
 
 KNOWN = (
     "STATE",
     "DATABASE_URL",
-    "PBX_URL",
-    "PBX_NAME",
-    "INBOUND",
-    "SPOOL",
-    "CEL",
-    "CEL_UTC_OFFSET",
+    *exchange.KNOWN,
     "BROKER_URL",
     "BROKER_QUEUES",
     "STORE_URL",
@@ -41,12 +36,8 @@ class Settings:
 
     state: Path
     database_url: str = field(repr=False)
-    pbx: Address | None
-    pbx_name: str
-    inbound: frozenset[str]
-    spool: Path
-    cel: Path
-    cel_utc_offset_min: int
+    pbxs: tuple[Exchange, ...]
+    """At least one, in the order they were named."""
     broker_url: str = field(repr=False)
     queues: Kind
     store: Path
@@ -79,18 +70,15 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         BadSetting: an unknown `HOTLINE_*` name (a typing mistake would otherwise pass unseen), a
             file that cannot be read, or a value that cannot be used.
     """
-    given = _given(os.environ if environ is None else environ)
+    environ = os.environ if environ is None else environ
+    several = exchange.names(_several(environ), KNOWN)
+    given = _given(environ, (*KNOWN, *exchange.variables(several)))
     state = Path(given.get("STATE") or "state").absolute()
     host, port = _listen(given.get("LISTEN") or "127.0.0.1:12333")
     return Settings(
         state=state,
         database_url=_database(given.get("DATABASE_URL") or f"sqlite:///{state / 'hotline.db'}"),
-        pbx=_pbx(given.get("PBX_URL", "")),
-        pbx_name=given.get("PBX_NAME") or "pbx1",
-        inbound=frozenset((given.get("INBOUND") or "from-pstn").replace(",", " ").split()),
-        spool=Path(given.get("SPOOL") or state / "spool").absolute(),
-        cel=Path(given.get("CEL") or state / "cel" / "Master.csv").absolute(),
-        cel_utc_offset_min=_minutes(given.get("CEL_UTC_OFFSET") or "0"),
+        pbxs=exchange.read(given, several, state),
         broker_url=_broker(given.get("BROKER_URL", "")),
         queues=_queues(given.get("BROKER_QUEUES") or "quorum"),
         store=_store(given.get("STORE_URL") or str(state / "store")),
@@ -101,7 +89,13 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def _given(environ: Mapping[str, str]) -> dict[str, str]:
+def _several(environ: Mapping[str, str]) -> str:
+    """The names of the PBXs: they say which other settings there are."""
+    file = environ.get("HOTLINE_PBXS_FILE")
+    return _file("HOTLINE_PBXS_FILE", file) if file else environ.get("HOTLINE_PBXS", "")
+
+
+def _given(environ: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
     """The `HOTLINE_*` values by short name, files read."""
     given: dict[str, str] = {}
     for variable, value in environ.items():
@@ -109,17 +103,19 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
         if name == variable or name.startswith(("TEST_", "RIG_")):
             continue
         plain = name.removesuffix("_FILE")
-        if name not in KNOWN and plain not in KNOWN:
+        if name not in known and plain not in known:
             raise BadSetting(
-                f"不认识的设置 {variable}，请检查拼写。 Unknown setting {variable}; check its "
-                f"spelling. Known: {', '.join('HOTLINE_' + known for known in KNOWN)}."
+                f"不认识的设置 {variable}，请检查拼写；多台交换机的名称须列入 HOTLINE_PBXS。 "
+                f"Unknown setting {variable}; check its spelling; where it is of one PBX of "
+                f"several, that PBX's name belongs in HOTLINE_PBXS. "
+                f"Known: {', '.join('HOTLINE_' + one for one in known)}."
             )
         if plain in given:
             raise BadSetting(
                 f"HOTLINE_{plain} 与 HOTLINE_{plain}_FILE 只能设一个。 "
                 f"Set HOTLINE_{plain} or HOTLINE_{plain}_FILE, not both."
             )
-        given[plain] = value if name in KNOWN else _file(variable, value)
+        given[plain] = value if name in known else _file(variable, value)
     return given
 
 
@@ -141,19 +137,6 @@ def _listen(text: str) -> tuple[str, int]:
             "HOTLINE_LISTEN must be ADDRESS:PORT, such as 127.0.0.1:12333."
         )
     return host.strip("[]"), int(port)
-
-
-def _minutes(text: str) -> int:
-    try:
-        minutes = int(text)
-    except ValueError:
-        minutes = 10_000
-    if abs(minutes) > 14 * 60:
-        raise BadSetting(
-            "HOTLINE_CEL_UTC_OFFSET 应为分钟数，如北京时间 480。 HOTLINE_CEL_UTC_OFFSET must be "
-            "the PBX clock's distance from UTC in minutes, such as 480."
-        )
-    return minutes
 
 
 def _database(url: str) -> str:
@@ -193,10 +176,3 @@ def _store(place: str) -> Path:
             "HOTLINE_STORE_URL can only be a directory (a path, or file://…) for now."
         )
     return Path(path).absolute()
-
-
-def _pbx(url: str) -> Address | None:
-    try:
-        return Address.parse(url) if url else None
-    except AddressError as error:
-        raise BadSetting(f"HOTLINE_PBX_URL：{error}") from error

@@ -13,23 +13,26 @@ an interval that was filled from CEL. Nothing is decided here about calls or tic
 """
 
 import asyncio
-import glob
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import quote
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from gateway.errors import BadSetting, LeaseLost
+from gateway.exchange import Exchange
 from gateway.flow import intake
 from gateway.lease import Lease
 from gateway.parts import Parts
-from telephony import backfill, cel_log, links, marks
+from gateway.poison import Suspect, described
+from telephony import backfill, cel_source, journal, links, marks, spill
 from telephony.batch import Batch
 from telephony.board import Board
 from telephony.cel_log import Reading
 from telephony.errors import Superseded, TelephonyError
+from telephony.facts import Fact
 from telephony.line import Line
 from telephony.tables import LinkStateRow
 
@@ -38,26 +41,31 @@ log = logging.getLogger(__name__)
 LOOK_FOR_GAPS_S = 2.0
 READ_ON_US = 60_000_000  # how far the mark may lag behind while nothing is missed
 CEL_AGAIN_S = 30.0  # a log that cannot be read is looked at again, and said each time
+SNAPSHOT_AGAIN_US = 60_000_000
 CEL_SETTLES_US = 10_000_000  # the PBX writes a line within this of its stamp, and the file is here
 
 
 class Switchboard:
     """The duty at one PBX under `lease`; `run` until cancelled."""
 
-    def __init__(self, parts: Parts, lease: Lease) -> None:
+    def __init__(self, parts: Parts, exchange: Exchange, lease: Lease) -> None:
         self._parts = parts
+        self._exchange = exchange
         self._lease = lease
-        self._pbx = parts.settings.pbx_name
+        self._pbx = exchange.name
         self._turn = asyncio.Lock()  # one at a time changes what is known of calls
         self._read_at = 0
+        self._suspect = Suspect()
+        self._failing = False  # a call of a gap cannot be worked
+        self._snapshot_due, self._snapshot_at = False, 0
 
     async def run(self) -> None:
-        """Listens and makes good. Raises `BadSetting` where no PBX is set."""
-        address = self._parts.settings.pbx
+        """Listens and makes good. Raises `BadSetting` where its address is not set."""
+        address = self._exchange.address
         if address is None:
             raise BadSetting("HOTLINE_PBX_URL 未设置。 HOTLINE_PBX_URL is not set.")
         self._board = await asyncio.to_thread(self._load)
-        line = Line(
+        self._line = Line(
             address,
             pbx=self._pbx,
             on_batch=self._on_batch,
@@ -65,31 +73,63 @@ class Switchboard:
             spill=await asyncio.to_thread(self._spill),
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(line.run())
+            group.create_task(self._line.run())
             group.create_task(self._keep_complete())
 
     def _load(self) -> Board:
         with self._parts.database.reading() as session:
-            return Board.load(session, self._pbx, self._parts.settings.inbound)
+            return Board.load(session, self._pbx, self._exchange.inbound)
 
     async def _on_batch(self, batch: Batch) -> None:
         async with self._turn:
             try:
-                await asyncio.to_thread(self._take, batch)
+                await asyncio.to_thread(self._take_or_set_aside, batch)
             except LeaseLost as lost:
                 raise Superseded(str(lost)) from lost
 
     def _spill(self) -> Path:
         """Our file; that of the fence before ours becomes it, older ones are of no use any more."""
-        folder = self._parts.settings.state / "spill"
-        name, fence = quote(self._pbx, safe=""), self._lease.fence
-        ours = folder / f"{name}.{fence}"
-        for file in folder.glob(f"{glob.escape(name)}.*"):
-            if file.name == f"{name}.{fence - 1}":
+        folder, fence = self._parts.settings.state / "spill", self._lease.fence
+        ours = folder / spill.name(self._pbx, fence)
+        for file in spill.files(folder, self._pbx):
+            if file.name == spill.name(self._pbx, fence - 1):
                 file.rename(ours)
             elif file != ours:
                 file.unlink(missing_ok=True)
         return ours
+
+    def _take_or_set_aside(self, batch: Batch) -> None:
+        try:
+            self._take(batch)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if not self._suspect.proven(batch, error):
+                raise
+            self._set_aside(batch, described(error))
+
+    def _set_aside(self, batch: Batch, why: str) -> None:
+        """Into the journal, for somebody to look at. What it told is made good like an interval
+        that was not heard: from a snapshot, and from CEL."""
+        with self._parts.database.begin() as session:
+            self._lease.check(session)
+            journal.set_aside(session, self._pbx, batch, why, self._parts.clock())
+            links.passed_over(session, self._pbx, batch)
+        self._snapshot_due = True
+        log.error(
+            "PBX %s: %d messages cannot be worked (%s); set aside, see hotline pbx status",
+            self._pbx,
+            len(batch.messages),
+            why,
+        )
+
+    async def _look_again(self) -> None:
+        """Asks for a snapshot where a batch was set aside; not too often, for a snapshot may be
+        poison, too."""
+        now = self._parts.clock()
+        if self._snapshot_due and now >= self._snapshot_at + SNAPSHOT_AGAIN_US:
+            self._snapshot_due, self._snapshot_at = False, now
+            await self._line.begin_anew()
 
     def _take(self, batch: Batch) -> None:
         with self._parts.database.begin() as session:
@@ -101,45 +141,61 @@ class Switchboard:
         """Fill the intervals in which the link was down, as soon as CEL can be read past them."""
         while True:
             await asyncio.sleep(LOOK_FOR_GAPS_S)
+            await self._look_again()
             try:
                 # A long log is read while calls go on; only what it tells waits for its turn.
                 until = self._parts.clock() - CEL_SETTLES_US
                 reading = await asyncio.to_thread(self._read_on)
                 if reading is not None:
+                    self._failing = False
                     async with self._turn:
                         await asyncio.to_thread(self._fill, reading, until)
+                    await asyncio.sleep(CEL_AGAIN_S if self._failing else 0)
             except (TelephonyError, OSError, SQLAlchemyError) as error:
                 log.warning("gaps not filled from CEL: %s", type(error).__name__)
                 await asyncio.sleep(CEL_AGAIN_S)
 
     def _read_on(self) -> Reading | None:
         """What the log says since the mark; None while there is no need to look."""
-        settings, now = self._parts.settings, self._parts.clock()
+        exchange, now = self._exchange, self._parts.clock()
         with self._parts.database.reading() as session:
             missed = bool(backfill.pending(session, self._pbx))
-            idle = not settings.cel.exists() or now < self._read_at + READ_ON_US
+            idle = not cel_source.begun(exchange.cel) or now < self._read_at + READ_ON_US
             if not missed and idle:
                 return None
             mark = marks.find(session, self._pbx)
             state = session.get(LinkStateRow, self._pbx)
             heard_at = state.last_packet_at if state is not None else 0
             wanted = [heard_at, *(gap.began_at for gap in links.gaps(session, self._pbx))]
-        reading = cel_log.read_on(
-            settings.cel,
+        reading = cel_source.read_on(
+            exchange.cel,
             mark,
-            settings.inbound,
+            exchange.inbound,
             settled_at=min(wanted) - backfill.CLOCKS_APART_US,
-            utc_offset_min=settings.cel_utc_offset_min,
+            utc_offset_min=exchange.cel_utc_offset_min,
         )
         if reading.lost:
-            log.warning("PBX %s: the CEL file read last is gone; read all that is left", self._pbx)
+            log.warning("PBX %s: the CEL read last is gone; read all that is left", self._pbx)
         self._read_at = now
         return reading
+
+    def _tell(self, session: Session, facts: Sequence[Fact]) -> None:
+        try:
+            intake.take(session, facts)
+        except Exception:
+            self._failing = True
+            raise
 
     def _fill(self, reading: Reading, until: int) -> None:
         now = self._parts.clock()
         with self._parts.database.begin() as session:
             self._lease.check(session)
-            facts = backfill.fill(session, self._pbx, reading.calls, read_until_at=until, now=now)
-            intake.take(session, facts)
+            backfill.fill(
+                session,
+                self._pbx,
+                reading.calls,
+                read_until_at=until,
+                now=now,
+                tell=lambda facts: self._tell(session, facts),
+            )
             marks.keep(session, self._pbx, reading, now)

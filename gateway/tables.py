@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -24,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import queueing.tables
 import recordings.tables
 import telephony.tables
+from gateway.exchange import ALONE
 from gateway.people.roles import Role
 from gateway.tickets import words
 from gateway.tickets.lifecycle import OrderState, TicketState
@@ -60,17 +62,18 @@ def one_of(column: str, codes: type[StrEnum] | tuple[str, ...]) -> CheckConstrai
 
 
 class AccountRow(Base):
-    """Somebody who signs in: one role each; `extension` is the agent's phone at the PBX."""
+    """Somebody who signs in: one role each; an agent's phone is `extension` at the PBX `pbx`."""
 
     __tablename__ = "account"
-    __table_args__ = (one_of("role", Role),)
+    __table_args__ = (one_of("role", Role), UniqueConstraint("pbx", "extension"))
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     login: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(64))
     role: Mapped[str] = mapped_column(String(16))
     department: Mapped[str | None] = mapped_column(String(32), ForeignKey("department.code"))
-    extension: Mapped[str | None] = mapped_column(String(64), unique=True)
+    pbx: Mapped[str] = mapped_column(String(64), default=ALONE, server_default=ALONE)
+    extension: Mapped[str | None] = mapped_column(String(64))
     password_hash: Mapped[str] = mapped_column(String(255))
     active: Mapped[bool] = mapped_column(default=True)
     failures: Mapped[int] = mapped_column(Integer, default=0)
@@ -131,7 +134,6 @@ class TicketRow(Base):
         Index("ix_ticket_call_back_due", "opened_at", sqlite_where=text("call_back = 'due'"),
               postgresql_where=text("call_back = 'due'")),
         Index("ix_ticket_owner_state", "owner", "state"),
-        Index("ix_ticket_caller_phone_opened_at", "caller_phone", "opened_at"),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -9,10 +9,12 @@ The log has to be read past the interval's end before the interval counts as fil
 ring unanswered phones the log says less than AMI: rings without an answer are not made good.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from telephony import events as ev
@@ -22,6 +24,10 @@ from telephony.cel import CelCall
 from telephony.facts import Answered, Fact
 from telephony.records import Entry
 from telephony.tables import LinkGapRow
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[Sequence[Fact]], None]
 
 END_LATE_US = 300_000_000
 """How long after its beginning a call's end may still be on its way into the log."""
@@ -45,9 +51,18 @@ def pending(session: Session, pbx: str) -> list[LinkGapRow]:
 
 
 def fill(
-    session: Session, pbx: str, calls: Sequence[CelCall], *, read_until_at: int, now: int
+    session: Session,
+    pbx: str,
+    calls: Sequence[CelCall],
+    *,
+    read_until_at: int,
+    now: int,
+    tell: Tell = lambda _: None,
 ) -> list[Fact]:
     """Makes good every pending interval that ended before `read_until_at`; answers the facts.
+
+    `tell` is given each call's facts. A call that cannot be made good, or be told of, is undone by
+    itself: it alone, and its interval is not filled.
 
     `calls`: all that `cel.calls` finds, at least from before the first pending interval on;
     `read_until_at`: up to when (µs) the log was surely complete when it was read.
@@ -57,9 +72,19 @@ def fill(
         if gap.ended_at is None or gap.ended_at > read_until_at:
             continue
         touched = [call for call in calls if _touches(call, gap.began_at, gap.ended_at)]
+        failed = 0
         for call in touched:
-            facts.extend(_make_good(session, pbx, call))
-        if not any(_unheard(session, pbx, call, now) for call in touched):
+            try:
+                with session.begin_nested():
+                    own = _make_good(session, pbx, call)
+                    tell(own)
+                facts.extend(own)
+            except Exception as error:
+                if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError):
+                    raise  # the database's own: the whole of it is done again
+                failed += 1  # the error's text may name the caller
+                log.warning("PBX %s: a call is not made good (%s)", pbx, type(error).__name__)
+        if not failed and not any(_unheard(session, pbx, call, now) for call in touched):
             gap.backfilled_at = now
     session.flush()
     return facts

@@ -24,7 +24,7 @@ import hashlib
 import os
 import re
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -104,17 +104,21 @@ def read_on(
         calls = cel.calls(_events(portions, tally, utc_offset_min), inbound)
     if tally.unreadable and not tally.records:
         raise cel.unreadable(1)
-    return Reading(calls, _next(calls, tally, settled_at), tally.records, tally.unreadable, lost)
+    held = wanted(calls, tally.latest_at, settled_at)
+    end = tally.end if held is None else tally.begun[held]
+    return Reading(calls, end, tally.records, tally.unreadable, lost)
 
 
-def _next(calls: list[CelCall], tally: _Tally, settled_at: int) -> Mark:
-    """The first place that is still wanted; calls stand in the order in which they began."""
+def wanted(calls: Sequence[CelCall], latest_at: int, settled_at: int) -> str | None:
+    """The first call that may be asked for again; calls stand in the order in which they began.
+
+    `latest_at` (µs): the last stamp that was read."""
     for call in calls:
         over_at = call.ended_at
-        hopeless = over_at is None and call.started_at < tally.latest_at - HOPELESS_US
+        hopeless = over_at is None and call.started_at < latest_at - HOPELESS_US
         if not hopeless and (over_at is None or over_at >= settled_at):
-            return tally.begun[call.linkedid]
-    return tally.end
+            return call.linkedid
+    return None
 
 
 def _events(portions: list[_Portion], tally: _Tally, utc_offset_min: int) -> Iterator[CelEvent]:

@@ -12,16 +12,17 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from telephony.batch import Batch
-from telephony.tables import JournalRow
+from telephony.tables import JournalRow, PoisonRow
 from telephony.wire import Message, Wire
 
 _PAGE: Final = 100
 
 
-def append(session: Session, pbx: str, batch: Batch) -> None:
-    """Keeps the batch's messages; the caller's transaction decides whether for good."""
-    session.execute(
-        insert(JournalRow),
+def append(session: Session, pbx: str, batch: Batch) -> int:
+    """Keeps the batch's messages; the caller's transaction decides whether for good. Answers the
+    row's id."""
+    return session.scalars(
+        insert(JournalRow).returning(JournalRow.id),
         [
             {
                 "pbx": pbx,
@@ -32,7 +33,14 @@ def append(session: Session, pbx: str, batch: Batch) -> None:
                 "messages": len(batch.messages),
             }
         ],
-    )
+    ).one()
+
+
+def set_aside(session: Session, pbx: str, batch: Batch, error: str, now: int) -> None:
+    """Keeps a batch that cannot be worked (`error`: why), so that somebody can see what it was."""
+    row = append(session, pbx, batch)
+    session.add(PoisonRow(journal_id=row, pbx=pbx, at=now, error=error[:80]))
+    session.flush()
 
 
 def known(session: Session, pbx: str, batch: Batch) -> bool:

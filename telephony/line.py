@@ -97,6 +97,8 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
         self._pipe: Pipe | None = None
         self._lock = threading.Lock()
         self._unwanted = False
+        self.let_go = False
+        """Ended by us, to begin anew."""
         self._login_id: str | None = None
         self.accepted = False
         """Whether the PBX took our login."""
@@ -263,6 +265,7 @@ class Line:
         self._spill = spill
         self._down = False
         self._heard_at: int | None = None
+        self._client: Client | None = None
         self.connected = False
         self.trouble = ""
         """The last reason the link or a batch failed for; '' while all is well."""
@@ -290,6 +293,14 @@ class Line:
             await asyncio.to_thread(handoff.end, keep=not superseded)
         await (consumer if superseded else keeper)
 
+    async def begin_anew(self) -> None:
+        """Ends the connection; the next one brings a snapshot of all that is live. To be asked for
+        when part of what was received could not be worked."""
+        client = self._client
+        if client is not None:
+            client.let_go = True
+            await asyncio.to_thread(client.disconnect)
+
     async def _keep(self, handoff: Handoff) -> None:
         """Connects again whenever the link ends, with growing pauses."""
         pause = self._timing.pause_first_s
@@ -301,6 +312,7 @@ class Line:
                 connect_s=self._timing.connect_s,
                 tls=self._tls,
             )
+            self._client = client
             reason = "stopped"
             try:
                 reason = await self._one(client)
@@ -396,6 +408,8 @@ def _lost() -> LinkLost:
 
 def _reason(client: Client) -> str:
     """The word for a connection's end, by what ended it."""
+    if client.let_go:
+        return "poison"
     if isinstance(client.error, WireError):
         return "broken"
     return "overflow" if isinstance(client.error, _Overflow) else "closed"

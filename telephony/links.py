@@ -26,6 +26,18 @@ def note(session: Session, pbx: str, batch: Batch, *, refused: int = 0) -> None:
     session.flush()
 
 
+def passed_over(session: Session, pbx: str, batch: Batch) -> None:
+    """A batch was set aside: what it told is an interval not heard, and to be back-filled."""
+    state = session.get(LinkStateRow, pbx)
+    began_at = batch.received_at
+    if state is not None:
+        began_at = min(state.last_packet_at, began_at)
+        state.last_packet_at = batch.received_at
+    gap = LinkGapRow(pbx=pbx, began_at=began_at, ended_at=batch.received_at, reason="poison")
+    session.add(gap)
+    session.flush()
+
+
 def _came(session: Session, pbx: str, batch: Batch, state: LinkStateRow | None) -> None:
     at = batch.received_at
     if state is None:
@@ -61,6 +73,22 @@ def _went(session: Session, pbx: str, batch: Batch, state: LinkStateRow | None, 
     if lasting is None:
         began = state.last_packet_at if lost.last_packet_at is None else lost.last_packet_at
         session.add(LinkGapRow(pbx=pbx, began_at=began, reason=lost.reason))
+
+
+def incomplete(
+    session: Session, *, pbx: str | None = None, since_at: int = 0, until_at: int | None = None
+) -> list[LinkGapRow]:
+    """Intervals that are not back-filled and touch `since_at` <= time < `until_at` (µs; None: now
+    and later), of one PBX or of all, oldest first: figures of that time may lack calls."""
+    wanted = select(LinkGapRow).where(
+        LinkGapRow.backfilled_at.is_(None),
+        LinkGapRow.ended_at.is_(None) | (LinkGapRow.ended_at >= since_at),
+    )
+    if until_at is not None:
+        wanted = wanted.where(LinkGapRow.began_at < until_at)
+    if pbx is not None:
+        wanted = wanted.where(LinkGapRow.pbx == pbx)
+    return list(session.scalars(wanted.order_by(LinkGapRow.began_at, LinkGapRow.id)))
 
 
 def gaps(session: Session, pbx: str, *, since_at: int = 0) -> list[LinkGapRow]:

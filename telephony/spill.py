@@ -18,14 +18,17 @@ It knows neither the database nor the PBX. One process at a time opens a file.
 """
 
 import errno
+import glob
 import json
 import os
 import struct
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from telephony.batch import Batch, Connected, Lost
 from telephony.wire import Wire
@@ -125,6 +128,28 @@ class Spill:
             return None
         body = os.pread(self._file, length, at + _FRAME.size)
         return body if len(body) == length and zlib.crc32(body) == crc else None
+
+
+def name(pbx: str, fence: int) -> str:
+    """The file of whoever has that PBX under that fence."""
+    return f"{quote(pbx, safe='')}.{fence}"
+
+
+def files(folder: Path, pbx: str) -> list[Path]:
+    """That PBX's files in `folder`, one a fence."""
+    return sorted(folder.glob(f"{glob.escape(quote(pbx, safe=''))}.*"))
+
+
+def waiting_bytes(files: Iterable[Path]) -> int:
+    """How much lies in these files that is not `done`; asked beside whoever has them open."""
+    found = 0
+    for file in files:
+        with suppress(FileNotFoundError), file.open("rb") as opened:
+            head = opened.read(_HEADER.size)
+            size = os.fstat(opened.fileno()).st_size
+            known = len(head) == _HEADER.size and head.startswith(_MAGIC)
+            found += max(0, size - (_HEADER.unpack(head)[1] if known else 0))
+    return found
 
 
 def _framed(body: bytes) -> bytes:

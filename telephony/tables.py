@@ -39,9 +39,12 @@ STATES: Final = (
 )
 """Where a caller is; `states` says what each means."""
 
-GAP_REASONS: Final = ("stopped", "killed", "closed", "silent", "overflow", "broken", "refused")
-"""Why the link was down: we stopped · we were killed · the PBX closed · it fell silent · we could
-not keep up · what came was not AMI · the account was refused"""
+GAP_REASONS: Final = (
+    *("stopped", "killed", "closed", "silent", "overflow", "broken", "refused", "poison"),
+)
+"""Why the PBX was not heard: we stopped · we were killed · the PBX closed · it fell silent · we
+could not keep up · what came was not AMI · the account was refused · what came could
+not be worked"""
 
 Key = BigInteger().with_variant(Integer, "sqlite")
 
@@ -69,6 +72,20 @@ class JournalRow(Base):
     received_at: Mapped[int] = mapped_column(BigInteger)
     raw: Mapped[bytes] = mapped_column(LargeBinary)
     messages: Mapped[int] = mapped_column(Integer)
+
+
+class PoisonRow(Base):
+    """A batch that could not be worked whenever it was tried: it is in the journal, and means
+    nothing. `error` is the kind of what was raised."""
+
+    __tablename__ = "poison"
+
+    journal_id: Mapped[int] = mapped_column(
+        Key, ForeignKey("journal.id"), primary_key=True, autoincrement=False
+    )
+    pbx: Mapped[str] = mapped_column(String(64))
+    at: Mapped[int] = mapped_column(BigInteger)
+    error: Mapped[str] = mapped_column(String(80))
 
 
 class CallRow(Base):

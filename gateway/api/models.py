@@ -62,6 +62,8 @@ class PersonOut(Model):
     role: str
     department: str | None
     extension: str | None
+    pbx: str
+    """The PBX that `extension` is of."""
 
     @classmethod
     def of(cls, who: Person) -> "PersonOut":
@@ -357,6 +359,8 @@ class DeskOut(Model):
     ringing: int | None
     mine_open: list[TicketOut]
     call_backs_due: list[TicketOut]
+    incomplete: bool
+    """Callers may be missing: an interval without the PBX is not back-filled yet."""
 
     @classmethod
     def of(cls, desk: Desk) -> "DeskOut":
@@ -366,6 +370,7 @@ class DeskOut(Model):
             ringing=desk.ringing.ticket.id if desk.ringing else None,
             mine_open=[TicketOut.of(row) for row in desk.mine_open],
             call_backs_due=[TicketOut.of(row) for row in desk.call_backs_due],
+            incomplete=desk.incomplete,
         )
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from gateway import compose, reconcile, settings
 from gateway.cli.command import Command, Result, arg
 from gateway.errors import BadInput
-from gateway.flow import log
+from gateway.flow import log, standing
+from gateway.flow.standing import Standing
 from gateway.tickets.clocks import CHINA, china
 from queueing import inbox, parked
 from queueing.tables import ParkedRow
 from recordings import audit
-from telephony.tables import LinkStateRow
 
 
 def audit_verify(asked: argparse.Namespace) -> Result:
@@ -45,11 +45,19 @@ def count(asked: argparse.Namespace) -> Result:
     """Count the PBX's own log against what we hold."""
     with compose.opened(settings.read()) as parts:
         until = _moment(asked.until) if asked.until else parts.clock()
-        counted = reconcile.reconcile(parts, parts.settings.pbx_name, _moment(asked.since), until)
-    data = counted.plain()
-    lines = [f"{name:16} {value}" for name, value in data.items() if name != "faults"]
-    lines += [f"  {fault}: {', '.join(names)}" for fault, names in counted.faults.items()]
-    return Result(counted.agrees, "\n".join(lines), data)
+        data = reconcile.whole(parts, _moment(asked.since), until)
+    lines = [f"{name:16} {value}" for name, value in data.items() if name not in _APART]
+    if len(data["pbxs"]) > 1:
+        lines += [f"  {name}: CEL {own['cel_calls']} = {own['call_records']} = {own['tickets']}"
+                  for name, own in data["pbxs"].items()]  # fmt: skip
+    lines += [f"  {fault}: {', '.join(names)}" for fault, names in data["faults"].items()]
+    lines += [f"  中断尚未补齐，数字可能不全 · figures touch an interval not yet back-filled: "
+              f"{gap['pbx']} {gap['began']} – {gap['ended'] or ''}"
+              for gap in data["incomplete"]]  # fmt: skip
+    return Result(data["agrees"], "\n".join(lines), data)
+
+
+_APART = ("faults", "incomplete", "pbxs")
 
 
 def _moment(text: str) -> int:
@@ -64,21 +72,61 @@ def _moment(text: str) -> int:
 
 
 def pbx_status(asked: argparse.Namespace) -> Result:
-    """Where the link to the PBX stands, as the process that holds it last wrote."""
+    """Where each PBX stands, as the process that has its link last wrote."""
     del asked
     with compose.opened(settings.read()) as parts, parts.database.reading() as session:
-        rows = [
-            {"pbx": row.pbx, "connected": row.connected, "since": str(china(row.since_at)),
-             "last_packet": str(china(row.last_packet_at)), "unknown_events": row.unknown_events}
-            for row in session.query(LinkStateRow).order_by(LinkStateRow.pbx)
-        ]  # fmt: skip
-    text = "\n".join(
-        f"{row['pbx']}  {'已连接 connected' if row['connected'] else '已断开 down'} {row['since']}"
-        f"  最后收到 last heard {row['last_packet']}  未识别 unknown {row['unknown_events']}"
-        for row in rows
-    )
-    up = bool(rows) and all(row["connected"] for row in rows)
-    return Result(up, text or "从未连接过。 Never connected.", rows)
+        now = parts.clock()
+        found = standing.of_all(session, parts, now)
+    up = all(one.connected for one in found if one.here)
+    return Result(up, "\n".join(_told(one, now) for one in found), [_plain(one) for one in found])
+
+
+def _told(one: Standing, now: int) -> str:
+    """A PBX for people."""
+    if one.since_at is None or one.last_packet_at is None:
+        link = "从未连接过 never connected"
+    else:
+        link = f"{'已连接 connected' if one.connected else '已断开 down'} {china(one.since_at)}"
+        link += f"  最后收到 last heard {china(one.last_packet_at)}"
+    oldest = "" if one.oldest_gap_at is None else f"，最早 oldest {china(one.oldest_gap_at)}"
+    gaps = f"{one.lasting_gaps} 持续 lasting，{one.waiting_gaps} 待补齐 waiting for back-fill"
+    behind = " 从未 never"
+    if one.cel_read_at is not None:
+        behind = f" {(now - one.cel_read_at) // 1_000_000} s 前 ago"
+    lines = [
+        f"{one.pbx}  {link}{'' if one.here else '  （此处未设置 not set here）'}",
+        f"  值守 held by           {one.holder or '无人 nobody'}",
+        f"  中断 gaps              {gaps}{oldest}",
+        f"  待提交 not committed   {one.spill_bytes} 字节（本机文件）bytes (file on this machine)",
+        f"  话单 CEL               读于 read{behind}，{one.cel_unreadable} 条不可读 unreadable",
+        f"  未识别 unknown events  {one.unknown_events}",
+        f"  无法处理 poison        {one.poison} 批 batches",
+    ]
+    return "\n".join(lines)
+
+
+def _plain(one: Standing) -> dict[str, object]:
+    """A PBX for programs; times as ISO 8601."""
+
+    def moment(at: int | None) -> str | None:
+        return None if at is None else china(at).isoformat()
+
+    return {
+        "pbx": one.pbx,
+        "here": one.here,
+        "connected": one.connected,
+        "since": moment(one.since_at),
+        "last_packet": moment(one.last_packet_at),
+        "holder": one.holder or None,
+        "gaps": {"lasting": one.lasting_gaps, "waiting": one.waiting_gaps,
+                 "oldest": moment(one.oldest_gap_at)},
+        "incomplete": one.open_gaps > 0,
+        "spill_bytes": one.spill_bytes,
+        "unknown_events": one.unknown_events,
+        "poison": one.poison,
+        "cel_unreadable": one.cel_unreadable,
+        "cel_read": moment(one.cel_read_at),
+    }  # fmt: skip
 
 
 def parked_list(asked: argparse.Namespace) -> Result:

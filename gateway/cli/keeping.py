@@ -87,10 +87,35 @@ def user_add(asked: argparse.Namespace) -> Result:
         person = accounts.add(
             session, login=asked.login, name=asked.name, role=asked.role, password=password,
             now=now, department=asked.department, extension=asked.extension,
+            pbx=_pbx(parts, asked.pbx, asked.extension),
         )  # fmt: skip
         log.note(session, "people:account:add", actor=OPERATOR, origin="cli",
                  obj=f"account:{person.login}", outcome="ok", now=now)  # fmt: skip
     return Result(True, f"已添加 · added: {person.login}", {"login": person.login})
+
+
+def user_phone(asked: argparse.Namespace) -> Result:
+    """Give an agent another phone."""
+    with compose.opened(settings.read()) as parts:
+        pbx = _pbx(parts, asked.pbx, asked.extension)
+    return _changed(
+        asked.login,
+        "phone",
+        lambda session: accounts.set_phone(session, asked.login, pbx, asked.extension),
+    )
+
+
+def _pbx(parts: Parts, asked: str | None, extension: str | None) -> str:
+    """The PBX an extension is of: the one that was said, or the only one there is."""
+    names = [exchange.name for exchange in parts.settings.pbxs]
+    if asked in names or (asked is None and (len(names) == 1 or not extension)):
+        return asked or names[0]
+    raise BadInput(
+        {
+            "pbx": f"请用 --pbx 指定交换机：{', '.join(names)}。 "
+            f"Say with --pbx which PBX the extension is of: {', '.join(names)}."
+        }
+    )
 
 
 def _password() -> str:
@@ -171,6 +196,7 @@ def keys_new(asked: argparse.Namespace) -> Result:
 
 
 _ROLES = ", ".join(f"{role} {ROLE_NAMES[role][0]}" for role in Role)
+_PBX = "分机所在交换机，多台时必填 · the extension's PBX, where there are several"
 
 COMMANDS = (
     Command(
@@ -195,6 +221,19 @@ COMMANDS = (
             arg("--name", default="", help="姓名 · name"),
             arg("--department", help="部门代码 · department code"),
             arg("--extension", metavar="PJSIP/8003", help="坐席分机 · the agent's interface"),
+            arg("--pbx", metavar="NAME", help=_PBX),
+        ),
+    ),
+    Command(
+        "user phone",
+        "更换坐席分机 · give an agent another phone",
+        user_phone,
+        (
+            arg("login", help="账号 · login"),
+            arg(
+                "extension", metavar="PJSIP/8003", help="分机，'' 为无 · its interface, '' for none"
+            ),
+            arg("--pbx", metavar="NAME", help=_PBX),
         ),
     ),
     Command(

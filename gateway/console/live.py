@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from gateway import notices
 from gateway.console.visit import Visit
 from gateway.notices import Notice
 from gateway.people import sessions
@@ -28,7 +29,7 @@ def topics(person: Person) -> frozenset[str]:
     """What `person` is told of: their own affairs, and what their role watches."""
     watched = {f"person:{person.login}"}
     if person.extension and person.may(Permission.DESK_USE):
-        watched.add(f"agent:{person.extension}")
+        watched.add(notices.agent(person.pbx, person.extension))
     if person.department and person.may(Permission.ORDER_READ_OWN):
         watched.add(f"department:{person.department}")
     for permission, topic in (

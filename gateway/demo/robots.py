@@ -77,7 +77,7 @@ async def linked(house: Stage) -> None:
 
     async def connected() -> bool | None:
         with house.parts.database.reading() as session:
-            state = session.get(LinkStateRow, house.parts.settings.pbx_name)
+            state = session.get(LinkStateRow, house.parts.settings.pbxs[0].name)
         return True if state is not None and state.connected else None
 
     await until("电话系统", connected)
@@ -155,7 +155,7 @@ async def _sealed(house: Stage, client: Client, agent: str, ticket_id: int, tell
     stored = await asyncio.to_thread(house.parts.store.read_at, row.object_key + ".header", 0, 21)
 
     async def gone() -> bool | None:
-        left = list(house.parts.settings.spool.rglob(f"{row.name}.wav"))
+        left = list(house.parts.settings.pbxs[0].spool.rglob(f"{row.name}.wav"))
         return True if not left else None
 
     await until("录音已加密", gone)

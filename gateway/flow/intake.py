@@ -77,7 +77,7 @@ def _answered(session: Session, fact: Answered) -> None:
     ticket = ticket_of(session, fact.call_id)
     if ticket is None:
         return
-    agent = accounts.by_extension(session, fact.interface)
+    agent = accounts.by_extension(session, fact.pbx, fact.interface)
     actor = agent.login if agent else fact.interface
     if agent and not ticket.owner:
         ticket.owner = agent.login
@@ -92,7 +92,7 @@ def _passed_on(session: Session, fact: PassedOn) -> None:
     ticket = ticket_of(session, fact.call_id)
     if ticket is None:
         return
-    agent = accounts.by_extension(session, fact.interface)
+    agent = accounts.by_extension(session, fact.pbx, fact.interface)
     acts.story(session, ticket, agent.login if agent else fact.interface, "pass-on", fact.at)
     _told(session, fact, fact.interface, "passed-on")
 
@@ -112,4 +112,4 @@ def _ended(session: Session, fact: Ended) -> None:
 def _told(session: Session, fact: Fact, interface: str, kind: str) -> None:
     ticket = ticket_of(session, fact.call_id)
     if ticket is not None:
-        notices.tell(session, f"agent:{interface}", kind, ticket.id)
+        notices.tell(session, notices.agent(fact.pbx, interface), kind, ticket.id)

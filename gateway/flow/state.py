@@ -4,6 +4,7 @@ Reads what the duties have written, so it shows the same from whichever process 
 Nothing here shows a caller, a number or what a message says.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.errors import Forbidden
+from gateway.flow import standing
+from gateway.flow.standing import Standing
 from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
@@ -19,22 +22,10 @@ from queueing import depth, parked
 from queueing.tables import OutboxRow
 from recordings import catalogue
 from recordings.tables import AuditHeadRow, CaptureTroubleRow, RecordingRow
-from telephony.tables import CallRow, LinkGapRow, LinkStateRow
+from telephony.tables import CallRow
 
 MISSING_AFTER_US = 10 * 60 * 1_000_000
 """A WAV this long after its call's end is not merely late."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """The link to one PBX."""
-
-    pbx: str
-    connected: bool
-    since_at: int
-    last_packet_at: int
-    open_gaps: int
-    unknown_events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +76,7 @@ class Parked:
 class Overview:
     """Everything on one page."""
 
-    links: list[Link]
+    links: list[Standing]
     queues: list[Queue]
     outbox_waiting: int
     outbox_oldest_at: int | None
@@ -109,12 +100,12 @@ def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
         select(func.count(), func.min(OutboxRow.committed_at)).where(OutboxRow.state == "waiting")
     ).one()
     return Overview(
-        links=_links(session),
+        links=standing.of_all(session, parts, now),
         queues=_queues(session),
         outbox_waiting=waiting,
         outbox_oldest_at=oldest,
         keys=_keys(session, parts),
-        spool=_spool(session, parts.settings.spool, now),
+        spool=_spool(session, [one.spool for one in parts.settings.pbxs], now),
         parked=[
             Parked(row.id, row.direction, row.department, row.reason, row.times, row.parked_at)
             for row in parked.unresolved(session)
@@ -123,20 +114,6 @@ def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
         database=parts.settings.database_place,
         broker=parts.settings.broker_place,
     )
-
-
-def _links(session: Session) -> list[Link]:
-    open_gaps = session.execute(
-        select(LinkGapRow.pbx, func.count())
-        .where(LinkGapRow.backfilled_at.is_(None))
-        .group_by(LinkGapRow.pbx)
-    )
-    gaps = {pbx: count for pbx, count in open_gaps}  # noqa: C416 - rows unpack, dict() is untyped
-    return [
-        Link(row.pbx, row.connected, row.since_at, row.last_packet_at,
-             gaps.get(row.pbx, 0), row.unknown_events)
-        for row in session.scalars(select(LinkStateRow).order_by(LinkStateRow.pbx))
-    ]  # fmt: skip
 
 
 def _queues(session: Session) -> list[Queue]:
@@ -160,7 +137,7 @@ def _keys(session: Session, parts: Parts) -> list[Key]:
     ]
 
 
-def _spool(session: Session, spool: Path, now: int) -> Spool:
+def _spool(session: Session, spools: Sequence[Path], now: int) -> Spool:
     missing = (
         select(func.count())
         .select_from(CallRow)
@@ -181,7 +158,7 @@ def _spool(session: Session, spool: Path, now: int) -> Spool:
         .where(RecordingLinkRow.recording_id.is_(None))
     )
     return Spool(
-        waiting=sum(1 for _ in spool.rglob("*.wav")),
+        waiting=sum(1 for spool in spools for _ in spool.rglob("*.wav")),
         missing=session.scalar(missing) or 0,
         unlinked=session.scalar(unlinked) or 0,
         troubles=list(catalogue.troubles(session)),

@@ -7,6 +7,7 @@ what happened and the caller commits it before it raises. Passwords are judged b
 """
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from gateway.database import Database
 from gateway.errors import AccountLocked, BadInput, HotlineError, TooBusy, WrongPassword
+from gateway.exchange import ALONE
 from gateway.people.roles import PERMISSIONS, Permission, Role
 from gateway.tables import AccountRow, DepartmentRow, SignInRow
 
@@ -43,6 +45,7 @@ class Person:
     role: Role
     department: str | None = None
     extension: str | None = None
+    pbx: str = ALONE
 
     def may(self, permission: Permission) -> bool:
         """Whether this person's role holds `permission`."""
@@ -51,7 +54,9 @@ class Person:
 
 def person(row: AccountRow) -> Person:
     """The person of an account row."""
-    return Person(row.id, row.login, row.name, Role(row.role), row.department, row.extension)
+    return Person(
+        row.id, row.login, row.name, Role(row.role), row.department, row.extension, row.pbx
+    )
 
 
 def add(
@@ -64,14 +69,16 @@ def add(
     now: int,
     department: str | None = None,
     extension: str | None = None,
+    pbx: str = ALONE,
 ) -> Person:
-    """Make an account.
+    """Make an account. `extension`: an agent's interface (`PJSIP/8003`) at the PBX `pbx`.
 
     Raises:
         BadInput: an unknown role, a taken login or extension, an unknown department, a department
             officer without one, or a password shorter than twelve characters.
     """
-    wrong = _faults(session, login, role, password, department, extension)
+    wrong = _faults(session, login, role, password, department)
+    wrong |= _phone_faults(session, login, pbx, extension)
     if len(name) > 64 or not name.isprintable():
         wrong["name"] = "姓名最多 64 个可见字符。 At most 64 visible characters."
     if wrong:
@@ -82,6 +89,7 @@ def add(
         role=role,
         department=department or None,
         extension=extension or None,
+        pbx=pbx,
         password_hash=_hasher.hash(password),
         created_at=now,
     )
@@ -96,7 +104,6 @@ def _faults(
     role: str,
     password: str,
     department: str | None,
-    extension: str | None,
 ) -> dict[str, str]:
     wrong: dict[str, str] = {}
     if not login or not login.isprintable() or len(login) > 64 or " " in login:
@@ -112,13 +119,20 @@ def _faults(
     known = department and department.isprintable() and session.get(DepartmentRow, department)
     if department and not known:
         wrong["department"] = "没有这个部门，请先添加。 No such department; add it first."
-    if extension and (len(extension) > 64 or not extension.isprintable()):
-        wrong["extension"] = "分机应如 PJSIP/8003。 An extension is like PJSIP/8003."
-    elif extension and session.scalar(
-        select(AccountRow.id).where(AccountRow.extension == extension)
-    ):
-        wrong["extension"] = "该分机已分配给他人。 This extension is somebody else's."
     return wrong
+
+
+def _phone_faults(session: Session, login: str, pbx: str, extension: str | None) -> dict[str, str]:
+    if not extension:
+        return {}
+    if len(extension) > 64 or not extension.isprintable():
+        return {"extension": "分机应如 PJSIP/8003。 An extension is like PJSIP/8003."}
+    taken = select(AccountRow.id).where(
+        AccountRow.pbx == pbx, AccountRow.extension == extension, AccountRow.login != login
+    )
+    if session.scalar(taken):
+        return {"extension": "该分机已分配给他人。 This extension is somebody else's."}
+    return {}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -221,12 +235,38 @@ def set_password(session: Session, login: str, password: str, now: int) -> Perso
     return person(row)
 
 
-def by_extension(session: Session, extension: str) -> Person | None:
-    """The person at the PBX interface `extension` (`PJSIP/8003`), if anybody is."""
+def set_phone(session: Session, login: str, pbx: str, extension: str) -> Person:
+    """Give an account another phone ('': none).
+
+    Raises:
+        BadInput: there is no such account, or somebody else has that phone.
+    """
+    row = session.scalar(select(AccountRow).where(AccountRow.login == login).with_for_update())
+    if row is None:
+        raise BadInput({"login": "没有这个账号。 There is no such account."})
+    if wrong := _phone_faults(session, login, pbx, extension):
+        raise BadInput(wrong)
+    row.pbx, row.extension = pbx, extension or None
+    session.flush()
+    return person(row)
+
+
+def by_extension(session: Session, pbx: str, extension: str) -> Person | None:
+    """The person at the interface `extension` (`PJSIP/8003`) of that PBX, if anybody is."""
     row = session.scalar(
-        select(AccountRow).where(AccountRow.extension == extension, AccountRow.active)
+        select(AccountRow).where(
+            AccountRow.pbx == pbx, AccountRow.extension == extension, AccountRow.active
+        )
     )
     return person(row) if row else None
+
+
+def elsewhere(session: Session, pbxs: Collection[str]) -> list[str]:
+    """The logins of those whose phone is of no PBX in `pbxs`."""
+    wanted = select(AccountRow.login).where(
+        AccountRow.active, AccountRow.extension.is_not(None), AccountRow.pbx.not_in(pbxs)
+    )
+    return list(session.scalars(wanted.order_by(AccountRow.login)))
 
 
 def named(session: Session, logins: set[str]) -> dict[str, str]:

@@ -9,16 +9,18 @@ from sqlalchemy import ColumnElement, or_, select
 
 from gateway.people.accounts import Person
 from gateway.tables import TicketCallRow, TicketRow
-from telephony.tables import CallLegRow
+from telephony.tables import CallLegRow, CallRow
 
 
 def of_agent(who: Person) -> ColumnElement[bool]:
     """The condition on `TicketRow` for `who`'s own."""
     had_the_caller = (
         select(TicketCallRow.call_id)
-        .join(CallLegRow, CallLegRow.call_id == TicketCallRow.call_id)
+        .join(CallRow, CallRow.id == TicketCallRow.call_id)
+        .join(CallLegRow, CallLegRow.call_id == CallRow.id)
         .where(
             TicketCallRow.ticket_id == TicketRow.id,
+            CallRow.pbx == who.pbx,
             CallLegRow.interface == (who.extension or "-"),
             CallLegRow.result == "answered",
         )

@@ -6,7 +6,7 @@ officer reads their own department's work orders, and the caller only where the 
 for confidentiality (保密). What may not be seen is not found. Nothing here writes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
@@ -26,6 +26,7 @@ from gateway.tables import (
 from gateway.tickets.lifecycle import OPEN_STATES, OrderState
 from gateway.tickets.reach import of_agent
 from recordings.tables import RecordingRow
+from telephony import links
 from telephony.tables import CallLegRow, CallRow
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ class Page(Generic[T]):
     number: int
     total: int
     size: int = PAGE
+    incomplete: bool = False
+    """Whether calls may be missing from it: an interval without the PBX is not back-filled."""
 
     @property
     def pages(self) -> int:
@@ -90,6 +93,8 @@ class Desk:
     ringing: Ringing | None
     mine_open: list[TicketRow]
     call_backs_due: list[TicketRow]
+    incomplete: bool
+    """Whether callers may be missing: an interval without the PBX is not back-filled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +184,7 @@ def desk(session: Session, who: Person) -> Desk:
                 .limit(PAGE)
             )
         ),
+        incomplete=bool(links.incomplete(session)),
     )
 
 
@@ -193,7 +199,7 @@ def _newest_call() -> Select[CallRow, TicketRow]:
 
 
 def _current(session: Session, who: Person) -> TicketRow | None:
-    mine = CallRow.last_agent == (who.extension or "-")
+    mine = and_(CallRow.pbx == who.pbx, CallRow.last_agent == (who.extension or "-"))
     for condition in (
         CallRow.state.in_(("talking", "held")),
         and_(CallRow.state == "ended", TicketRow.state == "draft", TicketRow.owner == who.login),
@@ -211,6 +217,7 @@ def _ringing(session: Session, who: Person) -> Ringing | None:
         .where(
             CallRow.state.in_(("offered", "transferring")),
             CallLegRow.result.is_(None),
+            CallRow.pbx == who.pbx,
             CallLegRow.interface == (who.extension or "-"),
             CallLegRow.ended_at.is_(None),
         )
@@ -266,7 +273,8 @@ def search(
             TicketRow.summary,
         )
         wanted = wanted.where(or_(*(column.like(like, escape="\\") for column in columns)))
-    return paged(session, wanted, page, TicketRow.opened_at.desc(), TicketRow.id.desc())
+    found = paged(session, wanted, page, TicketRow.opened_at.desc(), TicketRow.id.desc())
+    return replace(found, incomplete=bool(links.incomplete(session)))
 
 
 def paged(session: Session, wanted: Select[T], page: int, *order: ColumnElement[Any]) -> Page[T]:

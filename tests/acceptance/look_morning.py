@@ -82,7 +82,11 @@ class Clock:
 def house(root: Path) -> Parts:
     """An empty house under `root`: database, keys, store, spool; nobody in it."""
     made = parts(read({"HOTLINE_STATE": str(root), "HOTLINE_REGION": "滨海市"}))
-    for place in (made.settings.spool / "ready", made.settings.store, made.settings.keyring):
+    for place in (
+        made.settings.pbxs[0].spool / "ready",
+        made.settings.store,
+        made.settings.keyring,
+    ):
         place.mkdir(parents=True, exist_ok=True)
     Base.metadata.create_all(made.database.engine)
     keys_ahead(made.settings, made.clock())
@@ -196,7 +200,7 @@ def _happens(session: Session, row: CallRow, fact: Fact) -> None:
 def record(morning: Morning, name: str, seconds: float = 6.0) -> int:
     """A WAV as MixMonitor leaves it, found and sealed; returns the recording's id."""
     made = morning.parts
-    path = made.settings.spool / "ready" / f"{name}.wav"
+    path = made.settings.pbxs[0].spool / "ready" / f"{name}.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -208,8 +212,8 @@ def record(morning: Morning, name: str, seconds: float = 6.0) -> int:
             )
         )
     capture = Capture(
-        made.settings.spool, "pbx1", made.recipients, made.store, made.database.begin, made.clock,
-        linking.captured,
+        made.settings.pbxs[0].spool, "pbx1", made.recipients, made.store, made.database.begin,
+        made.clock, linking.captured,
     )  # fmt: skip
     captured = capture.once(settle_s=0)
     assert captured, "the WAV was not sealed"

@@ -28,11 +28,13 @@ MAIN = "from gateway.cli import main; raise SystemExit(main())"
 
 
 @contextmanager
-def serving(environ: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def serving(
+    environ: dict[str, str], log: Path, duties: str = "pbx,relay,timers"
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A gateway without pages."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-c", MAIN, "serve", "--only", "pbx,relay,timers"],
+            [sys.executable, "-c", MAIN, "serve", "--only", duties],
             env={**environ, "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
             stdout=out, stderr=out, cwd=ROOT,
         )  # fmt: skip

@@ -214,7 +214,8 @@ class Pbx:
         people = callers or [(f"1380013{n:04d}", f"1380013{n:04d}") for n in range(count)]
         book = self.directory / f"callers-{secrets.token_hex(4)}.csv"
         lines = "".join(f"{number};{name}\n" for number, name in people)
-        book.write_text("SEQUENTIAL\n" + lines, encoding="utf-8")
+        # A name may hold any byte: those that are no text are written as they are.
+        book.write_text("SEQUENTIAL\n" + lines, encoding="utf-8", errors="surrogateescape")
         own_port, media_port, control_port = free_ports(3)
         return subprocess.Popen(
             [
@@ -240,13 +241,17 @@ class Pbx:
 
 
 @contextmanager
-def asterisk(phones: Phones | None = "answer") -> Iterator[Pbx]:
-    """A fresh PBX, up, with its agents' phones; all of it gone afterwards."""
+def asterisk(phones: Phones | None = "answer", *, cel_port: int | None = None) -> Iterator[Pbx]:
+    """A fresh PBX, up, with its agents' phones; all of it gone afterwards.
+
+    `cel_port`: where a PostgreSQL takes its CEL as well, in the database of cel_pgsql.conf."""
     base()
     name = f"pbx-{secrets.token_hex(4)}"
     ami_port, sip_port, phone_port = free_ports(3)
     pbx = Pbx(name, BASE / "srv" / name, ami_port, sip_port, phone_port, secrets.token_hex(12))
     _furnish(pbx)
+    if cel_port is not None:
+        _cel_into_a_table(pbx, cel_port)
     try:
         pbx.start()
         pbx.phones(phones)
@@ -324,6 +329,16 @@ def _furnish(pbx: Pbx) -> None:
         (home / "etc" / shipped.name).write_text(text, encoding="utf-8")
     shutil.copy(SHIPPED / "recording-ready", home / "recording-ready")
     subprocess.run(["chroot", BASE, "chown", "-R", "asterisk:asterisk", at], check=True)
+
+
+def _cel_into_a_table(pbx: Pbx, port: int) -> None:
+    """cel_pgsql is loaded, and its shipped configuration points at our server."""
+    modules = pbx.directory / "etc" / "modules.conf"
+    said = modules.read_text(encoding="utf-8").replace("noload => cel_pgsql.so\n", "")
+    modules.write_text(said, encoding="utf-8")
+    conf = pbx.directory / "etc" / "cel_pgsql.conf"
+    said = conf.read_text(encoding="utf-8").replace("port = 5432", f"port = {port}")
+    conf.write_text(said, encoding="utf-8")
 
 
 def free_ports(count: int) -> list[int]:

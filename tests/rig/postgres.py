@@ -1,7 +1,8 @@
 """A real PostgreSQL for tests: a private cluster, and a fresh database for whoever asks.
 
-Always holds: nothing listens on the network (one socket in a private directory), the server runs
-as an ordinary account, and stopping it leaves no process and no file.
+Always holds: nothing listens on the network (one socket in a private directory; on loopback where a
+test asks for a port), the server runs as an ordinary account, and stopping it leaves no process and
+no file.
 What it is not: durable. `fsync`, `full_page_writes` and `synchronous_commit` are off, because these
 tests ask what the code does with transactions and locks, not what the disk keeps after a power cut.
 """
@@ -34,6 +35,7 @@ class Postgres:
     binaries: Path
     directory: Path
     owner: Account
+    port: int = 5432
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def run(self, program: str, *arguments: str) -> None:
@@ -41,24 +43,31 @@ class Postgres:
         command = [*self.owner.prefix, str(self.binaries / program), *arguments]
         subprocess.run(command, check=True, capture_output=True, cwd=self.directory)
 
+    @property
+    def where(self) -> tuple[str, ...]:
+        """How PostgreSQL's own programs reach it, as its superuser."""
+        return ("-h", str(self.directory), "-p", str(self.port), "-U", "postgres")
+
     def fresh_database(self, template: str = "template0") -> str:
         """A new database's SQLAlchemy URL; `template` is the name of one to copy."""
         name = f"hotline_{next(self._numbers)}"
-        self.run("createdb", "-h", str(self.directory), "-U", "postgres", "-T", template, name)
-        return f"postgresql+psycopg://postgres@/{name}?host={self.directory}"
+        self.run("createdb", *self.where, "-T", template, name)
+        return f"postgresql+psycopg://postgres@/{name}?host={self.directory}&port={self.port}"
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """Bring a cluster up, and stop it at once at the end."""
+def postgres(port: int | None = None) -> Iterator[Postgres]:
+    """Bring a cluster up, and stop it at once at the end; with `port`, on 127.0.0.1 as well."""
     binaries = _binaries()
     owner = account("postgres")
     with private_directory("pg", owner) as directory:
-        cluster = Postgres(binaries, directory, owner)
+        cluster = Postgres(binaries, directory, owner, port or 5432)
         data = str(directory / "data")
         how = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
         cluster.run("initdb", "-D", data, *how)
-        options = f"-c listen_addresses='' -c unix_socket_directories={directory}"
+        where = f"-c listen_addresses='127.0.0.1' -c port={port}" if port else ""
+        where = where or "-c listen_addresses=''"
+        options = f"{where} -c unix_socket_directories={directory}"
         options += " -c max_connections=200"
         options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
         log = str(directory / "log")

@@ -14,8 +14,9 @@ from gateway import compose, doctor, settings
 from gateway.doctor import Finding
 from telephony.simulator import Simulator
 from tests.rig.postgres import Postgres
+from tests.unit.gateway.house import cel_file
 
-PARTS = ("database", "keys", "store", "spool", "pbx", "cel", "broker")
+PARTS = ("database", "keys", "store", "spool", "pbx", "cel", "agents", "broker")
 SECRET = "s3cret"
 
 
@@ -45,14 +46,14 @@ def environ(tmp_path: Path) -> dict[str, str]:
     made = {"HOTLINE_STATE": str(tmp_path / "state")}
     with compose.opened(settings.read(made)) as parts:
         compose.prepare(parts)
-        (parts.settings.spool / "ready").mkdir()
-        parts.settings.cel.parent.mkdir()
-        parts.settings.cel.touch()
+        (parts.settings.pbxs[0].spool / "ready").mkdir()
+        cel_file(parts.settings).parent.mkdir()
+        cel_file(parts.settings).touch()
     return made
 
 
 def test_everything_works(environ: dict[str, str], amqp_url: str, postgres_url: str) -> None:
-    """On real parts all seven work and say where they are; the PBX tells its version."""
+    """On real parts all eight work and say where they are; the PBX tells its version."""
     environ |= {"HOTLINE_BROKER_URL": amqp_url, "HOTLINE_DATABASE_URL": postgres_url}
     read = settings.read(environ)
     with compose.opened(read) as parts:
@@ -60,7 +61,9 @@ def test_everything_works(environ: dict[str, str], amqp_url: str, postgres_url: 
 
     async def with_pbx() -> dict[str, Finding]:
         clock, rng = compose.clock, random.Random(1)
-        async with Simulator(read.spool, read.cel, secret=SECRET, clock=clock, rng=rng) as pbx:
+        async with Simulator(
+            read.pbxs[0].spool, cel_file(read), secret=SECRET, clock=clock, rng=rng
+        ) as pbx:
             environ["HOTLINE_PBX_URL"] = f"ami://hotline:{SECRET}@127.0.0.1:{pbx.port}"
             return await asyncio.to_thread(look, environ)
 
@@ -183,7 +186,9 @@ def test_a_pbx_that_refuses_the_account(environ: dict[str, str]) -> None:
 
     async def with_pbx() -> Finding:
         clock, rng = compose.clock, random.Random(1)
-        async with Simulator(read.spool, read.cel, secret="another", clock=clock, rng=rng) as pbx:
+        async with Simulator(
+            read.pbxs[0].spool, cel_file(read), secret="another", clock=clock, rng=rng
+        ) as pbx:
             environ["HOTLINE_PBX_URL"] = f"ami://hotline:{SECRET}@127.0.0.1:{pbx.port}"
             return (await asyncio.to_thread(look, environ))["pbx"]
 

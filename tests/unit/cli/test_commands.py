@@ -61,6 +61,7 @@ TRIED = {
     "user add": ("user", "add", "8001", "--role", "agent"),
     "user close": ("user", "close", "admin"),
     "user password": ("user", "password", "admin"),
+    "user phone": ("user", "phone", "admin", "PJSIP/8001"),
     "parked list": ("parked", "list"),
     "parked replay": ("parked", "replay", "1"),
     "department add": ("department", "add", "yanglao", "养老保险科"),

@@ -14,6 +14,7 @@ from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
 from gateway.people.roles import Role
+from gateway.settings import Settings
 from gateway.tables import AccountRow, DepartmentRow, TicketRow
 from recordings.tables import RecordingRow
 from telephony.facts import Answered, Ended, Queued
@@ -107,3 +108,10 @@ def recording(session: Session, name: str = "1795400000.1") -> RecordingRow:
 def only(session: Session) -> TicketRow:
     """The one ticket there is."""
     return session.scalars(select(TicketRow)).one()
+
+
+def cel_file(read: Settings) -> Path:
+    """The only PBX's CEL file."""
+    source = read.pbxs[0].cel
+    assert isinstance(source, Path)
+    return source

@@ -11,7 +11,8 @@ from gateway.errors import BadSetting
 def test_everything_lies_under_state_by_default(tmp_path: Path) -> None:
     """One directory to back up, one to remove."""
     read = settings.read({"HOTLINE_STATE": str(tmp_path)})
-    for place in (read.spool, read.cel, read.store, read.keyring):
+    for place in (read.pbxs[0].spool, read.pbxs[0].cel, read.store, read.keyring):
+        assert isinstance(place, Path)
         assert place.is_relative_to(tmp_path)
     assert str(tmp_path) in read.database_url
     assert (read.host, read.port) == ("127.0.0.1", 12333)
@@ -27,8 +28,8 @@ def test_secrets_do_not_print() -> None:
         }
     )
     assert "s3cret" not in repr(read) + read.database_place + read.broker_place
-    assert read.pbx is not None
-    assert read.pbx.secret == "s3cret"
+    assert read.pbxs[0].address is not None
+    assert read.pbxs[0].address.secret == "s3cret"
     assert read.database_place.endswith("//db.example/hotline")
 
 
