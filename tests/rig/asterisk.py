@@ -33,6 +33,8 @@ SOUNDS = Path("/usr/share/sip-tester")
 BOOT_S = 60.0
 PHONES_AT = "127.0.0.2"
 """The trunk is known by its address, 127.0.0.1: the phones, which call as well, have another."""
+PARKING_S = 3
+"""How long a parking place keeps a caller before the call goes back."""
 REMEDY = "apt-get install debootstrap sip-tester"
 
 Phones = Literal["answer", "late", "ring"]
@@ -322,6 +324,9 @@ def _furnish(pbx: Pbx) -> None:
         }.items():
             text = text.replace(said, meant)
         (home / "etc" / shipped.name).write_text(text, encoding="utf-8")
+    # Asterisk's own default, 45 s in a parking place, is too long to wait for.
+    with (home / "etc/res_parking.conf").open("a", encoding="utf-8") as parking:
+        parking.write(f"\n[default](+)\nparkingtime = {PARKING_S}\n")
     shutil.copy(SHIPPED / "recording-ready", home / "recording-ready")
     subprocess.run(["chroot", BASE, "chown", "-R", "asterisk:asterisk", at], check=True)
 
