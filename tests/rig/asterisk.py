@@ -212,12 +212,15 @@ class Pbx:
         callers: Sequence[tuple[str, str]] = (),
         number: str = "12333",
     ) -> "subprocess.Popen[bytes]":
-        """The same, without waiting: the caller's process."""
+        """The same, without waiting: the caller's process. A number may be '' or, escaped with `%`,
+        hold anything; a name may hold bytes that are no text (surrogates)."""
         people = callers or [(f"1380013{n:04d}", f"1380013{n:04d}") for n in range(count)]
         book = self.directory / f"callers-{secrets.token_hex(4)}.csv"
-        lines = "".join(f"{number};{name}\n" for number, name in people)
-        book.write_text("SEQUENTIAL\n" + lines, encoding="utf-8")
         own_port, media_port, control_port = free_ports(3)
+        host = f"127.0.0.1:{own_port}"
+        uris = [f"sip:{number}@{host}" if number else f"sip:{host}" for number, _ in people]
+        lines = "".join(f"{uri};{name}\n" for uri, (_, name) in zip(uris, people, strict=True))
+        book.write_text("SEQUENTIAL\n" + lines, encoding="utf-8", errors="surrogateescape")
         return subprocess.Popen(
             [
                 *("sipp", f"127.0.0.1:{self.sip_port}", "-sf", str(SCENARIOS / "caller.xml")),
