@@ -21,15 +21,17 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from telephony import conferences, journal, links, records
 from telephony import events as ev
-from telephony import journal, links, records
 from telephony.batch import Batch, Connected
-from telephony.call import State, begin, step
+from telephony.call import Call, State, begin, step
+from telephony.conferences import Seats
 from telephony.events import Event
 from telephony.facts import Fact
 from telephony.readers import understand
 from telephony.records import Entry
 from telephony.resync import catch_up
+from telephony.signals import OF_AGENTS
 
 _BEGINNINGS: Final = (
     *(ev.ChannelBegan, ev.CallerQueued, ev.AgentOffered, ev.AgentAnswered),
@@ -52,6 +54,8 @@ class Memory:
     """Live before the last connection, and not heard of since."""
     seen: tuple[ev.ChannelSeen, ...] = ()
     """The snapshot so far."""
+    seats: Seats = field(default_factory=dict)
+    """Who is in a conference."""
 
 
 class Board:
@@ -69,7 +73,8 @@ class Board:
     ) -> "Board":
         """The board as the database knows it; what lives there is stale until it is heard of."""
         live = records.load_live(session, pbx)
-        return cls(pbx, inbound, Memory(live, frozenset(live)))
+        seats = conferences.load(session, pbx)
+        return cls(pbx, inbound, Memory(live, frozenset(live), seats=seats))
 
     @property
     def live(self) -> dict[str, int]:
@@ -85,7 +90,9 @@ class Board:
         if batch.messages:
             if journal.known(session, self.pbx, batch):
                 live = records.load_live(session, self.pbx)
-                self._next = Memory(live, self._memory.stale & live.keys(), self._memory.seen)
+                stale = self._memory.stale & live.keys()
+                seats = conferences.load(session, self.pbx)
+                self._next = Memory(live, stale, self._memory.seen, seats)
                 return []
             journal.append(session, self.pbx, batch)
         understood = [
@@ -102,6 +109,8 @@ class Board:
             turn.take(event)
         links.note(session, self.pbx, batch, refused=turn.refused)
         written = records.write(session, turn.changed()) if turn.touched else []
+        if turn.seats is not self._memory.seats:
+            conferences.keep(session, self.pbx, self._memory.seats, turn.seats)
         self._next = turn.memory(written)
         ids = {entry.call.linkedid: entry.call_id for entry in written}
         return [replace(fact, call_id=ids[fact.linkedid]) for fact in turn.facts]
@@ -131,6 +140,7 @@ class _Turn:
         self._live = dict(memory.live)
         self._stale = memory.stale
         self._seen = memory.seen
+        self.seats = memory.seats
         self._startable = startable
         self._finished = finished
         self.touched: dict[str, None] = {}
@@ -148,15 +158,11 @@ class _Turn:
             case ev.ChannelSeen():
                 self._seen += (event,)
             case ev.SnapshotDone(at=at):
-                calls = {linkedid: entry.call for linkedid, entry in self._live.items()}
-                seen = [
-                    channel
-                    for channel in self._seen
-                    if channel.party.linkedid in calls or channel.party.linkedid in self._startable
-                ]
-                for missed in catch_up(calls, self._stale, seen, at):
-                    self._step(missed)
-                self._stale, self._seen = frozenset(), ()
+                self._catch_up(at)
+            case ev.ConferenceJoined() | ev.ConferenceLeft():
+                self.seats, met = conferences.take(self.seats, event, self._live)
+                for each in met:
+                    self._step(each)
             case ev.HandedOver():
                 for side in event.sides():
                     self._step(replace(side, interface=self._device(side)))
@@ -166,6 +172,21 @@ class _Turn:
                     gone = event.party.uniqueid  # listed, then hung up before the list was whole
                     self._seen = tuple(c for c in self._seen if c.party.uniqueid != gone)
                 self._step(event)
+
+    def _catch_up(self, at: int) -> None:
+        """The snapshot is whole: what it shows is so."""
+        calls = {linkedid: entry.call for linkedid, entry in self._live.items()}
+        ours = calls.keys() | self._startable
+        self.seats = conferences.seen(self._seen)
+        shared = {seat.bridge for name, seat in self.seats.items() if name in ours}
+        seen = [
+            channel
+            for channel in self._seen
+            if channel.party.linkedid in ours or channel.bridge in shared
+        ]
+        for missed in catch_up(calls, self._stale, seen, at):
+            self._step(missed)
+        self._stale, self._seen = frozenset(), ()
 
     def _key(self, event: Event) -> str:
         """Which call an event is of. Joined to an older call, a caller's channel bears that one's
@@ -187,7 +208,7 @@ class _Turn:
         if taken is not None:
             call, facts = taken
             self._keep(replace(entry, call=call), facts)
-        elif not _unread(event):
+        elif not _unread(event) and not _told_already(entry.call, event):
             self.refused += 1
 
     def _begin(self, event: Event) -> Entry | None:
@@ -221,14 +242,26 @@ class _Turn:
             {key: entry for key, entry in live.items() if entry.call.state is not State.ENDED},
             self._stale,
             self._seen,
+            self.seats,
         )
 
 
 def _unread(event: Event) -> bool:
     """Whose refusal is everyday: an agent's own channel, a second word on who hung up, a queue's
-    rings told twice, and the end of no hold."""
+    rings told twice or of a Local channel, and the end of no hold."""
     if isinstance(event, _EVERYDAY):
+        return True
+    if isinstance(event, OF_AGENTS) and event.indirect:
         return True
     return not event.party.leads and isinstance(
         event, ev.ChannelBegan | ev.ChannelEnded | ev.RecordingBegan
     )
+
+
+def _told_already(call: Call, event: Event) -> bool:
+    """Of a queue's own words, those the phone itself, or the queue before, has said already: a
+    caller left in a queue by an agent who was asking it gets them so."""
+    if isinstance(event, ev.AgentAnswered):
+        leg = call.leg(event.leg)
+        return leg is not None and leg.has_caller
+    return isinstance(event, ev.QueueLeft) and call.left_queue_at is not None

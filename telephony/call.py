@@ -176,7 +176,7 @@ def _end(call: Call, event: ev.Event) -> Step:
         outcome = "answered"
     else:
         outcome = "abandoned" if call.queued_at is not None else "left"
-    cause = _cause(call, event)
+    cause, lost = _cause(call, event), call.lost_in_transfer
     call, stopped = _withdraw(call, at)
     legs = tuple(
         replace(leg.resumed(at), ended_at=at) if leg.ended_at is None else leg for leg in call.legs
@@ -189,7 +189,8 @@ def _end(call: Call, event: ev.Event) -> Step:
         cause=cause,
         hangup_cause=event.cause if isinstance(event, ev.ChannelEnded) else None,
     )
-    return call, (*stopped, fa.Ended(**_of(call, at), outcome=outcome, cause=cause))
+    ended = fa.Ended(**_of(call, at), outcome=outcome, cause=cause, lost=lost)
+    return call, (*stopped, ended)
 
 
 def _cause(call: Call, event: ev.Event) -> str:

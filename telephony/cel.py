@@ -3,8 +3,10 @@
 AMI keeps nothing for whoever was away; CEL keeps everything, late. This module reads the file and
 says which calls from outside it holds; it compares nothing and writes nothing.
 
-`eventtime` in the file is the PBX's local time (`%F %T.%3q`); how far that is from UTC is an
-argument, in minutes. The last line may still be being written: a line without its end is left out.
+`eventtime` in the file is the PBX's local time with its distance from UTC (`%F %T.%3q%z`): right
+also in the hour that daylight saving repeats, and when the PBX's zone is changed. A file of the
+first days has no distance (`%F %T.%3q`): then it is an argument, in minutes. The last line may
+still be being written: a line without its end is left out.
 """
 
 import csv
@@ -36,7 +38,7 @@ COLUMNS: Final = (
     "extra",
 )
 
-_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.(\d{3})")
+_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.(\d{3})(?:([+-])(\d\d)([0-5]\d))?")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -176,7 +178,9 @@ def event_of(row: list[str], utc_offset_min: int) -> CelEvent:
         raise ValueError("columns")
     return CelEvent(
         type=row[0],
-        at=_second(match[1]) + int(match[2]) * 1000 - utc_offset_min * 60_000_000,
+        at=_second(match[1])
+        + int(match[2]) * 1000
+        - _ahead_min(match, utc_offset_min) * 60_000_000,
         name=row[2],
         number=row[3],
         exten=row[5],
@@ -188,6 +192,14 @@ def event_of(row: list[str], utc_offset_min: int) -> CelEvent:
         linkedid=row[11],
         peer=row[12],
     )
+
+
+def _ahead_min(match: re.Match[str], otherwise: int) -> int:
+    """How far ahead of UTC the time is written, in minutes."""
+    if match[3] is None:
+        return otherwise
+    minutes = int(match[4]) * 60 + int(match[5])
+    return -minutes if match[3] == "-" else minutes
 
 
 @lru_cache(maxsize=64)

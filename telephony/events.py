@@ -13,6 +13,9 @@ from typing import Final
 
 NUMBER_WIDTH: Final = 80
 NAME_WIDTH: Final = 160
+LOCAL: Final = "Local/"
+"""What a channel is called that is no phone but the dialplan's own way to one. It comes in halves,
+`…;1` and `…;2`, and is taken out of the way (optimised) once both ends talk."""
 ID_WIDTH: Final = 150
 
 _UNSTORABLE: Final = re.compile(
@@ -74,6 +77,11 @@ class _AgentEvent(Event):
     interface: str
     member: str
 
+    @property
+    def indirect(self) -> bool:
+        """Whether it is told of a Local channel: the phone behind it tells the same of itself."""
+        return self.interface.startswith(LOCAL)
+
 
 @dataclass(frozen=True, slots=True)
 class AgentOffered(_AgentEvent):
@@ -131,6 +139,21 @@ class Resumed(Event):
 @dataclass(frozen=True, slots=True)
 class Parked(Event):
     """ParkedCall: the caller was put in a parking place and hears music."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceJoined(Event):
+    """ConfbridgeJoin: this channel is in a conference; `bridge` is its bridge's id. Said again when
+    a prompt is over."""
+
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConferenceLeft(Event):
+    """ConfbridgeLeave: it is so no more."""
+
+    bridge: str
 
 
 @dataclass(frozen=True, slots=True)

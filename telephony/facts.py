@@ -111,7 +111,9 @@ class RecordingStarted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended(Fact):
-    """The call is over. `cause` is one of `tables.CAUSES`."""
+    """The call is over. `cause` is one of `tables.CAUSES`. `lost`: an agent had passed the caller
+    on and nobody took them, whoever hung up then."""
 
     outcome: Outcome
     cause: str
+    lost: bool = False

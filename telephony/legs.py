@@ -75,6 +75,11 @@ class Call:
         return tuple(leg for leg in self.legs if leg.result is None)
 
     @property
+    def with_agents(self) -> tuple[Leg, ...]:
+        """Legs of the agents who have the caller; several in a conference."""
+        return tuple(leg for leg in self.legs if leg.has_caller)
+
+    @property
     def lost_in_transfer(self) -> bool:
         """Whether the agent who had the caller last gave them to somebody who never took them."""
         answered = [leg for leg in self.legs if leg.answered_at is not None]

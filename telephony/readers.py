@@ -74,6 +74,15 @@ def _queue(kind: type[ev.CallerQueued] | type[ev.QueueLeft]) -> Reader:
     return read
 
 
+def _conference(kind: type[ev.ConferenceJoined] | type[ev.ConferenceLeft]) -> Reader:
+    def read(message: Message, at: int) -> ev.Event | None:
+        party = _party(message)
+        bridge = ev.storable(message.get("BridgeUniqueid"), ev.NUMBER_WIDTH)
+        return kind(at, party, bridge) if party and bridge else None
+
+    return read
+
+
 def _agent(
     kind: type[ev.AgentOffered] | type[ev.AgentDeclined] | type[ev.AgentAnswered],
 ) -> Reader:
@@ -94,7 +103,7 @@ def _agent_of(message: Message) -> tuple[str, str, str] | None:
         return None
     device = ev.interface_of(ev.storable(message.get("DestChannel"), ev.NUMBER_WIDTH))
     technology = interface.partition("/")[0] + "/"
-    if technology != "Local/" and device.startswith(technology) and device != interface:
+    if technology != ev.LOCAL and device.startswith(technology) and device != interface:
         return leg, device, ""
     return leg, interface, ev.storable(message.get("MemberName"), ev.NAME_WIDTH)
 
@@ -194,6 +203,8 @@ READERS: Final[Mapping[str, Reader]] = {
     "Unhold": _plain(ev.Resumed),
     "BlindTransfer": _passed_on,
     "AttendedTransfer": _handed_over,
+    "ConfbridgeJoin": _conference(ev.ConferenceJoined),
+    "ConfbridgeLeave": _conference(ev.ConferenceLeft),
     "ParkedCall": _plain(ev.Parked, "Parkee"),
     "UnParkedCall": _fetched,
     "MixMonitorStart": _plain(ev.RecordingBegan),

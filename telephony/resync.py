@@ -14,9 +14,10 @@ from typing import Final
 
 from telephony import events as ev
 from telephony.call import Call, State
+from telephony.conferences import CONFERENCE
 
-_TALKS: Final = {"Queue", "Dial"}
-"""Where a caller is bridged with one other: waiting ended well, or sent on to a phone."""
+_TALKS: Final = {"Queue", "Dial", CONFERENCE}
+"""Where a caller is bridged with others: waiting ended well, sent on to a phone or a conference."""
 
 
 def catch_up(
@@ -62,23 +63,23 @@ def _caller(
     if channel.application == "Queue" and (call is None or call.state is State.ARRIVED):
         queue = channel.data.partition(",")[0] or "?"
         found.append(ev.CallerQueued(at, party, queue))
-    agent = _agent(channel, seen)
-    if agent is not None and (call is None or call.leg(agent.uniqueid) is None or call.ringing):
-        interface = ev.interface_of(agent.channel)
-        found.append(ev.AgentAnswered(at, party, agent.uniqueid, interface, ""))
+    for agent in _agents(channel, seen):
+        if call is None or call.leg(agent.uniqueid) is None or call.ringing:
+            interface = ev.interface_of(agent.channel)
+            found.append(ev.AgentAnswered(at, party, agent.uniqueid, interface, ""))
     return found
 
 
-def _agent(channel: ev.ChannelSeen, seen: Sequence[ev.ChannelSeen]) -> ev.Party | None:
-    """The other end of the caller's bridge."""
-    if not channel.bridge:
-        return None
-    for other in seen:
+def _agents(channel: ev.ChannelSeen, seen: Sequence[ev.ChannelSeen]) -> list[ev.Party]:
+    """The other end of the caller's bridge; of a conference, all others."""
+    others = [
+        other.party
+        for other in seen
         # Two callers joined meet through a Local channel of the PBX's own: that is no agent.
-        if (
-            other.bridge == channel.bridge
-            and other.party.uniqueid != channel.party.uniqueid
-            and not other.party.channel.startswith("Local/_attended@")
-        ):
-            return other.party
-    return None
+        if other.bridge == channel.bridge
+        and other.party.uniqueid != channel.party.uniqueid
+        and not other.party.channel.startswith("Local/_attended@")
+    ]
+    if not channel.bridge:
+        return []
+    return others if channel.application == CONFERENCE else others[:1]

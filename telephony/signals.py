@@ -2,7 +2,9 @@
 
 An event that says nothing new of this call (a repetition, a second word on who hung up, an agent's
 channel that is no leg) means nothing: None. Dialled phones count only where the caller was sent to
-one: a queue tells of its own rings better, in events of its own. Pure.
+one: a queue tells of its own rings better, in events of its own. A queue's member may be a Local
+channel, though: then the phone dialled behind it is the agent's, and what is said of the Local
+channel itself counts only where no phone was heard of. Pure.
 """
 
 from typing import Final
@@ -77,9 +79,13 @@ def _phone(call: Call, event: ev.Event) -> Signal | None:
 
 def _agent(call: Call, event: AgentEvent) -> Signal | None:
     """The same for what is said of an agent's phone and the caller together."""
-    if isinstance(event, _DIALLED) and call.state not in _SENT_ON:
+    behind_local = event.party.channel.startswith(ev.LOCAL)
+    if isinstance(event, _DIALLED) and not behind_local and call.state not in _SENT_ON:
         return None
     leg = call.leg(event.leg)
+    if event.indirect and leg is None:
+        took = isinstance(event, ev.AgentAnswered | ev.PhoneAnswered)
+        return Signal.AGENT_TOOK_IT if took and not call.with_agents else None
     match event:
         case ev.AgentOffered() | ev.PhoneRang():
             return Signal.RANG_AGENT if leg is None else None
@@ -92,11 +98,13 @@ def _agent(call: Call, event: AgentEvent) -> Signal | None:
 
 
 def _passed(call: Call, event: ev.PassedOn) -> Signal | None:
-    """An agent who has, or just had, the caller gives them on; each leg does so once."""
+    """An agent who has, or just had, the caller gives them on; each leg does so once. In a
+    conference somebody may have the caller already."""
     leg = call.leg(event.leg)
     if leg is None or leg.result != "answered" or leg.passed_to is not None:
         return None
-    return Signal.HANDED_OVER if event.joined else Signal.PASSED_ON
+    taken = event.joined or any(other is not leg for other in call.with_agents)
+    return Signal.HANDED_OVER if taken else Signal.PASSED_ON
 
 
 def _stopped(call: Call, leg: Leg | None) -> Signal | None:

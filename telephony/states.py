@@ -3,10 +3,11 @@
 - **arrived**: the call stands; the caller hears the greeting, no queue yet.
 - **queued**: the caller waits in a queue; no agent's phone rings.
 - **offered**: the caller waits; at least one agent's phone rings.
-- **talking**: an agent has the caller. Stays so when that agent lets go and nothing else happens.
+- **talking**: an agent has the caller; in a conference, several may. Stays so when the last agent
+  lets go and nothing else happens.
 - **held**: an agent has the caller, who hears music.
-- **transferring**: an agent sent the caller on, to a phone or an outside number, and nobody has
-  taken it yet. Sent on to a queue, the caller is *queued* again.
+- **transferring**: an agent sent the caller on, to a phone, an outside number or a conference, and
+  nobody has taken it yet. Sent on to a queue, the caller is *queued* again.
 - **parked**: an agent put the caller in a parking place; whoever fetches the call has it.
 - **ended**: over, for ever. Nothing leaves this state.
 
@@ -80,6 +81,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Signal], State]] = {
     (State.OFFERED, Signal.GONE): State.ENDED,
     (State.OFFERED, Signal.VANISHED): State.ENDED,
     (State.TALKING, Signal.RECORDED): State.TALKING,
+    (State.TALKING, Signal.LEFT_QUEUE): State.TALKING,  # behind a Local channel the phone is first
     (State.TALKING, Signal.CALLER_HUNG_UP): State.TALKING,
     (State.TALKING, Signal.AGENT_HUNG_UP): State.TALKING,
     (State.TALKING, Signal.AGENT_LET_GO): State.TALKING,

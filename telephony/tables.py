@@ -162,6 +162,17 @@ class CallLegRow(Base):
     """Whom this agent gave the caller to: an extension or number, a device, an application."""
 
 
+class ConferenceSeatRow(Base):
+    """A channel that is in a conference now, a caller's or anybody's; gone when it leaves."""
+
+    __tablename__ = "conference_seat"
+
+    pbx: Mapped[str] = mapped_column(String(64), primary_key=True)
+    uniqueid: Mapped[str] = mapped_column(String(150), primary_key=True)
+    bridge: Mapped[str] = mapped_column(String(80))
+    interface: Mapped[str] = mapped_column(String(80))
+
+
 class LinkGapRow(Base):
     """An interval in which the PBX was not heard. `ended_at` null: it still lasts."""
 

@@ -105,6 +105,7 @@ ORDER_STATE_TONES: dict[str, str] = {
 }
 STEP_TONES: dict[str, str] = {
     "abandon": "warn",
+    "lose": "warn",
     "answer": "good",
     "refuse": "",
     "accept": "accent",

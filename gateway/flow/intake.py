@@ -1,10 +1,10 @@
 """Call → ticket: what the PBX's facts mean for tickets, in the batch's own transaction.
 
 A ticket stands from the moment the call enters the queue; the agent who answers first is its
-first-responder (首问负责) and stays so when the call is passed on; a caller who gives up leaves a
-ticket that asks to be called back. A call has one ticket however often its facts come. Who shall
-see it is noted for the hub and told after the commit. Nothing here talks to the PBX, and what
-people have changed is never undone.
+first-responder (首问负责) and stays so when the call is passed on; a caller who gives up, or is
+lost in a transfer that nobody took (decision 0013), leaves a ticket that asks to be called back.
+A call has one ticket however often its facts come. Who shall see it is noted for the hub and told
+after the commit. Nothing here talks to the PBX, and what people have changed is never undone.
 """
 
 from collections.abc import Iterable
@@ -101,9 +101,10 @@ def _ended(session: Session, fact: Ended) -> None:
     ticket = ticket_of(session, fact.call_id)
     call = session.get_one(CallRow, fact.call_id)
     linking.call_known(session, call, ticket)
-    if ticket is not None and fact.outcome == "abandoned" and ticket.state in OPEN_STATES:
+    waits_in_vain = fact.outcome == "abandoned" or fact.lost
+    if ticket is not None and waits_in_vain and ticket.state in OPEN_STATES:
         ticket.call_back = "due"
-        acts.story(session, ticket, PBX, "abandon", fact.at)
+        acts.story(session, ticket, PBX, "lose" if fact.lost else "abandon", fact.at)
         notices.tell(session, "desks", "call-back", ticket.id)
     if call.last_agent:
         _told(session, fact, call.last_agent, "ended")

@@ -236,7 +236,7 @@ def close(session: Session, ticket_id: int, who: Person, note: str, now: int) ->
 
 
 def called_back(session: Session, ticket_id: int, who: Person, now: int) -> TicketRow:
-    """The abandoned caller was called back; the ticket goes on as its agent's.
+    """The caller who gave up or was lost was called back; the ticket goes on as its agent's.
 
     Raises:
         IllegalStep: it does not ask for a call back.

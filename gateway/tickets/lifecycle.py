@@ -91,6 +91,7 @@ ACTION_NAMES: dict[str, tuple[str, str]] = {
     "answer-call": ("接听", "Call answered"),
     "pass-on": ("转接", "Transferred"),
     "abandon": ("来电放弃，待回拨", "Abandoned, to be called back"),
+    "lose": ("转接无人接听，待回拨", "Lost in a transfer, to be called back"),
     "called-back": ("已回拨", "Called back"),
     "register": ("登记", "Register"),
     "answer": ("即时办结", "Answer now"),

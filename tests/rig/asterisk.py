@@ -33,6 +33,8 @@ SOUNDS = Path("/usr/share/sip-tester")
 BOOT_S = 60.0
 PHONES_AT = "127.0.0.2"
 """The trunk is known by its address, 127.0.0.1: the phones, which call as well, have another."""
+PARKING_S = 3
+"""How long a parking place keeps a caller before the call goes back."""
 REMEDY = "apt-get install debootstrap sip-tester"
 
 Phones = Literal["answer", "late", "ring"]
@@ -210,13 +212,15 @@ class Pbx:
         callers: Sequence[tuple[str, str]] = (),
         number: str = "12333",
     ) -> "subprocess.Popen[bytes]":
-        """The same, without waiting: the caller's process."""
+        """The same, without waiting: the caller's process. A number may be '' or, escaped with `%`,
+        hold anything; a name may hold bytes that are no text (surrogates)."""
         people = callers or [(f"1380013{n:04d}", f"1380013{n:04d}") for n in range(count)]
         book = self.directory / f"callers-{secrets.token_hex(4)}.csv"
-        lines = "".join(f"{number};{name}\n" for number, name in people)
-        # A name may hold any byte: those that are no text are written as they are.
-        book.write_text("SEQUENTIAL\n" + lines, encoding="utf-8", errors="surrogateescape")
         own_port, media_port, control_port = free_ports(3)
+        host = f"127.0.0.1:{own_port}"
+        uris = [f"sip:{number}@{host}" if number else f"sip:{host}" for number, _ in people]
+        lines = "".join(f"{uri};{name}\n" for uri, (_, name) in zip(uris, people, strict=True))
+        book.write_text("SEQUENTIAL\n" + lines, encoding="utf-8", errors="surrogateescape")
         return subprocess.Popen(
             [
                 *("sipp", f"127.0.0.1:{self.sip_port}", "-sf", str(SCENARIOS / "caller.xml")),
@@ -327,6 +331,9 @@ def _furnish(pbx: Pbx) -> None:
         }.items():
             text = text.replace(said, meant)
         (home / "etc" / shipped.name).write_text(text, encoding="utf-8")
+    # Asterisk's own default, 45 s in a parking place, is too long to wait for.
+    with (home / "etc/res_parking.conf").open("a", encoding="utf-8") as parking:
+        parking.write(f"\n[default](+)\nparkingtime = {PARKING_S}\n")
     shutil.copy(SHIPPED / "recording-ready", home / "recording-ready")
     subprocess.run(["chroot", BASE, "chown", "-R", "asterisk:asterisk", at], check=True)
 

@@ -5,16 +5,19 @@ tests/integration/telephony runs it live, board and database behind it. A scenar
 caller's call is over. The caller is SIPp with real audio; the phones are tests.rig.phone.
 """
 
+import signal
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from tests.rig.asterisk import PHONES_AT, Pbx
 from tests.rig.phone import Phones, phones
 
 CALLER = ("13800138000", "张三")
 OUTSIDE = "013900139000"
+AGENTS = ("8001", "8002", "8003", "8004")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,27 @@ class Scene:
 
     pbx: Pbx
     phones: Phones
+    paused: set[str] = field(default_factory=set)
 
     def caller(self, hold_ms: int = 6000, number: str = "12333") -> "subprocess.Popen[bytes]":
         """One call from outside."""
         return self.pbx.begin_calls(1, 1, hold_ms, callers=[CALLER], number=number)
+
+    @contextmanager
+    def only_member(self, interface: str) -> Iterator[None]:
+        """The first queue has this one member; afterwards its own again."""
+        for agent in AGENTS:
+            self.busy(agent)
+        self.pbx.cli(f"queue add member {interface} to hotline")
+        try:
+            yield
+        finally:
+            self.pbx.cli(f"queue remove member {interface} from hotline")
+
+    def busy(self, agent: str) -> None:
+        """The first queue does not ring that agent; `play` undoes it."""
+        self.pbx.cli(f"queue pause member PJSIP/{agent} queue hotline")
+        self.paused.add(agent)
 
     def over(self, caller: "subprocess.Popen[bytes]") -> None:
         """Waits for the caller's end."""
@@ -248,6 +268,163 @@ def parked(on: Scene) -> None:
     on.over(caller)
 
 
+def conference_attended(on: Scene) -> None:
+    """The agent joins the caller to a conference where a colleague is, comes back in, all leave."""
+    caller = on.caller(6000)
+    first = on.phones.rung().answer()
+    on.pause()
+    first.hold()
+    asked = on.phones.dial(first.extension, "7901").up()
+    second = on.phones.dial(other(first.extension), "7901").up()
+    on.pause(0.7)
+    first.transfer_to(asked)
+    on.pause()
+    again = on.phones.dial(first.extension, "7901").up()
+    on.pause(1)
+    second.hang_up()
+    on.pause()
+    again.hang_up()
+    on.over(caller)
+
+
+def both_at_once(on: Scene) -> None:
+    """Agent and caller hang up in the same moment: the PBX finds both requests before it."""
+    caller = on.caller(2000)
+    call = on.phones.rung().answer()
+    on.pause(1.2)
+    on.pbx.signal(signal.SIGSTOP)
+    try:
+        call.hang_up()
+        on.pause(1.2)
+    finally:
+        on.pbx.signal(signal.SIGCONT)
+    on.over(caller)
+
+
+def blind_given_up(on: Scene) -> None:
+    """The caller gives up while the colleague's phone rings."""
+    caller = on.caller(2500)
+    first = on.phones.rung().answer()
+    on.pause()
+    to = other(first.extension)
+    first.transfer(to)
+    on.phones.rung(to)
+    on.over(caller)
+
+
+def blind_to_queue_given_up(on: Scene) -> None:
+    """Sent to the second queue, the caller gives up there."""
+    caller = on.caller(2500)
+    first = on.phones.rung().answer()
+    on.pause()
+    first.transfer("7002")
+    on.phones.rung(nth=2)
+    on.over(caller)
+
+
+def parking_timeout(on: Scene) -> None:
+    """Nobody fetches the caller: the call comes back to the agent who parked it."""
+    caller = on.caller(6500)
+    first = on.phones.rung().answer()
+    on.pause()
+    first.transfer("700")
+    back = on.phones.rung(first.extension, nth=2)
+    on.pause()
+    back.answer()
+    on.over(caller)
+
+
+def parking_not_taken(on: Scene) -> None:
+    """Nobody fetches the caller, who parked the call refuses it: the caller waits in the queue."""
+    caller = on.caller(7000)
+    first = on.phones.rung().answer()
+    on.pause()
+    first.transfer("700")
+    back = on.phones.rung(first.extension, nth=2)
+    on.pause()
+    back.refuse(603)
+    on.phones.rung(nth=3).answer()
+    on.over(caller)
+
+
+def consult_queue(on: Scene) -> None:
+    """The agent holds the caller, asks the second queue, speaks to who answers, joins the two."""
+    on.busy("8004")  # the second queue's only member is to be asked, not to ask
+    caller = on.caller(6000)
+    first = on.phones.rung().answer()
+    on.pause()
+    first.hold()
+    asked = on.phones.dial(first.extension, "7002")
+    second = on.phones.rung(nth=2)
+    on.pause()
+    second.answer()
+    asked.up()
+    on.pause(0.7)
+    first.transfer_to(asked)
+    on.over(caller)
+
+
+def consult_queue_abandoned(on: Scene) -> None:
+    """The agent asks the second queue, speaks to who answers, and comes back to the caller."""
+    on.busy("8004")  # the second queue's only member is to be asked, not to ask
+    caller = on.caller(6000)
+    first = on.phones.rung().answer()
+    on.pause()
+    first.hold()
+    asked = on.phones.dial(first.extension, "7002")
+    on.phones.rung(nth=2).answer()
+    asked.up()
+    on.pause(0.7)
+    asked.hang_up()
+    first.resume()
+    on.over(caller)
+
+
+def consult_queue_while_waiting(on: Scene) -> None:
+    """The agent asks the second queue and, with nobody there yet, leaves the caller in it."""
+    on.busy("8004")  # the second queue's only member is to be asked, not to ask
+    caller = on.caller(7000)
+    first = on.phones.rung().answer()
+    on.pause()
+    first.hold()
+    asked = on.phones.dial(first.extension, "7002").up()
+    second = on.phones.rung(nth=2)
+    on.pause()
+    first.transfer_to(asked)
+    on.pause()
+    second.answer()
+    on.over(caller)
+
+
+def local_member(on: Scene) -> None:
+    """A queue's member is a Local channel, soon optimised away: the phone refuses, then answers."""
+    with on.only_member("Local/8001@agents"):
+        caller = on.caller(4500)
+        on.phones.rung("8001").refuse()
+        on.phones.rung("8001", nth=2).answer()
+        on.over(caller)
+
+
+def private(on: Scene) -> None:
+    """While a caller rings at their phone, an agent calls a colleague and an outside number."""
+    caller = on.caller(5500)
+    rings = on.phones.rung()
+    mine = on.phones.dial(rings.extension, other(rings.extension))
+    theirs = on.phones.rung(other(rings.extension))
+    theirs.answer()
+    mine.up()
+    on.pause()
+    mine.hang_up()
+    outside = on.phones.dial(rings.extension, OUTSIDE)
+    on.phones.rung(OUTSIDE[1:]).answer()
+    outside.up()
+    on.pause()
+    rings.answer()
+    on.pause()
+    outside.hang_up()
+    on.over(caller)
+
+
 def other(extension: str) -> str:
     """A colleague."""
     return "8002" if extension != "8002" else "8001"
@@ -260,6 +437,9 @@ SCENARIOS: dict[str, Callable[[Scene], None]] = {
         *(held, blind_to_agent, blind_not_answered, blind_to_queue, blind_outside),
         *(attended, attended_abandoned, attended_while_ringing, two_callers_joined),
         *(conference, pickup, parked),
+        *(conference_attended, both_at_once, blind_given_up, blind_to_queue_given_up),
+        *(parking_timeout, parking_not_taken, local_member, private),
+        *(consult_queue, consult_queue_abandoned, consult_queue_while_waiting),
     )
 }
 
@@ -271,4 +451,9 @@ def play(pbx: Pbx, name: str) -> None:
     """One scenario, on a PBX whose phones are otherwise off."""
     pbx.cli(f"dialplan set global HOTLINE_PATIENCE {PATIENCE.get(name, 60)}")
     with phones((PHONES_AT, pbx.phone_port), pbx.sip_port, answers=False) as desks:
-        SCENARIOS[name](Scene(pbx, desks))
+        scene = Scene(pbx, desks)
+        try:
+            SCENARIOS[name](scene)
+        finally:
+            for agent in scene.paused:
+                pbx.cli(f"queue unpause member PJSIP/{agent} queue hotline")

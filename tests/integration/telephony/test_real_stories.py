@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import select
 
-from telephony.facts import Fact
+from telephony.facts import Ended, Fact
 from telephony.tables import CallLegRow, CallRow, LinkStateRow
 from tests.integration.telephony.conftest import Gateway
 from tests.rig.asterisk import Pbx
@@ -29,8 +29,20 @@ STORIES: dict[str, tuple[str, ...]] = {
                                "Answered b"),
     "pickup": ("Offered a", "Withdrawn a", "Answered b"),
     "parked": ("Offered a", "Answered a", "PassedOn a", "Answered b"),
+    "parking-not-taken": ("Offered a", "Answered a", "PassedOn a", "Offered b", "Withdrawn b",
+                          "Queued", "Offered c", "Answered c"),
+    "conference": ("Offered a", "Answered a", "PassedOn a", "Answered b", "Answered c"),
+    "both-at-once": ("Offered a", "Answered a"),
+    "blind-given-up": ("Offered a", "Answered a", "PassedOn a", "Offered b", "Withdrawn b"),
+    "consult-queue": ("Offered a", "Answered a", "Held a", "Resumed a", "PassedOn a",
+                      "Answered b"),
+    "consult-queue-while-waiting": ("Offered a", "Answered a", "Held a", "Resumed a",
+                                    "PassedOn a", "Answered b"),
+    "local-member": ("Offered a", "Withdrawn a", "Offered b", "Answered b"),
+    "private": ("Offered a", "Answered a"),
 }  # fmt: skip
-LOST = {"queue-timeout"}
+ABANDONED = {"queue-timeout"}
+LOST = {"blind-given-up"}
 
 
 def told(facts: Sequence[Fact]) -> tuple[str, ...]:
@@ -51,6 +63,7 @@ def test_a_story_live(pbx: Pbx, sqlite_url: str, name: str) -> None:
     """One record, every leg closed, one recording for the whole of it, nothing not understood."""
     gateway = Gateway(pbx, sqlite_url)
     pbx.phones(None)
+    before = {path.stem for path in pbx.spool.rglob("*.wav")}
 
     async def scenario() -> None:
         await asyncio.to_thread(play, pbx, name)
@@ -64,11 +77,14 @@ def test_a_story_live(pbx: Pbx, sqlite_url: str, name: str) -> None:
     assert told(gateway.taker.facts) == STORIES[name]
     with gateway.store.begin() as session:
         call = session.scalars(select(CallRow)).one()
-        assert call.outcome == ("abandoned" if name in LOST else "answered")
+        assert call.outcome == ("abandoned" if name in ABANDONED else "answered")
+        ended = gateway.taker.facts[-1]
+        assert isinstance(ended, Ended)
+        assert ended.lost == (name in LOST)
         legs = session.scalars(select(CallLegRow)).all()
         assert all(leg.ended_at is not None and leg.result for leg in legs)
+        assert not any(leg.interface.startswith("Local/") for leg in legs)
         assert session.get_one(LinkStateRow, PBX).unknown_events == 0
-        channels = {call.linkedid, *(leg.leg for leg in legs)}
-        recorded = {path.stem for path in pbx.spool.rglob("*.wav")} & channels
-        assert recorded <= {call.linkedid}  # nobody talked: an empty file, or none
-        assert recorded or name in LOST
+        recorded = {path.stem for path in pbx.spool.rglob("*.wav")} - before
+        assert recorded <= {call.linkedid}  # no agent's own call; nobody talked: none, or empty
+        assert recorded or name in ABANDONED

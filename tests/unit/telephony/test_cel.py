@@ -1,9 +1,12 @@
 """CEL: the PBX's own record is read as it is written, and says which calls there were."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from telephony import cel
 from telephony.errors import CelUnreadable
@@ -84,3 +87,36 @@ def test_a_callers_name_cannot_break_a_record(tmp_path: Path) -> None:
     (event,) = cel.read(hostile)
     assert event.name == '甲"\r\u2028\x85","CHAN_END'
     assert event.type == "CHAN_START"
+
+
+def line(time: str) -> list[str]:
+    """A record with that time."""
+    return ["CHAN_START", time, *[""] * 8, "1.1", "1.1", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "apart_s"),
+    [
+        ("2026-11-01 01:59:59.500-0400", "2026-11-01 01:00:00.500-0500", 1),  # an hour told twice
+        ("2026-03-08 01:59:59.500-0500", "2026-03-08 03:00:00.500-0400", 1),  # an hour left out
+        ("2026-11-30 23:59:59.500+0800", "2026-12-01 00:00:00.500+0800", 1),  # midnight and month
+        ("2026-11-30 23:59:59.500+0800", "2026-11-30 16:00:00.500+0000", 1),  # the PBX was moved
+        ("1986-09-13 23:30:00.000+0900", "1986-09-13 23:00:00.000+0800", 1800),  # China, long ago
+        ("2026-11-30 10:00:00.000+0545", "2026-11-30 04:15:01.000+0000", 1),  # Nepal
+    ],
+)
+def test_no_change_of_clocks_is_misread(earlier: str, later: str, apart_s: int) -> None:
+    """The log's own distance from UTC counts, whatever the setting says: no call gets longer or
+    shorter, and none changes its place, when the PBX's clock is put on or back."""
+    first, second = (cel.event_of(line(time), 480).at for time in (earlier, later))
+    assert second - first == apart_s * SECOND
+
+
+@given(st.integers(0, 4_000_000_000_000), st.integers(-12 * 60, 14 * 60))
+def test_a_moment_is_read_as_it_was_in_any_zone(ms: int, ahead_min: int) -> None:
+    """Whatever zone a PBX is in, its log and its AMI name the same moment."""
+    zone = timezone(timedelta(minutes=ahead_min))
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    local = moment.astimezone(zone)
+    text = f"{local:%Y-%m-%d %H:%M:%S}.{ms % 1000:03d}{local:%z}"
+    assert cel.event_of(line(text), 7).at == ms * 1000

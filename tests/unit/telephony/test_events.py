@@ -71,7 +71,7 @@ PARTS = (
 @given(st.sampled_from(sorted(READERS)), st.binary(max_size=400))
 def test_any_bytes_give_an_event_that_can_be_stored(name: str, body: bytes) -> None:
     """No input crashes the reader or yields text a database or a log line would choke on."""
-    head = f"Event: {name}\r\nQueue: q\r\nInterface: I\r\nResult: Success\r\n"
+    head = f"Event: {name}\r\nQueue: q\r\nInterface: I\r\nResult: Success\r\nBridgeUniqueid: b\r\n"
     raw = head.encode() + b"\r\n".join(
         b"%sUniqueid: 1\r\n%sLinkedid: 1\r\n%sCallerIDName: %s\r\n%sChannel: %s"
         % (part, part, part, body, part, body)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from telephony import facts as fa
 from telephony.batch import Connected
-from telephony.tables import CallLegRow, CallRow, LinkStateRow
+from telephony.tables import CallLegRow, CallRow, ConferenceSeatRow, LinkStateRow
 from tests.unit.telephony.house import PBX, Store, Taker, messages, trace
 
 
@@ -17,6 +17,7 @@ def told(facts: Sequence[fa.Fact]) -> list[str]:
     for fact in facts:
         names = ("queue", "interface", "outcome", "cause")
         words = [str(getattr(fact, name)) for name in names if hasattr(fact, name)]
+        words += ["lost"] if isinstance(fact, fa.Ended) and fact.lost else []
         lines.append(" ".join([type(fact).__name__, *words]).replace("PJSIP/", ""))
     return [line for line in lines if line not in _EACH]
 
@@ -52,7 +53,7 @@ STORIES: dict[str, list[str]] = {
     "blind-to-agent": ["Offered 8004", "Answered 8004", "PassedOn 8004", "Offered 8002",
                        "Answered 8002", "Ended answered caller"],
     "blind-not-answered": ["Offered 8003", "Answered 8003", "PassedOn 8003", "Offered 8002",
-                           "Withdrawn 8002", "Ended answered transfer"],
+                           "Withdrawn 8002", "Ended answered transfer lost"],
     "blind-to-queue": ["Offered 8001", "Answered 8001", "PassedOn 8001", "Queued policy",
                        "Offered 8004", "Answered 8004", "Ended answered caller"],
     "blind-outside": ["Offered 8004", "Answered 8004", "PassedOn 8004", "Offered trunk",
@@ -66,10 +67,33 @@ STORIES: dict[str, list[str]] = {
     "two-callers-joined": ["Offered 8004", "Answered 8004", "Held 8004", "Offered 8002",
                            "Answered 8002", "Resumed 8004", "PassedOn 8004", "PassedOn 8002",
                            "Ended answered caller", "Ended answered hangup"],
-    "conference": ["Offered 8003", "Answered 8003", "PassedOn 8003", "Ended answered caller"],
+    "conference": ["Offered 8003", "Answered 8003", "PassedOn 8003", "Answered 8003",
+                   "Answered 8002", "Ended answered caller"],
+    "conference-attended": ["Offered 8002", "Answered 8002", "Held 8002", "Resumed 8002",
+                            "Answered 8001", "PassedOn 8002", "Answered 8002",
+                            "Ended answered caller"],
+    "both-at-once": ["Offered 8002", "Answered 8002", "Ended answered agent"],
+    "blind-given-up": ["Offered 8001", "Answered 8001", "PassedOn 8001", "Offered 8002",
+                       "Withdrawn 8002", "Ended answered caller lost"],
+    "blind-to-queue-given-up": ["Offered 8004", "Answered 8004", "PassedOn 8004", "Queued policy",
+                                "Offered 8004", "Withdrawn 8004", "Ended answered caller lost"],
+    "consult-queue": ["Offered 8003", "Answered 8003", "Held 8003", "Resumed 8003",
+                      "PassedOn 8003", "Answered 8004", "Ended answered caller"],
+    "consult-queue-abandoned": ["Offered 8002", "Answered 8002", "Held 8002", "Resumed 8002",
+                                "Ended answered caller"],
+    "consult-queue-while-waiting": ["Offered 8001", "Answered 8001", "Held 8001", "Resumed 8001",
+                                    "PassedOn 8001", "Answered 8004", "Ended answered caller"],
+    "local-member": ["Offered 8001", "Withdrawn 8001", "Offered 8001", "Answered 8001",
+                     "Ended answered caller"],
+    "private": ["Offered 8001", "Answered 8001", "Ended answered caller"],
     "pickup": ["Offered 8001", "Withdrawn 8001", "Answered 8002", "Ended answered caller"],
     "parked": ["Offered 8002", "Answered 8002", "PassedOn 8002", "Answered 8001",
                "Ended answered caller"],
+    "parking-timeout": ["Offered 8003", "Answered 8003", "PassedOn 8003", "Offered 8003",
+                        "Answered 8003", "Ended answered caller"],
+    "parking-not-taken": ["Offered 8001", "Answered 8001", "PassedOn 8001", "Offered 8001",
+                          "Withdrawn 8001", "Offered 8004", "Answered 8004",
+                          "Ended answered caller"],
 }  # fmt: skip
 
 
@@ -213,3 +237,92 @@ def test_a_transfer_in_a_gap_is_found_in_the_snapshot(
         assert [leg.interface for leg in later] == (["PJSIP/8002"] if next_agent else [])
         assert call.last_agent == ("PJSIP/8002" if next_agent else "PJSIP/8004")
         assert call.ended_at is None
+
+
+def legs_of(store: Store) -> list[tuple[str, int | None, int | None]]:
+    """Device, since when and until when it had the caller: ms since the call came in."""
+    with store.begin() as session:
+        call = session.scalars(select(CallRow)).one()
+        return [
+            (
+                leg.interface.removeprefix("PJSIP/"),
+                None if leg.answered_at is None else (leg.answered_at - call.arrived_at) // 1000,
+                None if leg.ended_at is None else (leg.ended_at - call.arrived_at) // 1000,
+            )
+            for leg in session.scalars(select(CallLegRow).order_by(CallLegRow.id))
+        ]
+
+
+def test_who_is_in_a_conference_and_how_long(taker: Taker, store: Store) -> None:
+    """The caller first, then two agents; one leaves, the other stays: each leg has its own times,
+    and the caller talks, and is not being transferred, while an agent is there."""
+    stream = messages(trace("conference.ami"))
+    joins = [n for n, message in enumerate(stream) if message.name == "ConfbridgeJoin"]
+    states = []
+    at = 0
+    for until in (joins[0] + 1, joins[1] + 1, len(stream) - 1):
+        taker.take(taker.batch(stream[at:until]))
+        at = until
+        with store.begin() as session:
+            states.append(session.scalars(select(CallRow.state)).one())
+    assert states == ["transferring", "talking", "ended"]
+    assert legs_of(store) == [("8003", 23, 435), ("8003", 1339, 1845), ("8002", 1339, 7016)]
+
+
+def test_an_agent_who_waited_in_the_conference_meets_the_caller_when_they_come(
+    taker: Taker, store: Store
+) -> None:
+    """8001 was there first, and the asker's second channel left with the transfer: the caller's
+    first moment there is the agent's, also when the gateway is restarted in between."""
+    for message in messages(trace("conference-attended.ami")):
+        taker.take(taker.batch([message]))
+        taker.load()
+    assert legs_of(store) == [("8002", 22, 1168), ("8001", 1167, 2578), ("8002", 2070, 2978)]
+    with store.begin() as session:
+        assert session.scalars(select(ConferenceSeatRow)).all() == []
+
+
+def test_a_conference_found_after_a_gap(taker: Taker, store: Store) -> None:
+    """Sent there while the link was down: whoever shares the caller's bridge has a leg, a private
+    conference of others is none of ours, and who is gone at the next snapshot has let go."""
+    stream = messages(trace("conference.ami"))
+    until = next(n for n, message in enumerate(stream) if message.name == "BlindTransfer")
+    lead = stream[0].get("Uniqueid")
+    taker.take(taker.batch(stream[:until]))
+
+    def snapshot(*agents: str) -> None:
+        channels = [
+            ("trunk", lead, "x"),
+            *((a, f"9.{a}", "x") for a in agents),
+            ("8009", "7.7", "y"),
+        ]
+        text = "".join(
+            f"Event: CoreShowChannel\r\nChannel: PJSIP/{device}-1\r\nUniqueid: {uniqueid}\r\n"
+            f"Linkedid: {uniqueid}\r\nContext: {'from-pstn' if uniqueid == lead else 'agents'}\r\n"
+            f"Application: ConfBridge\r\nBridgeId: {bridge}\r\nDuration: 00:00:09\r\n\r\n"
+            for device, uniqueid, bridge in channels
+        )
+        taker.take(taker.batch(change=Connected()))
+        taker.take(taker.batch(messages(f"{text}Event: CoreShowChannelsComplete\r\n\r\n".encode())))
+
+    snapshot("8002", "8004")
+    taker.load()
+    snapshot("8004")
+    with store.begin() as session:
+        legs = session.scalars(select(CallLegRow).order_by(CallLegRow.id)).all()
+        assert [(leg.interface, leg.ended_at is None) for leg in legs] == [
+            ("PJSIP/8003", False), ("PJSIP/8002", False), ("PJSIP/8004", True),
+        ]  # fmt: skip
+        assert session.scalars(select(CallRow.state)).one() == "talking"
+        assert session.get_one(LinkStateRow, PBX).unknown_events == 0
+        seats = session.scalars(select(ConferenceSeatRow.uniqueid))
+        assert set(seats) == {lead, "9.8004", "7.7"}
+
+
+def test_a_local_channel_is_never_the_agent(taker: Taker, store: Store) -> None:
+    """The leg is the phone's, from its ring to its end, though the Local halves hung up before."""
+    taker.take(taker.batch(messages(trace("local-member.ami"))))
+    rung, talked = legs_of(store)
+    assert rung == ("8001", None, 24)
+    assert talked == ("8001", 1043, 4514)
+    assert not [fact for fact in taker.facts if "Local/" in repr(fact)]

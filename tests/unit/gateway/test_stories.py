@@ -1,0 +1,137 @@
+"""Every real trace through the gateway's flow: one ticket follows the caller through all of it."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from gateway.flow import intake, linking
+from gateway.parts import Parts
+from gateway.people.roles import Role
+from gateway.tables import RecordingLinkRow, TicketRow, TicketStepRow
+from gateway.tickets import acts
+from telephony.batch import Batch
+from telephony.board import Board
+from telephony.tables import CallLegRow, CallRow
+from telephony.wire import Message
+from tests.unit.gateway import house
+from tests.unit.telephony.house import messages, trace
+from tests.unit.telephony.test_stories import STORIES
+
+UNQUEUED = {"informed"}
+"""A number that queues nobody opens no ticket."""
+LOST = ("blind-not-answered", "blind-given-up", "blind-to-queue-given-up")
+EXTENSIONS = ("8001", "8002", "8003", "8004")
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    with house.house(tmp_path_factory.mktemp("house")) as made:
+        yield made
+
+
+class _Undo(Exception):
+    """Each story is told to an empty house."""
+
+
+@pytest.fixture
+def session(parts: Parts) -> Iterator[Session]:
+    with contextlib.suppress(_Undo), parts.database.begin() as session:
+        yield session
+        raise _Undo
+
+
+def play(session: Session, stream: Sequence[Message], size: int = 7) -> None:
+    """A stream in small batches, as the switchboard takes them."""
+    board = Board.load(session, "pbx1")
+    for seq, start in enumerate(range(0, len(stream), size)):
+        batch = Batch("s", seq, house.NOW, tuple(stream[start : start + size]))
+        intake.take(session, board.take(session, batch))
+        board.confirm()
+
+
+def agents(session: Session) -> None:
+    for extension in EXTENSIONS:
+        house.person(session, extension, Role.AGENT, extension=f"PJSIP/{extension}")
+
+
+@pytest.mark.parametrize("name", sorted(STORIES.keys() - UNQUEUED))
+def test_one_ticket_follows_the_caller(session: Session, name: str) -> None:
+    """Whatever the call did: one ticket a caller, owned by who answered first, whose story tells
+    each agent's part in order of time; every leg has its agent and its times; the recording, told
+    after the call, hangs on call and ticket; who got nobody is called back, and no other."""
+    agents(session)
+    play(session, messages(trace(f"{name}.ami")))
+    calls = session.scalars(select(CallRow).order_by(CallRow.id)).all()
+    assert session.scalar(select(func.count()).select_from(TicketRow)) == len(calls)
+    for call in calls:
+        linking.captured(session, house.recording(session, call.linkedid))
+        ticket = intake.ticket_of(session, call.id)
+        assert ticket is not None
+        legs = session.scalars(
+            select(CallLegRow).where(CallLegRow.call_id == call.id).order_by(CallLegRow.id)
+        ).all()
+        assert ticket.owner == (call.first_agent or "").removeprefix("PJSIP/")
+        assert _story(session, ticket) == _parts(legs)
+        for leg in legs:
+            assert leg.interface.startswith("PJSIP/")
+            assert leg.ended_at is not None
+            assert call.arrived_at <= (leg.answered_at or leg.offered_at or 0) <= leg.ended_at
+        link = session.scalars(
+            select(RecordingLinkRow).where(RecordingLinkRow.call_id == call.id)
+        ).one()
+        assert link.ticket_id == ticket.id
+        alone = call.outcome == "abandoned" or name in LOST
+        assert ticket.call_back == ("due" if alone else "none")
+
+
+def _story(session: Session, ticket: TicketRow) -> list[tuple[int, str]]:
+    """When and by whom the call was answered; the outside number is an agent's equal here."""
+    steps = session.scalars(
+        select(TicketStepRow).where(TicketStepRow.ticket_id == ticket.id).order_by(TicketStepRow.id)
+    ).all()
+    assert [step.at for step in steps] == sorted(step.at for step in steps)
+    return [
+        (step.at, step.actor.removeprefix("PJSIP/"))
+        for step in steps
+        if step.action == "answer-call"
+    ]
+
+
+def _parts(legs: Sequence[CallLegRow]) -> list[tuple[int, str]]:
+    """The same, as the legs have it."""
+    return sorted(
+        (leg.answered_at, leg.interface.removeprefix("PJSIP/"))
+        for leg in legs
+        if leg.answered_at is not None
+    )
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_who_is_lost_in_a_transfer_is_to_be_called_back(session: Session, name: str) -> None:
+    """Refused by the colleague or given up while waiting for one: the ticket asks for a call back
+    and says why, and it stays with the agent who answered first."""
+    agents(session)
+    play(session, messages(trace(f"{name}.ami")))
+    ticket = house.only(session)
+    last = session.scalars(select(TicketStepRow.action).order_by(TicketStepRow.id)).all()[-1]
+    call = session.scalars(select(CallRow)).one()
+    assert (ticket.call_back, last, call.outcome) == ("due", "lose", "answered")
+    assert f"PJSIP/{ticket.owner}" == call.first_agent
+
+
+def test_a_matter_settled_before_the_transfer_asks_for_nothing(session: Session) -> None:
+    """即时办结 on the call, and then lost: what was closed stays closed."""
+    stream = messages(trace("blind-given-up.ami"))
+    until = next(n for n, message in enumerate(stream) if message.name == "BlindTransfer")
+    agents(session)
+    board = Board.load(session, "pbx1")
+    intake.take(session, board.take(session, Batch("s", 0, house.NOW, tuple(stream[:until]))))
+    board.confirm()
+    ticket = house.only(session)
+    ticket.state = "answered"
+    acts.story(session, ticket, "8001", "answer", house.NOW)
+    intake.take(session, board.take(session, Batch("s", 1, house.NOW, tuple(stream[until:]))))
+    assert (ticket.state, ticket.call_back) == ("answered", "none")
