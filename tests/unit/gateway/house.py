@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import compose, settings
+from gateway.exchange import Exchange
 from gateway.flow import intake
 from gateway.parts import Parts
 from gateway.people import accounts
@@ -112,6 +113,10 @@ def only(session: Session) -> TicketRow:
 
 def cel_file(read: Settings) -> Path:
     """The only PBX's CEL file."""
-    source = read.pbxs[0].cel
-    assert isinstance(source, Path)
-    return source
+    return cel_file_of(read.pbxs[0])
+
+
+def cel_file_of(exchange: Exchange) -> Path:
+    """One PBX's CEL file."""
+    assert isinstance(exchange.cel, Path)
+    return exchange.cel
