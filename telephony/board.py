@@ -22,7 +22,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from telephony import events as ev
-from telephony import journal, links, records
+from telephony import frozen, journal, links, records
 from telephony.batch import Batch, Connected
 from telephony.call import State, begin, step
 from telephony.events import Event
@@ -61,7 +61,11 @@ class Board:
         self.pbx = pbx
         self._inbound = frozenset(inbound)
         self._memory = memory or Memory()
-        self._next: Memory | None = None
+        self._next: tuple[Memory, Sequence[Entry], Batch] | None = None
+        """What to remember once the batch is committed, and the calls it changed."""
+        self._last: tuple[str, int] | None = None
+        """The batch confirmed last: its successor cannot have been committed before. None while
+        one may have been without our hearing of it."""
 
     @classmethod
     def load(
@@ -82,10 +86,12 @@ class Board:
         Raises what the database raises; then nothing has changed, and the batch may be taken again.
         """
         self._next = None
+        follows, self._last = self._last == (batch.link_session, batch.seq - 1), None
         if batch.messages:
-            if journal.known(session, self.pbx, batch):
+            if not follows and journal.known(session, self.pbx, batch):
                 live = records.load_live(session, self.pbx)
-                self._next = Memory(live, self._memory.stale & live.keys(), self._memory.seen)
+                stale = self._memory.stale & live.keys()
+                self._next = Memory(live, stale, self._memory.seen), (), batch
                 return []
             journal.append(session, self.pbx, batch)
         understood = [
@@ -101,15 +107,22 @@ class Board:
         for event in understood:
             turn.take(event)
         links.note(session, self.pbx, batch, refused=turn.refused)
-        written = records.write(session, turn.changed()) if turn.touched else []
-        self._next = turn.memory(written)
+        written = records.write(session, [*turn.touched.values()]) if turn.touched else []
+        self._next = turn.memory(), written, batch
         ids = {entry.call.linkedid: entry.call_id for entry in written}
-        return [replace(fact, call_id=ids[fact.linkedid]) for fact in turn.facts]
+        return [frozen.replace(fact, call_id=ids[fact.linkedid]) for fact in turn.facts]
 
     def confirm(self) -> None:
         """The transaction of the last `take` is committed: remember what it did."""
-        if self._next is not None:
-            self._memory, self._next = self._next, None
+        if self._next is None:
+            return
+        self._memory, written, batch = self._next
+        self._next, self._last = None, (batch.link_session, batch.seq)
+        for entry in written:
+            if entry.call.state is State.ENDED:
+                self._memory.live.pop(entry.call.linkedid, None)
+            else:
+                self._memory.live[entry.call.linkedid] = entry
 
     def _unknown(self, events: Sequence[Event]) -> set[str]:
         """Calls from outside that these events speak of and that are not live: new, or over."""
@@ -124,22 +137,24 @@ class Board:
 
 
 class _Turn:
-    """One batch's work on a copy of the memory."""
+    """One batch's work beside the memory: it costs what the batch touches, not what is live."""
 
     def __init__(self, pbx: str, memory: Memory, startable: set[str], finished: set[str]) -> None:
         self._pbx = pbx
-        self._live = dict(memory.live)
+        self._live = memory.live
         self._stale = memory.stale
+        self._heard: set[str] = set()
         self._seen = memory.seen
         self._startable = startable
         self._finished = finished
-        self.touched: dict[str, None] = {}
+        self.touched: dict[str, Entry] = {}
+        """The calls that changed, as they are now, in the order first touched."""
         self.facts: list[Fact] = []
         self.refused = 0
 
     def connected(self) -> None:
         """A new connection: whatever is live has to show itself."""
-        self._stale = frozenset(self._live)
+        self._stale = frozenset(self._live) | self.touched.keys()
         self._seen = ()
 
     def take(self, event: Event) -> None:
@@ -148,20 +163,22 @@ class _Turn:
             case ev.ChannelSeen():
                 self._seen += (event,)
             case ev.SnapshotDone(at=at):
-                calls = {linkedid: entry.call for linkedid, entry in self._live.items()}
+                entries = self._live | self.touched
+                calls = {linkedid: entry.call for linkedid, entry in entries.items()}
                 seen = [
                     channel
                     for channel in self._seen
                     if channel.party.linkedid in calls or channel.party.linkedid in self._startable
                 ]
-                for missed in catch_up(calls, self._stale, seen, at):
+                for missed in catch_up(calls, self._stale - self._heard, seen, at):
                     self._step(missed)
                 self._stale, self._seen = frozenset(), ()
             case ev.HandedOver():
                 for side in event.sides():
                     self._step(replace(side, interface=self._device(side)))
             case _:
-                self._stale -= {self._key(event)}
+                if self._stale:
+                    self._heard.add(self._key(event))
                 if isinstance(event, ev.ChannelEnded) and self._seen:
                     gone = event.party.uniqueid  # listed, then hung up before the list was whole
                     self._seen = tuple(c for c in self._seen if c.party.uniqueid != gone)
@@ -171,14 +188,18 @@ class _Turn:
         """Which call an event is of. Joined to an older call, a caller's channel bears that one's
         linkedid; it is still its own call's."""
         party = event.party
-        return party.uniqueid if party.uniqueid in self._live else party.linkedid
+        return party.uniqueid if self._entry(party.uniqueid) is not None else party.linkedid
+
+    def _entry(self, linkedid: str) -> Entry | None:
+        """The call as this batch has left it so far."""
+        return self.touched.get(linkedid) or self._live.get(linkedid)
 
     def _device(self, side: ev.PassedOn) -> str:
         """Who has the caller now, unless that is another caller: no agent's leg begins then."""
-        return "" if side.joined in self._live else side.interface
+        return "" if self._entry(side.joined) is not None else side.interface
 
     def _step(self, event: Event) -> None:
-        entry = self._live.get(self._key(event))
+        entry = self._entry(self._key(event))
         if entry is None:
             entry = self._begin(event)
             if entry is None or isinstance(event, ev.ChannelBegan):
@@ -186,7 +207,7 @@ class _Turn:
         taken = step(entry.call, event)
         if taken is not None:
             call, facts = taken
-            self._keep(replace(entry, call=call), facts)
+            self._keep(Entry(call, entry.call_id, entry.legs), facts)
         elif not _unread(event):
             self.refused += 1
 
@@ -201,27 +222,16 @@ class _Turn:
         if isinstance(event, ev.ChannelEnded):
             return None  # all of it was missed; the PBX's own log has it
         call, facts = begin(self._pbx, event)
-        self._keep(Entry(call), facts)
-        return self._live[linkedid]
+        return self._keep(Entry(call), facts)
 
-    def _keep(self, entry: Entry, facts: Sequence[Fact]) -> None:
-        linkedid = entry.call.linkedid
-        self._live[linkedid] = entry
-        self.touched[linkedid] = None
+    def _keep(self, entry: Entry, facts: Sequence[Fact]) -> Entry:
+        self.touched[entry.call.linkedid] = entry
         self.facts.extend(facts)
+        return entry
 
-    def changed(self) -> list[Entry]:
-        """The entries to write, in the order first touched."""
-        return [self._live[linkedid] for linkedid in self.touched]
-
-    def memory(self, written: Sequence[Entry]) -> Memory:
-        """What to remember once it is committed: the written rows' ids, nothing that ended."""
-        live = self._live | {entry.call.linkedid: entry for entry in written}
-        return Memory(
-            {key: entry for key, entry in live.items() if entry.call.state is not State.ENDED},
-            self._stale,
-            self._seen,
-        )
+    def memory(self) -> Memory:
+        """What to remember once it is committed, but for the calls that changed."""
+        return Memory(self._live, self._stale - self._heard, self._seen)
 
 
 def _unread(event: Event) -> bool:

@@ -12,26 +12,25 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from telephony.batch import Batch
-from telephony.tables import JournalRow
+from telephony.tables import Base, JournalRow
 from telephony.wire import Message, Wire
 
+_JOURNAL: Final = Base.metadata.tables["journal"]
 _PAGE: Final = 100
 
 
 def append(session: Session, pbx: str, batch: Batch) -> None:
     """Keeps the batch's messages; the caller's transaction decides whether for good."""
     session.execute(
-        insert(JournalRow),
-        [
-            {
-                "pbx": pbx,
-                "link_session": batch.link_session,
-                "seq": batch.seq,
-                "received_at": batch.received_at,
-                "raw": batch.raw,
-                "messages": len(batch.messages),
-            }
-        ],
+        insert(_JOURNAL),
+        {
+            "pbx": pbx,
+            "link_session": batch.link_session,
+            "seq": batch.seq,
+            "received_at": batch.received_at,
+            "raw": batch.raw,
+            "messages": len(batch.messages),
+        },
     )
 
 
