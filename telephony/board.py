@@ -1,8 +1,8 @@
 """The live calls of one PBX in memory, and the one way a batch changes them.
 
-`take` writes a batch whole into the caller's session — journal, link, calls, legs — and answers
-the facts it brought; `confirm` makes the memory follow once the caller has committed. What always
-holds:
+`take` writes a batch whole into the caller's session — journal, link, calls, legs, agents — and
+answers the facts it brought; `confirm` makes the memory follow once the caller has committed. What
+always holds:
 
 - Memory never runs ahead of the database: without `confirm` the next `take` starts from what was
   confirmed last, so a batch whose transaction failed is simply taken again.
@@ -11,51 +11,37 @@ holds:
 - Finished calls are dropped from memory and never touched again; their late events are counted
   (`link_state.unknown_events`), as is everything the table of `call` refuses.
 - After each connection the snapshot the line asked for ends the calls that are gone.
+- What agents do and who waits (`presence`) goes the same way: in the batch's transaction, confirmed
+  with it.
 
-One board a PBX, one `take` at a time. It knows neither tickets nor clocks.
+One board a PBX, one `take` at a time. It knows neither tickets nor clocks; what a batch does to the
+calls is `turn`.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy.orm import Session
 
-from telephony import conferences, journal, links, records
+from telephony import conferences, frozen, journal, links, records, roster
 from telephony import events as ev
 from telephony.batch import Batch, Connected
-from telephony.call import Call, State, begin, step
-from telephony.conferences import Seats
 from telephony.events import Event
 from telephony.facts import Fact
+from telephony.outgoing import is_outgoing
+from telephony.presence import Presence
 from telephony.readers import understand
 from telephony.records import Entry
-from telephony.resync import catch_up
-from telephony.signals import OF_AGENTS
+from telephony.roster import Moved
+from telephony.turn import Memory, Turn
 
 _BEGINNINGS: Final = (
     *(ev.ChannelBegan, ev.CallerQueued, ev.AgentOffered, ev.AgentAnswered),
-    *(ev.RecordingBegan, ev.ChannelSeen),
+    *(ev.RecordingBegan, ev.ChannelSeen, ev.NotPlaced),
 )
 """What a call may first be heard of by. Not by its end: a transfer can leave an agent's own channel
 with the caller's context, to be hung up under it."""
-_EVERYDAY: Final = (
-    *(ev.HangupAsked, ev.AgentReleased, ev.Resumed),
-    *(ev.PhoneRang, ev.PhoneRefused, ev.PhoneAnswered),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What a board remembers between two batches."""
-
-    live: dict[str, Entry] = field(default_factory=dict)
-    stale: frozenset[str] = frozenset()
-    """Live before the last connection, and not heard of since."""
-    seen: tuple[ev.ChannelSeen, ...] = ()
-    """The snapshot so far."""
-    seats: Seats = field(default_factory=dict)
-    """Who is in a conference."""
 
 
 class Board:
@@ -65,16 +51,21 @@ class Board:
         self.pbx = pbx
         self._inbound = frozenset(inbound)
         self._memory = memory or Memory()
-        self._next: Memory | None = None
+        self._next: tuple[Memory, Sequence[Entry], Batch] | None = None
+        """What to remember once the batch is committed, and the calls it changed."""
+        self._last: tuple[str, int] | None = None
+        """The batch confirmed last: its successor cannot have been committed before. None while
+        one may have been without our hearing of it."""
+        self.moved = Moved()
+        """What the last `take` changed of agents' states and queues."""
 
     @classmethod
     def load(
         cls, session: Session, pbx: str, inbound: Collection[str] = frozenset({"from-pstn"})
     ) -> "Board":
         """The board as the database knows it; what lives there is stale until it is heard of."""
-        live = records.load_live(session, pbx)
-        seats = conferences.load(session, pbx)
-        return cls(pbx, inbound, Memory(live, frozenset(live), seats=seats))
+        memory = _known(session, pbx, roster.load(session, pbx))
+        return cls(pbx, inbound, replace(memory, stale=frozenset(memory.live)))
 
     @property
     def live(self) -> dict[str, int]:
@@ -86,182 +77,76 @@ class Board:
 
         Raises what the database raises; then nothing has changed, and the batch may be taken again.
         """
-        self._next = None
-        if batch.messages:
-            if journal.known(session, self.pbx, batch):
-                live = records.load_live(session, self.pbx)
-                stale = self._memory.stale & live.keys()
-                seats = conferences.load(session, self.pbx)
-                self._next = Memory(live, stale, self._memory.seen, seats)
-                return []
-            journal.append(session, self.pbx, batch)
+        self._next, self.moved = None, Moved()
+        follows, self._last = self._last == (batch.link_session, batch.seq - 1), None
+        known = bool(batch.messages) and not follows and journal.known(session, self.pbx, batch)
         understood = [
             event
             for message in batch.messages
             if (event := understand(message, batch.received_at)) is not None
         ]
-        unknown = self._unknown((*self._memory.seen, *understood))
+        if known:
+            self._follow(session, batch, understood)
+            return []
+        if batch.messages:
+            journal.append(session, self.pbx, batch)
+        return self._taken(session, batch, understood)
+
+    def _taken(self, session: Session, batch: Batch, understood: Sequence[Event]) -> list[Fact]:
+        before = self._memory
+        unknown = self._unknown((*before.seen, *understood))
         finished = records.known_ids(session, self.pbx, unknown) if unknown else set()
-        turn = _Turn(self.pbx, self._memory, unknown - finished, finished)
+        turn = Turn(self.pbx, before, unknown - finished, finished)
+        presence = before.presence.after(understood)
         if isinstance(batch.change, Connected):
             turn.connected()
+            presence = presence.connected()
         for event in understood:
-            turn.take(event)
+            if not isinstance(event, ev.OfQueues):
+                turn.take(event)
         links.note(session, self.pbx, batch, refused=turn.refused)
-        written = records.write(session, turn.changed()) if turn.touched else []
-        if turn.seats is not self._memory.seats:
-            conferences.keep(session, self.pbx, self._memory.seats, turn.seats)
-        self._next = turn.memory(written)
+        written = records.write(session, [*turn.touched.values()]) if turn.touched else []
+        if turn.seats is not before.seats:
+            conferences.keep(session, self.pbx, before.seats, turn.seats)
+        self.moved = roster.write(session, self.pbx, before.presence, presence)
+        self._next = turn.memory(presence), written, batch
         ids = {entry.call.linkedid: entry.call_id for entry in written}
-        return [replace(fact, call_id=ids[fact.linkedid]) for fact in turn.facts]
+        return [frozen.replace(fact, call_id=ids.get(fact.linkedid, 0)) for fact in turn.facts]
+
+    def _follow(self, session: Session, batch: Batch, understood: Sequence[Event]) -> None:
+        """The batch is committed already: the memory is what the database knows."""
+        before = self._memory
+        memory = _known(session, self.pbx, before.presence.after(understood))
+        stale = before.stale & memory.live.keys()
+        known = roster.load(session, self.pbx)
+        self.moved = roster.write(session, self.pbx, known, memory.presence)
+        self._next = replace(memory, stale=stale, seen=before.seen), (), batch
 
     def confirm(self) -> None:
         """The transaction of the last `take` is committed: remember what it did."""
-        if self._next is not None:
-            self._memory, self._next = self._next, None
+        if self._next is None:
+            return
+        self._memory, written, batch = self._next
+        self._next, self._last = None, (batch.link_session, batch.seq)
+        for entry in written:
+            self._memory.keep(entry)
 
     def _unknown(self, events: Sequence[Event]) -> set[str]:
-        """Calls from outside that these events speak of and that are not live: new, or over."""
+        """Calls of ours that these events speak of and that are not live: new, or over. They come
+        from outside, or bear a name that we gave."""
         return {
             event.party.linkedid
             for event in events
             if isinstance(event, _BEGINNINGS)
             and event.party.leads
-            and event.party.context in self._inbound
+            and (event.party.context in self._inbound or is_outgoing(event.party.uniqueid))
             and event.party.linkedid not in self._memory.live
         }
 
 
-class _Turn:
-    """One batch's work on a copy of the memory."""
-
-    def __init__(self, pbx: str, memory: Memory, startable: set[str], finished: set[str]) -> None:
-        self._pbx = pbx
-        self._live = dict(memory.live)
-        self._stale = memory.stale
-        self._seen = memory.seen
-        self.seats = memory.seats
-        self._startable = startable
-        self._finished = finished
-        self.touched: dict[str, None] = {}
-        self.facts: list[Fact] = []
-        self.refused = 0
-
-    def connected(self) -> None:
-        """A new connection: whatever is live has to show itself."""
-        self._stale = frozenset(self._live)
-        self._seen = ()
-
-    def take(self, event: Event) -> None:
-        """One event: part of a snapshot, or a step of a call."""
-        match event:
-            case ev.ChannelSeen():
-                self._seen += (event,)
-            case ev.SnapshotDone(at=at):
-                self._catch_up(at)
-            case ev.ConferenceJoined() | ev.ConferenceLeft():
-                self.seats, met = conferences.take(self.seats, event, self._live)
-                for each in met:
-                    self._step(each)
-            case ev.HandedOver():
-                for side in event.sides():
-                    self._step(replace(side, interface=self._device(side)))
-            case _:
-                self._stale -= {self._key(event)}
-                if isinstance(event, ev.ChannelEnded) and self._seen:
-                    gone = event.party.uniqueid  # listed, then hung up before the list was whole
-                    self._seen = tuple(c for c in self._seen if c.party.uniqueid != gone)
-                self._step(event)
-
-    def _catch_up(self, at: int) -> None:
-        """The snapshot is whole: what it shows is so."""
-        calls = {linkedid: entry.call for linkedid, entry in self._live.items()}
-        ours = calls.keys() | self._startable
-        self.seats = conferences.seen(self._seen)
-        shared = {seat.bridge for name, seat in self.seats.items() if name in ours}
-        seen = [
-            channel
-            for channel in self._seen
-            if channel.party.linkedid in ours or channel.bridge in shared
-        ]
-        for missed in catch_up(calls, self._stale, seen, at):
-            self._step(missed)
-        self._stale, self._seen = frozenset(), ()
-
-    def _key(self, event: Event) -> str:
-        """Which call an event is of. Joined to an older call, a caller's channel bears that one's
-        linkedid; it is still its own call's."""
-        party = event.party
-        return party.uniqueid if party.uniqueid in self._live else party.linkedid
-
-    def _device(self, side: ev.PassedOn) -> str:
-        """Who has the caller now, unless that is another caller: no agent's leg begins then."""
-        return "" if side.joined in self._live else side.interface
-
-    def _step(self, event: Event) -> None:
-        entry = self._live.get(self._key(event))
-        if entry is None:
-            entry = self._begin(event)
-            if entry is None or isinstance(event, ev.ChannelBegan):
-                return
-        taken = step(entry.call, event)
-        if taken is not None:
-            call, facts = taken
-            self._keep(replace(entry, call=call), facts)
-        elif not _unread(event) and not _told_already(entry.call, event):
-            self.refused += 1
-
-    def _begin(self, event: Event) -> Entry | None:
-        """The call this event begins; None when it begins none."""
-        linkedid = event.party.linkedid
-        if linkedid in self._finished:
-            self.refused += not _unread(event)
-        if linkedid not in self._startable or not event.party.leads:
-            return None
-        self._startable.discard(linkedid)
-        if isinstance(event, ev.ChannelEnded):
-            return None  # all of it was missed; the PBX's own log has it
-        call, facts = begin(self._pbx, event)
-        self._keep(Entry(call), facts)
-        return self._live[linkedid]
-
-    def _keep(self, entry: Entry, facts: Sequence[Fact]) -> None:
-        linkedid = entry.call.linkedid
-        self._live[linkedid] = entry
-        self.touched[linkedid] = None
-        self.facts.extend(facts)
-
-    def changed(self) -> list[Entry]:
-        """The entries to write, in the order first touched."""
-        return [self._live[linkedid] for linkedid in self.touched]
-
-    def memory(self, written: Sequence[Entry]) -> Memory:
-        """What to remember once it is committed: the written rows' ids, nothing that ended."""
-        live = self._live | {entry.call.linkedid: entry for entry in written}
-        return Memory(
-            {key: entry for key, entry in live.items() if entry.call.state is not State.ENDED},
-            self._stale,
-            self._seen,
-            self.seats,
-        )
-
-
-def _unread(event: Event) -> bool:
-    """Whose refusal is everyday: an agent's own channel, a second word on who hung up, a queue's
-    rings told twice or of a Local channel, and the end of no hold."""
-    if isinstance(event, _EVERYDAY):
-        return True
-    if isinstance(event, OF_AGENTS) and event.indirect:
-        return True
-    return not event.party.leads and isinstance(
-        event, ev.ChannelBegan | ev.ChannelEnded | ev.RecordingBegan
-    )
-
-
-def _told_already(call: Call, event: Event) -> bool:
-    """Of a queue's own words, those the phone itself, or the queue before, has said already: a
-    caller left in a queue by an agent who was asking it gets them so."""
-    if isinstance(event, ev.AgentAnswered):
-        leg = call.leg(event.leg)
-        return leg is not None and leg.has_caller
-    return isinstance(event, ev.QueueLeft) and call.left_queue_at is not None
+def _known(session: Session, pbx: str, presence: Presence) -> Memory:
+    """The calls and conferences of that PBX as the database knows them."""
+    memory = Memory(seats=conferences.load(session, pbx), presence=presence)
+    for entry in records.load_live(session, pbx).values():
+        memory.keep(entry)
+    return memory

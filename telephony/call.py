@@ -14,10 +14,9 @@ both ask for a call back); else *left*.
 Pure: no clock, no I/O; a `Call` is frozen, and a step gives a new one.
 """
 
-from dataclasses import replace
-
 from telephony import events as ev
 from telephony import facts as fa
+from telephony.frozen import replace
 from telephony.legs import Call, Leg
 from telephony.signals import OF_AGENTS, AgentEvent, signal
 from telephony.states import TRANSITIONS, Signal, State

@@ -20,7 +20,7 @@ class Of(TypedDict):
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Fact:
     """What happened, to which call, when."""
 
@@ -30,7 +30,7 @@ class Fact:
     call_id: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Arrived(Fact):
     """A call came in from outside."""
 
@@ -39,14 +39,14 @@ class Arrived(Fact):
     dialled: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Queued(Fact):
     """The caller waits in `queue`; once for each queue entered in turn."""
 
     queue: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Offered(Fact):
     """An agent's phone rings. `leg` is that ring's own channel."""
 
@@ -55,7 +55,7 @@ class Offered(Fact):
     member: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Withdrawn(Fact):
     """That phone rings no more, and its agent did not take the call: rang out, caller gone, another
     agent quicker."""
@@ -64,7 +64,7 @@ class Withdrawn(Fact):
     interface: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Answered(Fact):
     """An agent speaks to the caller. `waited_ms`: since the caller entered the queue; for a later
     agent of the same call, since that agent's phone rang."""
@@ -75,7 +75,7 @@ class Answered(Fact):
     waited_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Held(Fact):
     """The agent put the caller on hold."""
 
@@ -83,7 +83,7 @@ class Held(Fact):
     interface: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Resumed(Fact):
     """The agent came back to the caller."""
 
@@ -91,7 +91,7 @@ class Resumed(Fact):
     interface: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PassedOn(Fact):
     """The agent gave the caller to somebody: `attended`, who has the caller already (an `Answered`
     follows, unless it is another caller), or blind, who has yet to take the call."""
@@ -102,14 +102,14 @@ class PassedOn(Fact):
     attended: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RecordingStarted(Fact):
     """The PBX records; the file's stem is `uniqueid`."""
 
     uniqueid: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Ended(Fact):
     """The call is over. `cause` is one of `tables.CAUSES`. `lost`: an agent had passed the caller
     on and nobody took them, whoever hung up then."""

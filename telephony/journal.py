@@ -6,41 +6,41 @@ messages back exactly as they came, whatever the events module understood of the
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from telephony.batch import Batch
-from telephony.tables import JournalRow, PoisonRow
+from telephony.tables import Base, JournalRow, PoisonRow
 from telephony.wire import Message, Wire
 
+_JOURNAL: Final = Base.metadata.tables["journal"]
 _PAGE: Final = 100
 
 
-def append(session: Session, pbx: str, batch: Batch) -> int:
-    """Keeps the batch's messages; the caller's transaction decides whether for good. Answers the
-    row's id."""
-    return session.scalars(
-        insert(JournalRow).returning(JournalRow.id),
-        [
-            {
-                "pbx": pbx,
-                "link_session": batch.link_session,
-                "seq": batch.seq,
-                "received_at": batch.received_at,
-                "raw": batch.raw,
-                "messages": len(batch.messages),
-            }
-        ],
-    ).one()
+def append(session: Session, pbx: str, batch: Batch) -> None:
+    """Keeps the batch's messages; the caller's transaction decides whether for good."""
+    session.execute(insert(_JOURNAL), _row(pbx, batch))
 
 
 def set_aside(session: Session, pbx: str, batch: Batch, error: str, now: int) -> None:
     """Keeps a batch that cannot be worked (`error`: why), so that somebody can see what it was."""
-    row = append(session, pbx, batch)
+    kept = insert(JournalRow).returning(JournalRow.id)
+    row = session.scalars(kept, [_row(pbx, batch)]).one()
     session.add(PoisonRow(journal_id=row, pbx=pbx, at=now, error=error[:80]))
     session.flush()
+
+
+def _row(pbx: str, batch: Batch) -> dict[str, Any]:
+    return {
+        "pbx": pbx,
+        "link_session": batch.link_session,
+        "seq": batch.seq,
+        "received_at": batch.received_at,
+        "raw": batch.raw,
+        "messages": len(batch.messages),
+    }
 
 
 def known(session: Session, pbx: str, batch: Batch) -> bool:

@@ -4,13 +4,14 @@ A `Call` is frozen; whatever happens makes a new one. A leg is one ring of one p
 led to; an outside number the caller was sent to is a leg of the trunk.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from telephony.facts import Outcome
+from telephony.frozen import replace
 from telephony.states import State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leg:
     """One ring of one agent's phone, and the talk it led to. Times in µs since the epoch."""
 
@@ -41,7 +42,7 @@ class Leg:
         return replace(self, held_at=None, held_us=self.held_us + max(0, at - self.held_at))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """What is known of a call. Times in µs since the epoch, by the PBX's clock."""
 

@@ -5,24 +5,36 @@ for each PBX. A process that was killed leaves no word: when the next one connec
 link recorded as up, it writes the interval that nobody could.
 """
 
-from sqlalchemy import select, update
+from typing import Final
+
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from telephony.batch import Batch, Connected, Lost
-from telephony.tables import LinkGapRow, LinkStateRow
+from telephony.tables import Base, LinkGapRow, LinkStateRow
+
+_STATE: Final = Base.metadata.tables["link_state"]
+_HEARD: Final = (
+    update(_STATE)
+    .where(_STATE.c.pbx == bindparam("of"))
+    .values(
+        last_packet_at=bindparam("at"),
+        unknown_events=_STATE.c.unknown_events + bindparam("refused"),
+    )
+)
 
 
 def note(session: Session, pbx: str, batch: Batch, *, refused: int = 0) -> None:
     """Writes what the batch says of the link: up, down or simply heard."""
-    state = session.get(LinkStateRow, pbx)
-    match batch.change:
-        case Connected():
-            _came(session, pbx, batch, state)
-        case Lost() as lost:
-            _went(session, pbx, batch, state, lost)
-        case None if state is not None:
-            state.last_packet_at = batch.received_at
-            state.unknown_events += refused
+    if batch.change is None:
+        heard = {"of": pbx, "at": batch.received_at, "refused": refused}
+        session.execute(_HEARD, heard)
+        return
+    state = session.get(LinkStateRow, pbx, populate_existing=True)
+    if isinstance(batch.change, Connected):
+        _came(session, pbx, batch, state)
+    else:
+        _went(session, pbx, batch, state, batch.change)
     session.flush()
 
 

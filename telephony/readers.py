@@ -10,6 +10,7 @@ receipt stands in. Pure: no clock, no I/O.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from typing import Final
 
 from telephony import events as ev
@@ -17,22 +18,23 @@ from telephony.wire import Message
 
 Reader = Callable[[Message, int], ev.Event | None]
 
-_TIMESTAMP: Final = re.compile(r"([0-9]{1,11})\.([0-9]{1,6})")
+PARTIES: Final = 4_096
+"""A channel is spoken of many times in a row, mostly in the same words: made once, it is known
+again. So many are remembered."""
 
 
 def understand(message: Message, received_at: int = 0) -> ev.Event | None:
     """The event a message is, or None when it is none of ours."""
-    if message.kind != "event":
-        return None
-    reader = READERS.get(message.name)
+    reader = READERS.get(message.event)
     return reader(message, _when(message, received_at)) if reader else None
 
 
 def _when(message: Message, received_at: int) -> int:
-    match = _TIMESTAMP.fullmatch(message.get("Timestamp"))
-    if not match:
-        return received_at
-    return int(match[1]) * 1_000_000 + int(match[2].ljust(6, "0"))
+    seconds, _, fraction = message.values.get("Timestamp", "").partition(".")
+    digits = seconds + fraction
+    if len(fraction) == 6 and len(digits) <= 17 and digits.isascii() and digits.isdecimal():
+        return int(digits)
+    return received_at
 
 
 def _known(text: str, width: int) -> str:
@@ -42,18 +44,31 @@ def _known(text: str, width: int) -> str:
 
 def _party(message: Message, of: str = "") -> ev.Party | None:
     """The channel an event speaks of; `of` is the part it plays where there are several."""
-    uniqueid = ev.storable(message.get(f"{of}Uniqueid"), ev.ID_WIDTH)
-    linkedid = ev.storable(message.get(f"{of}Linkedid"), ev.ID_WIDTH)
+    get = message.values.get
+    uniqueid, linkedid, *rest = _names(of)
+    return _made(get(uniqueid, ""), get(linkedid, ""), *[get(name, "") for name in rest])
+
+
+@cache
+def _names(of: str) -> tuple[str, ...]:
+    parts = ("Uniqueid", "Linkedid", "Channel", "Context", "Exten", "CallerIDNum", "CallerIDName")
+    return tuple(of + part for part in parts)
+
+
+@lru_cache(maxsize=PARTIES)
+def _made(
+    uniqueid: str, linkedid: str, channel: str, context: str, exten: str, number: str, name: str
+) -> ev.Party | None:
     if not uniqueid or not linkedid:
         return None
     return ev.Party(
-        uniqueid=uniqueid,
-        linkedid=linkedid,
-        channel=ev.storable(message.get(f"{of}Channel"), ev.NUMBER_WIDTH),
-        context=ev.storable(message.get(f"{of}Context"), ev.NUMBER_WIDTH),
-        exten=ev.storable(message.get(f"{of}Exten"), ev.NUMBER_WIDTH),
-        number=_known(message.get(f"{of}CallerIDNum"), ev.NUMBER_WIDTH),
-        name=_known(message.get(f"{of}CallerIDName"), ev.NAME_WIDTH),
+        uniqueid=ev.storable(uniqueid, ev.ID_WIDTH),
+        linkedid=ev.storable(linkedid, ev.ID_WIDTH),
+        channel=ev.storable(channel, ev.NUMBER_WIDTH),
+        context=ev.storable(context, ev.NUMBER_WIDTH),
+        exten=ev.storable(exten, ev.NUMBER_WIDTH),
+        number=_known(number, ev.NUMBER_WIDTH),
+        name=_known(name, ev.NAME_WIDTH),
     )
 
 

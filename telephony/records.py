@@ -4,24 +4,27 @@ Whole batches are written at once: one insert and one update for calls, the same
 never deleted, and a finished call's row never touched again (the board drops it from its memory).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from telephony.call import Call, Leg, State
-from telephony.tables import CallLegRow, CallRow
+from telephony.tables import Base, CallLegRow, CallRow
+
+_CALL: Final = Base.metadata.tables["call"]
+_LEG: Final = Base.metadata.tables["call_leg"]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A call and its row: `call_id` is 0 until written, `legs` maps a leg to its row."""
+    """A call and its row: `call_id` is 0 until written, `legs` are those that were, by name."""
 
     call: Call
     call_id: int = 0
-    legs: tuple[tuple[str, int], ...] = ()
+    legs: tuple[tuple[str, Leg], ...] = ()
 
 
 def load_live(session: Session, pbx: str) -> dict[str, Entry]:
@@ -71,19 +74,14 @@ def known_ids(session: Session, pbx: str, linkedids: Iterable[str]) -> set[str]:
 def write(session: Session, changed: Sequence[Entry]) -> list[Entry]:
     """Writes calls and legs, new and changed; the entries come back with their rows' ids."""
     session.flush()
-    new = [entry for entry in changed if not entry.call_id]
-    old = [entry for entry in changed if entry.call_id]
+    new = [_values(entry.call) for entry in changed if not entry.call_id]
+    old = [{"row": entry.call_id, **_values(entry.call)} for entry in changed if entry.call_id]
     ids: dict[str, int] = {}
     if new:
-        made = session.execute(
-            insert(CallRow).returning(CallRow.linkedid, CallRow.id),
-            [_values(entry.call) for entry in new],
-        )
-        ids = {row.linkedid: row.id for row in made}
+        made = session.execute(insert(_CALL).returning(_CALL.c.linkedid, _CALL.c.id), new)
+        ids = {linkedid: row for linkedid, row in made}  # noqa: C416 - rows unpack, dict() is untyped
     if old:
-        session.execute(
-            update(CallRow), [{"id": entry.call_id, **_values(entry.call)} for entry in old]
-        )
+        session.execute(update(_CALL).where(_CALL.c.id == bindparam("row")), old)
     placed = [
         Entry(entry.call, entry.call_id or ids[entry.call.linkedid], entry.legs)
         for entry in changed
@@ -92,34 +90,26 @@ def write(session: Session, changed: Sequence[Entry]) -> list[Entry]:
 
 
 def _write_legs(session: Session, entries: list[Entry]) -> list[Entry]:
+    """The legs that are not as they were written last; `entries` as they are now."""
     added: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     for entry in entries:
-        rows = dict(entry.legs)
+        written = dict(entry.legs)
         for leg in entry.call.legs:
-            values = _leg_values(leg)
-            if leg.leg in rows:
-                changed.append({"id": rows[leg.leg], **values})
-            else:
-                added.append({"call_id": entry.call_id, **values})
-    made: Mapping[tuple[int, str], int] = {}
+            if leg.leg not in written:
+                added.append({"call_id": entry.call_id, **_leg_values(leg)})
+            elif written[leg.leg] is not leg:
+                changed.append({"of": entry.call_id, "name": leg.leg, **_leg_values(leg)})
     if added:
-        found = session.execute(
-            insert(CallLegRow).returning(CallLegRow.call_id, CallLegRow.leg, CallLegRow.id), added
-        )
-        made = {(call_id, leg): row for call_id, leg, row in found}
+        session.execute(insert(_LEG), added)
     if changed:
-        session.execute(update(CallLegRow), changed)
-    return [_with_legs(entry, made) for entry in entries]
+        same = (_LEG.c.call_id == bindparam("of")) & (_LEG.c.leg == bindparam("name"))
+        session.execute(update(_LEG).where(same), changed)
+    return [Entry(entry.call, entry.call_id, _named(entry.call)) for entry in entries]
 
 
-def _with_legs(entry: Entry, made: Mapping[tuple[int, str], int]) -> Entry:
-    fresh = tuple(
-        (leg.leg, made[entry.call_id, leg.leg])
-        for leg in entry.call.legs
-        if (entry.call_id, leg.leg) in made
-    )
-    return Entry(entry.call, entry.call_id, entry.legs + fresh)
+def _named(call: Call) -> tuple[tuple[str, Leg], ...]:
+    return tuple((leg.leg, leg) for leg in call.legs)
 
 
 def _values(call: Call) -> dict[str, Any]:
@@ -206,4 +196,4 @@ def _entry(row: CallRow, legs: Sequence[CallLegRow]) -> Entry:
             for leg in legs
         ),
     )
-    return Entry(call, row.id, tuple((leg.leg, leg.id) for leg in legs))
+    return Entry(call, row.id, _named(call))

@@ -7,42 +7,33 @@ A call has one ticket however often its facts come. Who shall see it is noted fo
 after the commit. Nothing here talks to the PBX, and what people have changed is never undone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.flow import linking
-from gateway.people import accounts
+from gateway.flow.bundle import Bundle, Matter
 from gateway.tables import TicketCallRow, TicketRow
-from gateway.tickets import acts
 from gateway.tickets.lifecycle import OPEN_STATES
 from telephony.facts import Answered, Ended, Fact, Offered, PassedOn, Queued, Withdrawn
-from telephony.tables import CallRow
 
-NAME_MAX = 120  # as long as a form lets it be; the call keeps it whole
 PBX = "pbx"  # the actor of what no person did
 
 
-def take(session: Session, facts: Iterable[Fact]) -> None:
+def take(session: Session, facts: Sequence[Fact]) -> None:
     """Let `facts`, in their order, change tickets; commits nothing."""
+    if not facts:
+        return
+    bundle = Bundle(session, facts)
+    bundle.open([fact for fact in facts if isinstance(fact, Queued)])
     for fact in facts:
-        match fact:
-            case Queued():
-                _queued(session, fact)
-            case Offered():
-                _told(session, fact, fact.interface, "ringing")
-            case Withdrawn():
-                _told(session, fact, fact.interface, "withdrawn")
-            case Answered():
-                _answered(session, fact)
-            case PassedOn():
-                _passed_on(session, fact)
-            case Ended():
-                _ended(session, fact)
-            case _:
-                pass  # arrived, recording started: the call's own row says all there is
+        matter = bundle.matter(fact)
+        if matter is not None:
+            _take(bundle, fact, matter)
+    bundle.write()
+    linking.calls_known(session, bundle.newly_known(facts))
 
 
 def ticket_of(session: Session, call_id: int) -> TicketRow | None:
@@ -54,63 +45,51 @@ def ticket_of(session: Session, call_id: int) -> TicketRow | None:
     )
 
 
-def _queued(session: Session, fact: Queued) -> None:
-    if ticket_of(session, fact.call_id) is not None:
-        return  # a second queue, or a fact told again
-    call = session.get_one(CallRow, fact.call_id)
-    ticket = TicketRow(
-        opened_at=fact.at,
-        channel="phone",
-        queue=fact.queue,
-        caller_phone=call.caller_number,
-        caller_name=call.caller_name[:NAME_MAX] if call.caller_name != call.caller_number else "",
-    )
-    session.add(ticket)
-    session.flush()
-    session.add(TicketCallRow(call_id=call.id, ticket_id=ticket.id))
-    session.flush()
-    linking.call_known(session, call, ticket)
-    acts.story(session, ticket, PBX, "open", fact.at, before="")
+def _take(bundle: Bundle, fact: Fact, matter: Matter) -> None:
+    match fact:
+        case Queued() if matter.fresh:
+            matter.fresh = False  # a second queue, or a fact told again, opens none
+            bundle.story(matter, PBX, "open", fact.at, before="")
+        case Offered():
+            _told(bundle, matter, fact.interface, "ringing")
+        case Withdrawn():
+            _told(bundle, matter, fact.interface, "withdrawn")
+        case Answered():
+            _answered(bundle, fact, matter)
+        case PassedOn():
+            _passed_on(bundle, fact, matter)
+        case Ended():
+            _ended(bundle, fact, matter)
+        case _:
+            pass  # arrived, recording started: the call's own row says all there is
 
 
-def _answered(session: Session, fact: Answered) -> None:
-    ticket = ticket_of(session, fact.call_id)
-    if ticket is None:
-        return
-    agent = accounts.by_extension(session, fact.pbx, fact.interface)
-    actor = agent.login if agent else fact.interface
-    if agent and not ticket.owner:
-        ticket.owner = agent.login
-    if ticket.call_back == "due":
-        ticket.call_back = "none"  # taken for abandoned while the link was down
-    acts.story(session, ticket, actor, "answer-call", fact.at)
-    _told(session, fact, fact.interface, "answered")
+def _answered(bundle: Bundle, fact: Answered, matter: Matter) -> None:
+    agent = bundle.login(fact.interface)
+    if agent and not matter.owner:
+        matter.owner = agent
+    if matter.call_back == "due":
+        matter.call_back = "none"  # taken for abandoned while the link was down
+    bundle.story(matter, agent or fact.interface, "answer-call", fact.at)
+    _told(bundle, matter, fact.interface, "answered")
 
 
-def _passed_on(session: Session, fact: PassedOn) -> None:
+def _passed_on(bundle: Bundle, fact: PassedOn, matter: Matter) -> None:
     """Not whom to: an outside number would stand in the story for everybody who reads it."""
-    ticket = ticket_of(session, fact.call_id)
-    if ticket is None:
-        return
-    agent = accounts.by_extension(session, fact.pbx, fact.interface)
-    acts.story(session, ticket, agent.login if agent else fact.interface, "pass-on", fact.at)
-    _told(session, fact, fact.interface, "passed-on")
+    agent = bundle.login(fact.interface)
+    bundle.story(matter, agent or fact.interface, "pass-on", fact.at)
+    _told(bundle, matter, fact.interface, "passed-on")
 
 
-def _ended(session: Session, fact: Ended) -> None:
-    ticket = ticket_of(session, fact.call_id)
-    call = session.get_one(CallRow, fact.call_id)
-    linking.call_known(session, call, ticket)
+def _ended(bundle: Bundle, fact: Ended, matter: Matter) -> None:
     waits_in_vain = fact.outcome == "abandoned" or fact.lost
-    if ticket is not None and waits_in_vain and ticket.state in OPEN_STATES:
-        ticket.call_back = "due"
-        acts.story(session, ticket, PBX, "lose" if fact.lost else "abandon", fact.at)
-        notices.tell(session, "desks", "call-back", ticket.id)
-    if call.last_agent:
-        _told(session, fact, call.last_agent, "ended")
+    if waits_in_vain and matter.state in OPEN_STATES:
+        matter.call_back = "due"
+        bundle.story(matter, PBX, "lose" if fact.lost else "abandon", fact.at)
+        notices.tell(bundle.session, "desks", "call-back", matter.ticket_id)
+    if matter.last_agent:
+        _told(bundle, matter, matter.last_agent, "ended")
 
 
-def _told(session: Session, fact: Fact, interface: str, kind: str) -> None:
-    ticket = ticket_of(session, fact.call_id)
-    if ticket is not None:
-        notices.tell(session, notices.agent(fact.pbx, interface), kind, ticket.id)
+def _told(bundle: Bundle, matter: Matter, interface: str, kind: str) -> None:
+    notices.tell(bundle.session, notices.agent(matter.pbx, interface), kind, matter.ticket_id)

@@ -7,16 +7,32 @@ learns of the call or opens its ticket. A recording whose call nobody knows stay
 counted by `hotline reconcile`; it is never dropped.
 """
 
-from sqlalchemy import select
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.flow import log
-from gateway.tables import RecordingLinkRow, TicketCallRow, TicketRow
+from gateway.tables import RecordingLinkRow, TicketCallRow
 from recordings.tables import RecordingRow
 from telephony.tables import CallRow
 
+_RECORDING = RecordingRow.__table__.c
+_RECORDED = select(_RECORDING.id, _RECORDING.name).where(
+    _RECORDING.pbx == bindparam("of"), _RECORDING.name.in_(bindparam("names", expanding=True))
+)
 CAPTURE = "capture"  # the actor of what the capturing process did
+
+
+class KnownCall(Protocol):
+    """A call with its row and its ticket's (0: none)."""
+
+    pbx: str
+    linkedid: str
+    call_id: int
+    ticket_id: int
 
 
 def captured(session: Session, recording: RecordingRow) -> None:
@@ -49,14 +65,16 @@ def captured(session: Session, recording: RecordingRow) -> None:
     _link(session, recording.id, call.id, link.ticket_id if link else None)
 
 
-def call_known(session: Session, call: CallRow, ticket: TicketRow | None) -> None:
-    """Link the recordings of `call` that came before we knew of it, or before its ticket."""
-    for recording_id in session.scalars(
-        select(RecordingRow.id).where(
-            RecordingRow.pbx == call.pbx, RecordingRow.name == call.linkedid
-        )
-    ):
-        _link(session, recording_id, call.id, ticket.id if ticket else None)
+def calls_known(session: Session, calls: Sequence[KnownCall]) -> None:
+    """Link the recordings of `calls`, all of one PBX, that came before we knew of them, or before
+    their tickets."""
+    known = {call.linkedid: call for call in calls}
+    if not known:
+        return
+    wanted = {"of": calls[0].pbx, "names": sorted(known)}
+    for recording_id, name in session.execute(_RECORDED, wanted).all():
+        call = known[name]
+        _link(session, recording_id, call.call_id, call.ticket_id or None)
 
 
 def relink(session: Session) -> None:

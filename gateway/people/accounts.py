@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from gateway.database import Database
@@ -32,6 +32,11 @@ _waiting = threading.BoundedSemaphore(WAITING_MAX)
 _turns = threading.BoundedSemaphore(2)
 _hasher = PasswordHasher()  # Argon2id, RFC 9106's second choice: 64 MiB, 3 passes
 _PASSWORD = f"密码至少 {PASSWORD_LENGTH_MIN} 个字符。 At least {PASSWORD_LENGTH_MIN} characters."
+_AT_PHONE = select(AccountRow.__table__.c.extension, AccountRow.__table__.c.login).where(
+    AccountRow.__table__.c.active,
+    AccountRow.__table__.c.pbx == bindparam("pbx"),
+    AccountRow.__table__.c.extension.in_(bindparam("extensions", expanding=True)),
+)
 _NOBODY = _hasher.hash("nobody has this password")
 
 
@@ -251,14 +256,13 @@ def set_phone(session: Session, login: str, pbx: str, extension: str) -> Person:
     return person(row)
 
 
-def by_extension(session: Session, pbx: str, extension: str) -> Person | None:
-    """The person at the interface `extension` (`PJSIP/8003`) of that PBX, if anybody is."""
-    row = session.scalar(
-        select(AccountRow).where(
-            AccountRow.pbx == pbx, AccountRow.extension == extension, AccountRow.active
-        )
-    )
-    return person(row) if row else None
+def logins_at(session: Session, pbx: str, extensions: Collection[str]) -> dict[str, str]:
+    """Interface of that PBX (`PJSIP/8003`) → login of who sits there, for those that are
+    somebody's."""
+    if not extensions:
+        return {}
+    rows = session.execute(_AT_PHONE, {"pbx": pbx, "extensions": sorted(extensions)})
+    return {extension: login for extension, login in rows}  # noqa: C416 - as in `named`
 
 
 def elsewhere(session: Session, pbxs: Collection[str]) -> list[str]:

@@ -20,9 +20,9 @@ TRACES = Path(__file__).resolve().parents[1] / "traces"
 class Ear:
     """A manager session that only listens."""
 
-    def __init__(self, pbx: Pbx) -> None:
+    def __init__(self, pbx: Pbx, user: str = "hotline") -> None:
         self._socket = socket.create_connection(("127.0.0.1", pbx.ami_port))
-        login = f"Action: Login\r\nUsername: hotline\r\nSecret: {pbx.secret}\r\n\r\n"
+        login = f"Action: Login\r\nUsername: {user}\r\nSecret: {pbx.secret}\r\n\r\n"
         self._socket.sendall(login.encode())
         self._socket.settimeout(0.5)
         self.hear()

@@ -86,7 +86,7 @@ def _furnish(made: Scene) -> None:
             made.ids[key] = str(ticket.id)
             if key == "dispatched":
                 recording = house.recording(session, call.linkedid)
-                linking.call_known(session, call, ticket)
+                linking.relink(session)
                 made.ids["recording"] = str(recording.id)
         dispatched = int(made.ids["dispatched"])
         acts.accept(session, dispatched, agent, "示范市", now)

@@ -1,0 +1,180 @@
+"""The tickets that one batch of facts is about: read at once, changed in memory, written at once.
+
+A busy PBX brings facts of many calls in one batch, and the batch is one transaction. Asked call by
+call, the database would be asked a dozen times for each; here a batch costs as many statements as
+there are kinds of change in it. What always holds:
+
+- A call has one ticket; `open` makes those that are missing, and no second one.
+- What a person changed meanwhile is not undone: an owner is written only where there is none, and
+  whether to call back only where the ticket is as it was read.
+
+It decides nothing: what a fact means for a ticket is `intake`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from gateway import notices
+from gateway.people import accounts
+from gateway.tables import Base
+from gateway.tickets.lifecycle import TicketState
+from telephony.facts import Answered, Ended, Fact, PassedOn, Queued
+
+NAME_MAX = 120  # as long as a form lets it be; the call keeps it whole
+
+_CALL: Final = Base.metadata.tables["call"]
+_TICKET: Final = Base.metadata.tables["ticket"]
+_OPENED: Final = Base.metadata.tables["ticket_call"]
+_STEP: Final = Base.metadata.tables["ticket_step"]
+
+_MATTERS: Final = (
+    select(
+        *(_CALL.c.id, _CALL.c.pbx, _CALL.c.linkedid, _CALL.c.caller_number, _CALL.c.caller_name),
+        *(_CALL.c.last_agent, _TICKET.c.id, _TICKET.c.state, _TICKET.c.owner, _TICKET.c.call_back),
+    )
+    .select_from(_CALL)
+    .outerjoin(_OPENED, _OPENED.c.call_id == _CALL.c.id)
+    .outerjoin(_TICKET, _TICKET.c.id == _OPENED.c.ticket_id)
+    .where(_CALL.c.id.in_(bindparam("calls", expanding=True)))
+)
+_OWNED: Final = (
+    update(_TICKET)
+    .where(_TICKET.c.id == bindparam("ticket"), _TICKET.c.owner == "")
+    .values(owner=bindparam("by"))
+)
+_CALL_BACK: Final = (
+    update(_TICKET)
+    .where(_TICKET.c.id == bindparam("ticket"), _TICKET.c.call_back == bindparam("read"))
+    .values(call_back=bindparam("now"))
+)
+
+
+@dataclass(slots=True)
+class Matter:
+    """A call and its ticket, as far as a fact can change them. `ticket_id` 0: there is none."""
+
+    call_id: int
+    pbx: str
+    linkedid: str
+    number: str
+    name: str
+    last_agent: str
+    ticket_id: int = 0
+    state: str = ""
+    owner: str = ""
+    call_back: str = ""
+    fresh: bool = False
+    """The ticket was opened in this batch, and its story not begun."""
+
+
+class Bundle:
+    """See the module. `facts`: all that the batch of one PBX brought, at least one."""
+
+    def __init__(self, session: Session, facts: Sequence[Fact]) -> None:
+        self.session = session
+        session.flush()
+        rows = session.execute(_MATTERS, {"calls": sorted({fact.call_id for fact in facts})})
+        self._matters = {row[0]: _matter(*row) for row in rows}
+        self._read = {
+            matter.ticket_id: (matter.owner, matter.call_back) for matter in self._matters.values()
+        }
+        talked = (fact for fact in facts if isinstance(fact, Answered | PassedOn))
+        phones = {fact.interface for fact in talked}
+        self._logins = accounts.logins_at(session, facts[0].pbx, phones)
+        self._steps: list[dict[str, Any]] = []
+
+    def matter(self, fact: Fact) -> Matter | None:
+        """The call of that fact, if it has a ticket."""
+        matter = self._matters.get(fact.call_id)
+        return matter if matter is not None and matter.ticket_id else None
+
+    def newly_known(self, facts: Iterable[Fact]) -> list[Matter]:
+        """Calls that ended, or got their ticket: a recording may have waited for either."""
+        ids = {fact.call_id for fact in facts if isinstance(fact, Queued | Ended)}
+        return [self._matters[call_id] for call_id in sorted(ids)]
+
+    def login(self, interface: str) -> str:
+        """Whose phone that is; '' when nobody's."""
+        return self._logins.get(interface, "")
+
+    def open(self, queued: Iterable[Queued]) -> None:
+        """A draft for each of these calls that has no ticket yet."""
+        first = {
+            fact.call_id: fact
+            for fact in reversed([*queued])
+            if not self._matters[fact.call_id].ticket_id
+        }
+        if not first:
+            return
+        made = self.session.scalars(
+            insert(_TICKET).returning(_TICKET.c.id, sort_by_parameter_order=True),
+            [_draft(self._matters[call_id], fact) for call_id, fact in first.items()],
+        ).all()
+        opened = dict(zip(first, made, strict=True))
+        self.session.execute(
+            insert(_OPENED),
+            [{"call_id": call_id, "ticket_id": ticket} for call_id, ticket in opened.items()],
+        )
+        for call_id, ticket in opened.items():
+            matter = self._matters[call_id]
+            matter.ticket_id, matter.state, matter.fresh = ticket, TicketState.DRAFT.value, True
+            matter.call_back = "none"
+            self._read[ticket] = ("", "none")
+
+    def story(
+        self, matter: Matter, actor: str, action: str, at: int, before: str | None = None
+    ) -> None:
+        """One line of the ticket's story; with no `before`, one that changed no state."""
+        self._steps.append(
+            {
+                "ticket_id": matter.ticket_id,
+                "at": at,
+                "actor": actor,
+                "action": action,
+                "from_state": matter.state if before is None else before,
+                "to_state": matter.state,
+            }
+        )
+        for topic in {f"person:{matter.owner}", "tickets"}:
+            notices.tell(self.session, topic, action, matter.ticket_id)
+
+    def write(self) -> None:
+        """Everything that changed; whatever the session had read before is read anew."""
+        owned, called_back = [], []
+        for matter in self._matters.values():
+            owner, call_back = self._read[matter.ticket_id]
+            if matter.owner != owner:
+                owned.append({"ticket": matter.ticket_id, "by": matter.owner})
+            if matter.call_back != call_back:
+                due = {"ticket": matter.ticket_id, "read": call_back, "now": matter.call_back}
+                called_back.append(due)
+        for statement, rows in (
+            (_OWNED, owned),
+            (_CALL_BACK, called_back),
+            (insert(_STEP), self._steps),
+        ):
+            if rows:
+                self.session.execute(statement, rows)
+        self.session.expire_all()
+
+
+def _matter(call_id: int, pbx: str, linkedid: str, number: str, name: str,
+            last_agent: str | None, ticket_id: int | None, state: str | None,
+            owner: str | None, call_back: str | None) -> Matter:  # fmt: skip
+    return Matter(call_id, pbx, linkedid, number, name, last_agent or "",
+                  ticket_id or 0, state or "", owner or "", call_back or "")  # fmt: skip
+
+
+def _draft(matter: Matter, fact: Queued) -> dict[str, Any]:
+    named = matter.name != matter.number
+    return {
+        "opened_at": fact.at,
+        "channel": "phone",
+        "queue": fact.queue,
+        "caller_phone": matter.number,
+        "caller_name": matter.name[:NAME_MAX] if named else "",
+    }
