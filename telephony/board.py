@@ -11,6 +11,8 @@ holds:
 - Finished calls are dropped from memory and never touched again; their late events are counted
   (`link_state.unknown_events`), as is everything the table of `call` refuses.
 - After each connection the snapshot the line asked for ends the calls that are gone.
+- What agents do and who waits (`presence`) goes the same way: in the batch's transaction, confirmed
+  with it.
 
 One board a PBX, one `take` at a time. It knows neither tickets nor clocks.
 """
@@ -22,14 +24,16 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from telephony import events as ev
-from telephony import journal, links, records
+from telephony import journal, links, records, roster
 from telephony.batch import Batch, Connected
 from telephony.call import State, begin, step
 from telephony.events import Event
 from telephony.facts import Fact
+from telephony.presence import Presence
 from telephony.readers import understand
 from telephony.records import Entry
 from telephony.resync import catch_up
+from telephony.roster import Moved
 
 _BEGINNINGS: Final = (
     *(ev.ChannelBegan, ev.CallerQueued, ev.AgentOffered, ev.AgentAnswered),
@@ -52,6 +56,7 @@ class Memory:
     """Live before the last connection, and not heard of since."""
     seen: tuple[ev.ChannelSeen, ...] = ()
     """The snapshot so far."""
+    presence: Presence = field(default_factory=Presence)
 
 
 class Board:
@@ -62,6 +67,8 @@ class Board:
         self._inbound = frozenset(inbound)
         self._memory = memory or Memory()
         self._next: Memory | None = None
+        self.moved = Moved()
+        """What the last `take` changed of agents' states and queues."""
 
     @classmethod
     def load(
@@ -69,7 +76,8 @@ class Board:
     ) -> "Board":
         """The board as the database knows it; what lives there is stale until it is heard of."""
         live = records.load_live(session, pbx)
-        return cls(pbx, inbound, Memory(live, frozenset(live)))
+        presence = roster.load(session, pbx)
+        return cls(pbx, inbound, Memory(live, frozenset(live), presence=presence))
 
     @property
     def live(self) -> dict[str, int]:
@@ -81,28 +89,35 @@ class Board:
 
         Raises what the database raises; then nothing has changed, and the batch may be taken again.
         """
-        self._next = None
-        if batch.messages:
-            if journal.known(session, self.pbx, batch):
-                live = records.load_live(session, self.pbx)
-                self._next = Memory(live, self._memory.stale & live.keys(), self._memory.seen)
-                return []
-            journal.append(session, self.pbx, batch)
+        self._next, self.moved = None, Moved()
+        known = bool(batch.messages) and journal.known(session, self.pbx, batch)
         understood = [
             event
             for message in batch.messages
             if (event := understand(message, batch.received_at)) is not None
         ]
+        presence = self._memory.presence.after(understood)
+        if known:
+            live = records.load_live(session, self.pbx)
+            stale = self._memory.stale & live.keys()
+            self._next = Memory(live, stale, self._memory.seen, presence)
+            self.moved = roster.write(session, self.pbx, roster.load(session, self.pbx), presence)
+            return []
+        if batch.messages:
+            journal.append(session, self.pbx, batch)
         unknown = self._unknown((*self._memory.seen, *understood))
         finished = records.known_ids(session, self.pbx, unknown) if unknown else set()
         turn = _Turn(self.pbx, self._memory, unknown - finished, finished)
         if isinstance(batch.change, Connected):
             turn.connected()
+            presence = presence.connected()
         for event in understood:
-            turn.take(event)
+            if not isinstance(event, ev.OfQueues):
+                turn.take(event)
         links.note(session, self.pbx, batch, refused=turn.refused)
         written = records.write(session, turn.changed()) if turn.touched else []
-        self._next = turn.memory(written)
+        self.moved = roster.write(session, self.pbx, self._memory.presence, presence)
+        self._next = turn.memory(written, presence)
         ids = {entry.call.linkedid: entry.call_id for entry in written}
         return [replace(fact, call_id=ids[fact.linkedid]) for fact in turn.facts]
 
@@ -214,13 +229,14 @@ class _Turn:
         """The entries to write, in the order first touched."""
         return [self._live[linkedid] for linkedid in self.touched]
 
-    def memory(self, written: Sequence[Entry]) -> Memory:
+    def memory(self, written: Sequence[Entry], presence: Presence) -> Memory:
         """What to remember once it is committed: the written rows' ids, nothing that ended."""
         live = self._live | {entry.call.linkedid: entry for entry in written}
         return Memory(
             {key: entry for key, entry in live.items() if entry.call.state is not State.ENDED},
             self._stale,
             self._seen,
+            presence,
         )
 
 
