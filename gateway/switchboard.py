@@ -22,7 +22,7 @@ from urllib.parse import quote
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import BadSetting, LeaseLost
-from gateway.flow import intake
+from gateway.flow import intake, wallboard
 from gateway.lease import Lease
 from gateway.parts import Parts
 from telephony import backfill, cel_log, links, marks
@@ -95,6 +95,7 @@ class Switchboard:
         with self._parts.database.begin() as session:
             self._lease.check(session)
             intake.take(session, self._board.take(session, batch))
+            wallboard.told(session, self._pbx, self._board.moved, batch.change)
         self._board.confirm()
 
     async def _keep_complete(self) -> NoReturn:

@@ -146,6 +146,7 @@ PLACES: tuple[tuple[str, str, str], ...] = (
     ("requests", "chen", "/requests"),
     ("decide", "zhou", "/requests"),
     ("listen", "chen", "/recordings/{recording}?grant={grant}"),
+    ("wallboard", "he", "/wallboard"),
     ("log", "shen", "/log"),
     ("state", "guan", "/state"),
     ("missing", "wang", "/nowhere"),
