@@ -125,7 +125,7 @@ def test_right_within_two_seconds_of_coming_back(pbx: Pbx, sqlite_url: str) -> N
         pbx.cli("queue unpause member PJSIP/8003")
         pbx.cli("queue pause member PJSIP/8001 queue hotline reason meal")
         paused_at = clock()
-        first.terminate()
+        pbx.cli("channel request hangup all")
         await asyncio.to_thread(first.communicate)
         second = pbx.begin_calls(1, 1, 20_000)
         await asyncio.sleep(2.5)
@@ -147,7 +147,7 @@ def test_right_within_two_seconds_of_coming_back(pbx: Pbx, sqlite_url: str) -> N
         _, oldest_at = waiting(gateway)
         assert oldest_at is not None
         assert 1_000_000 < clock() - oldest_at < 8_000_000
-        second.terminate()
+        pbx.cli("channel request hangup all")
         await asyncio.to_thread(second.communicate)
         await gateway.until(lambda: waiting(gateway) == (0, None))
         again.close()
