@@ -32,6 +32,11 @@ def agent(pbx: str, interface: str) -> str:
     return f"agent:{pbx}:{interface}"
 
 
+def presence(pbx: str, interface: str) -> str:
+    """The topic of what the PBX says that this interface does."""
+    return f"presence:{pbx}:{interface}"
+
+
 def tell(session: Session, topic: str, kind: str, ref: object = "") -> None:
     """Note that `topic`'s watchers are to be told once `session` is committed."""
     session.info.setdefault(_KEY, []).append(Notice(topic, kind, str(ref)))

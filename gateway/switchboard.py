@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import BadSetting, LeaseLost
 from gateway.exchange import Exchange
-from gateway.flow import intake
+from gateway.flow import intake, wallboard
 from gateway.lease import Lease
 from gateway.parts import Parts
 from gateway.poison import Suspect, described
@@ -135,6 +135,7 @@ class Switchboard:
         with self._parts.database.begin() as session:
             self._lease.check(session)
             intake.take(session, self._board.take(session, batch))
+            wallboard.told(session, self._pbx, self._board.moved, batch.change)
         self._board.confirm()
 
     async def _keep_complete(self) -> NoReturn:

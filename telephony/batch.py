@@ -12,7 +12,8 @@ from telephony.wire import END, Message
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The PBX accepted us; what follows is live. A snapshot of its channels has been asked for."""
+    """The PBX accepted us; what follows is live. A snapshot of its channels and queues
+    is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The PBX's side of a manager session, as far as the simulator needs it: a small AMI server.
 
-It greets, challenges, checks the account, answers Ping, Logoff and CoreShowChannels (from the
-channels its owner says are up), and sends every event to every session that has logged in. It is no
-proof of what a real PBX does; that is what the tests on Asterisk are for.
+It greets, challenges, checks the account, answers Ping, Logoff, CoreShowChannels and QueueStatus
+(from what its owner says is up), and sends every event to every session that has logged in. It is
+no proof of what a real PBX does; that is what the tests on Asterisk are for.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ Headers = Sequence[tuple[str, str]]
 
 
 class Manager:
-    """An AMI server on loopback. `channels`: one mapping of headers for each channel that is up."""
+    """An AMI server on loopback. `channels`: one mapping of headers for each channel that is up;
+    `queues`: the lines QueueStatus answers, each with its event's name."""
 
     def __init__(
         self,
@@ -31,12 +32,14 @@ class Manager:
         secret: str,
         channels: Callable[[], Sequence[Mapping[str, str]]],
         challenge: Callable[[], str],
+        queues: Callable[[], Sequence[Headers]] = tuple,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._user = user
         self._secret = secret
         self._channels = channels
         self._challenge = challenge
+        self._queues = queues
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -94,7 +97,10 @@ class Manager:
         elif name == "ping":
             writer.write(render([("Response", "Success"), *mark, ("Ping", "Pong")]))
         elif name == "coreshowchannels":
-            self._list(writer, mark)
+            lines = [[("Event", "CoreShowChannel"), *up.items()] for up in self._channels()]
+            self._list(writer, mark, lines, "CoreShowChannelsComplete")
+        elif name == "queuestatus":
+            self._list(writer, mark, self._queues(), "QueueStatusComplete")
         elif name == "logoff":
             writer.write(render([("Response", "Goodbye"), *mark]))
             writer.close()
@@ -117,22 +123,15 @@ class Manager:
         writer.write(render([("Response", "Success"), *mark, accepted]))
         writer.write(render([("Event", "FullyBooted"), ("Status", "Fully Booted")]))
 
-    def _list(self, writer: asyncio.StreamWriter, mark: Headers) -> None:
-        channels = self._channels()
+    def _list(
+        self, writer: asyncio.StreamWriter, mark: Headers, lines: Sequence[Headers], done: str
+    ) -> None:
         started = ("EventList", "start")
         writer.write(render([("Response", "Success"), *mark, started]))
-        for channel in channels:
-            writer.write(render([("Event", "CoreShowChannel"), *mark, *channel.items()]))
-        writer.write(
-            render(
-                [
-                    ("Event", "CoreShowChannelsComplete"),
-                    *mark,
-                    ("EventList", "Complete"),
-                    ("ListItems", str(len(channels))),
-                ]
-            )
-        )
+        for line in lines:
+            writer.write(render([line[0], *mark, *line[1:]]))
+        ended = [("EventList", "Complete"), ("ListItems", str(len(lines)))]
+        writer.write(render([("Event", done), *mark, *ended]))
 
 
 def render(headers: Headers) -> bytes:

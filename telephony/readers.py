@@ -183,6 +183,54 @@ def _seen(message: Message, at: int) -> ev.Event | None:
     )
 
 
+def _member(kind: type[ev.MemberTold], interface: str, member: str) -> Reader:
+    """The headers bear other names in a list's line than in an event."""
+
+    def read(message: Message, at: int) -> ev.Event | None:
+        queue = ev.storable(message.get("Queue"), ev.NUMBER_WIDTH)
+        device = ev.storable(message.get(interface), ev.NUMBER_WIDTH)
+        if not queue or not device:
+            return None
+        return kind(
+            at,
+            ev.NOBODY,
+            queue,
+            device,
+            ev.storable(message.get(member), ev.NAME_WIDTH),
+            _number(message.get("Status")),
+            message.get("Paused") == "1",
+            ev.storable(message.get("PausedReason"), ev.NUMBER_WIDTH),
+            _seconds(message.get("LastPause")),
+        )
+
+    return read
+
+
+def _member_left(message: Message, at: int) -> ev.Event | None:
+    queue = ev.storable(message.get("Queue"), ev.NUMBER_WIDTH)
+    interface = ev.storable(message.get("Interface"), ev.NUMBER_WIDTH)
+    return ev.MemberLeft(at, ev.NOBODY, queue, interface) if queue and interface else None
+
+
+def _queue_listed(message: Message, at: int) -> ev.Event | None:
+    queue = ev.storable(message.get("Queue"), ev.NUMBER_WIDTH)
+    return ev.QueueListed(at, ev.NOBODY, queue) if queue else None
+
+
+def _waiting_listed(message: Message, at: int) -> ev.Event | None:
+    """A line of the list has no Linkedid: whose call it is, is not asked of it."""
+    queue = ev.storable(message.get("Queue"), ev.NUMBER_WIDTH)
+    uniqueid = ev.storable(message.get("Uniqueid"), ev.ID_WIDTH)
+    if not queue or not uniqueid:
+        return None
+    return ev.WaitingListed(at, ev.Party(uniqueid, ""), queue, _seconds(message.get("Wait")))
+
+
+def _seconds(text: str) -> int:
+    """Whole seconds in µs; 0 when it reads otherwise."""
+    return int(text) * 1_000_000 if re.fullmatch(r"[0-9]{1,11}", text) else 0
+
+
 def _lasted(text: str) -> int:
     """`HH:MM:SS` in µs; 0 when it reads otherwise."""
     match = re.fullmatch(r"([0-9]{1,5}):([0-9]{2}):([0-9]{2})", text)
@@ -227,4 +275,12 @@ READERS: Final[Mapping[str, Reader]] = {
     "Hangup": _ended,
     "CoreShowChannel": _seen,
     "CoreShowChannelsComplete": lambda _message, at: ev.SnapshotDone(at, ev.Party("", "")),
+    "QueueMemberStatus": _member(ev.MemberTold, "Interface", "MemberName"),
+    "QueueMemberAdded": _member(ev.MemberTold, "Interface", "MemberName"),
+    "QueueMemberPause": _member(ev.MemberTold, "Interface", "MemberName"),
+    "QueueMemberRemoved": _member_left,
+    "QueueParams": _queue_listed,
+    "QueueMember": _member(ev.MemberListed, "Location", "Name"),
+    "QueueEntry": _waiting_listed,
+    "QueueStatusComplete": lambda _message, at: ev.QueuesListed(at, ev.NOBODY),
 }

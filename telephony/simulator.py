@@ -10,7 +10,7 @@ of the call in a CEL file. Times are UTC.
 import asyncio
 import random
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -20,6 +20,7 @@ from typing import Final, Self
 
 from telephony import cel_lines, voice
 from telephony.manager import Manager
+from telephony.roll import Roll
 from telephony.trace import Beat, Caller, Headers, Trace, event_of
 
 _ANSWERED: Final = "answered.ami"
@@ -40,9 +41,11 @@ class Simulator:
         rng: random.Random,
         user: str = "hotline",
         speed: float = 1.0,
+        agents: Collection[str] = ("8001", "8002", "8003", "8004"),
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`clock`: µs since the epoch; `speed`: how many simulated seconds a real one holds."""
+        """`clock`: µs since the epoch; `speed`: how many simulated seconds a real one holds;
+        `agents`: the extensions in the queue."""
         self._spool = spool
         self._cel = cel
         self._clock = clock
@@ -51,11 +54,13 @@ class Simulator:
         self._count = 0
         self._up: dict[str, dict[str, str]] = {}
         self._calls: set[asyncio.Task[str]] = set()
+        self._roll = Roll(agents, clock)
         self._manager = Manager(
             user=user,
             secret=secret,
             channels=lambda: list(self._up.values()),
             challenge=lambda: str(rng.randrange(10**8, 10**9)),
+            queues=self._roll.listed,
             tls=tls,
         )
 
@@ -165,6 +170,7 @@ class Simulator:
             for key, value in beat.headers
         )
         self._note(headers)
+        self._roll.note(headers)
         self._manager.send(headers)
         lines = cel_lines.of(headers, at, linkedid, self._peer(dict(headers)))
         if lines:

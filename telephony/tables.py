@@ -46,6 +46,11 @@ GAP_REASONS: Final = (
 could not keep up · what came was not AMI · the account was refused · what came could
 not be worked"""
 
+AGENT_STATES: Final = (
+    *("idle", "ringing", "talking", "holding", "after_call", "break", "offline"),
+)
+"""What an agent is doing; `agents` says what each means."""
+
 Key = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -223,3 +228,47 @@ class CelMarkRow(Base):
     read_at: Mapped[int] = mapped_column(BigInteger)
     unreadable: Mapped[int] = mapped_column(BigInteger)
     """Records left out because they could not be read; those after the mark are counted again."""
+
+
+class AgentStateRow(Base):
+    """What one agent is doing, as last told; one row an agent's interface."""
+
+    __tablename__ = "agent_state"
+    __table_args__ = (CheckConstraint(_one_of("state", AGENT_STATES), "state"),)
+
+    pbx: Mapped[str] = mapped_column(String(64), primary_key=True)
+    interface: Mapped[str] = mapped_column(String(80), primary_key=True)
+    member: Mapped[str] = mapped_column(String(160))
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(80))
+    """Of a break: a code of `reasons.BREAKS` or the PBX's own text."""
+    since_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class AgentSpellRow(Base):
+    """A pause or an absence of an agent, from its beginning to its end."""
+
+    __tablename__ = "agent_spell"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", AGENT_STATES), "state"),
+        Index("ix_agent_spell_ended_at", "ended_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    pbx: Mapped[str] = mapped_column(String(64))
+    interface: Mapped[str] = mapped_column(String(80))
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(80))
+    began_at: Mapped[int] = mapped_column(BigInteger)
+    ended_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class QueueStateRow(Base):
+    """How many wait in one queue, and since when the first of them; one row a queue."""
+
+    __tablename__ = "queue_state"
+
+    pbx: Mapped[str] = mapped_column(String(64), primary_key=True)
+    queue: Mapped[str] = mapped_column(String(80), primary_key=True)
+    waiting: Mapped[int] = mapped_column(Integer)
+    oldest_at: Mapped[int | None] = mapped_column(BigInteger)

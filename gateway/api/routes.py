@@ -15,7 +15,7 @@ from starlette.routing import Route
 from gateway.api import models as m
 from gateway.api.endpoint import Answer, Call, Endpoint, natural, number, run
 from gateway.errors import HotlineError
-from gateway.flow import listening, log, orders
+from gateway.flow import listening, log, orders, wallboard
 from gateway.flow.listening import Refused
 from gateway.parts import Parts
 from gateway.people import accounts, sessions
@@ -57,6 +57,11 @@ def sign_out(call: Call) -> Answer:
 def desk(call: Call) -> Answer:
     """The agent's desk."""
     return m.DeskOut.of(views.desk(call.session, call.person))
+
+
+def presence(call: Call) -> Answer:
+    """坐席与队列."""
+    return m.PresenceOut.of(wallboard.board(call.session, call.person, call.now))
 
 
 def departments(call: Call) -> Answer:
@@ -222,6 +227,8 @@ ROUTES: tuple[Endpoint, ...] = (
              m.SignIn, status=201, prepare=judged),
     Endpoint("DELETE", "/api/v1/sessions", sign_out, (), m.Done, "退出 · Sign out"),
     Endpoint("GET", "/api/v1/desk", desk, (P.DESK_USE,), m.DeskOut, "坐席工作台 · Agent's desk"),
+    Endpoint("GET", "/api/v1/presence", presence, (P.WALLBOARD_READ,), m.PresenceOut,
+             "坐席与队列 · Agents and queues"),
     Endpoint("GET", "/api/v1/departments", departments, (P.TICKET_DISPATCH,), m.DepartmentOut,
              "承办部门 · Departments", many=True),
     Endpoint("POST", _T + "/search", tickets, _READ, m.TicketOut, "查工单 · Search tickets",

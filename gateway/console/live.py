@@ -29,11 +29,15 @@ def topics(person: Person) -> frozenset[str]:
     """What `person` is told of: their own affairs, and what their role watches."""
     watched = {f"person:{person.login}"}
     if person.extension and person.may(Permission.DESK_USE):
-        watched.add(notices.agent(person.pbx, person.extension))
+        watched |= {
+            notices.agent(person.pbx, person.extension),
+            notices.presence(person.pbx, person.extension),
+        }
     if person.department and person.may(Permission.ORDER_READ_OWN):
         watched.add(f"department:{person.department}")
     for permission, topic in (
         (Permission.DESK_USE, "desks"),
+        (Permission.WALLBOARD_READ, "wallboard"),
         (Permission.TICKET_READ_ALL, "tickets"),
         (Permission.RECORDING_SEARCH, "recordings"),
         (Permission.RECORDING_DECIDE, "requests"),

@@ -44,6 +44,7 @@ PLACES: tuple[Place, ...] = (
         "key",
         _any(Permission.RECORDING_ASK, Permission.RECORDING_DECIDE),
     ),
+    Place("/wallboard", "坐席与队列", "Wallboard", "wall", _any(Permission.WALLBOARD_READ)),
     Place("/log", "日志", "Log", "log", _any(Permission.LOG_READ)),
     Place("/state", "运行状态", "State", "state", _any(Permission.STATE_READ)),
 )

@@ -102,6 +102,9 @@ def environment() -> Environment:
         role_name=lambda role: ROLE_NAMES[Role(role)],
         flashed=flash,
         words_of=lambda departments: [(row.code, row.name, "") for row in departments],
+        agent_state=lambda code: words.AGENT_STATES[code],
+        agent_tone=lambda code: words.AGENT_TONES[code],
+        break_name=lambda code: _named(words.BREAKS, code),
         kind_name=lambda code: _named(register.names(register.KINDS), code)[0],
     )
     made.globals.update(words=words, register=register, lifecycle=lifecycle)

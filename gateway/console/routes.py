@@ -7,13 +7,23 @@ there is a line in the log. Tests read this table and try every row with every r
 
 from gateway.console import live, player
 from gateway.console.guard import PUBLIC, SIGNED_IN, Page
-from gateway.console.pages import department, desk, log, recordings, sign_in, state, ticket
+from gateway.console.pages import (
+    department,
+    desk,
+    log,
+    recordings,
+    sign_in,
+    state,
+    ticket,
+    wallboard,
+)
 from gateway.people.roles import Permission
 
 READ_TICKET = frozenset({Permission.TICKET_READ_OWN, Permission.TICKET_READ_ALL})
 EDIT = frozenset({Permission.TICKET_EDIT})
 DISPATCH = frozenset({Permission.TICKET_DISPATCH})
 DESK = frozenset({Permission.DESK_USE})
+WALLBOARD = frozenset({Permission.WALLBOARD_READ})
 READ_ORDER = frozenset({Permission.ORDER_READ_OWN})
 ACT_ORDER = frozenset({Permission.ORDER_ACT})
 SEARCH = frozenset({Permission.RECORDING_SEARCH})
@@ -34,6 +44,8 @@ ROUTES: tuple[Page, ...] = (
     Page("/desk", "GET", desk.show, DESK),
     Page("/desk/live", "GET", desk.live, DESK),
     Page("/desk/work/{ticket_id}", "GET", desk.work, DESK),
+    Page("/desk/presence", "GET", wallboard.own, DESK),
+    Page("/wallboard", "GET", wallboard.show, WALLBOARD),
     Page("/tickets", "GET", ticket.listing, READ_TICKET),
     Page("/tickets/search", "POST", ticket.listing, READ_TICKET),
     Page(TICKET, "GET", ticket.show, READ_TICKET),

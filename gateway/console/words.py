@@ -115,3 +115,32 @@ STEP_TONES: dict[str, str] = {
     "reply": "accent",
     "close": "good",
 }
+
+AGENT_STATES: dict[str, tuple[str, str]] = {
+    "idle": ("空闲", "Idle"),
+    "ringing": ("振铃", "Ringing"),
+    "talking": ("通话", "Talking"),
+    "holding": ("保持", "On hold"),
+    "after_call": ("话后整理", "Wrap-up"),
+    "break": ("小休", "Break"),
+    "offline": ("离线", "Offline"),
+}
+"""In the order they are counted on the wallboard."""
+AGENT_TONES: dict[str, str] = {
+    "idle": "good",
+    "ringing": "warn",
+    "talking": "info",
+    "holding": "hold",
+    "after_call": "accent",
+    "break": "rest",
+    "offline": "",
+}
+BREAKS: dict[str, tuple[str, str]] = {
+    "": ("未说明", "No reason"),
+    "break": ("休息", "Rest"),
+    "meal": ("用餐", "Meal"),
+    "meeting": ("会议", "Meeting"),
+    "training": ("培训", "Training"),
+    "other": ("其他", "Other"),
+}
+"""Codes of `telephony.reasons.BREAKS`; another text is the PBX's own and stands as it is."""

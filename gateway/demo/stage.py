@@ -50,6 +50,7 @@ async def stage(port: int) -> AsyncIterator[Stage]:
             secret=secret,
             clock=compose.clock,
             rng=rng,
+            agents=[login for login, _, role, _ in ACCOUNTS if role is Role.AGENT],
         )
         (state / "cel").mkdir()
         async with pbx:

@@ -36,6 +36,7 @@ class Permission(StrEnum):
     """What a route or an act may ask for."""
 
     DESK_USE = "desk:use"
+    WALLBOARD_READ = "wallboard:read"
     TICKET_READ_OWN = "ticket:read-own"
     TICKET_READ_ALL = "ticket:read-all"
     TICKET_EDIT = "ticket:edit"
@@ -62,6 +63,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.SUPERVISOR: frozenset(
         {
+            Permission.WALLBOARD_READ,
             Permission.TICKET_READ_ALL,
             Permission.TICKET_EDIT,
             Permission.TICKET_DISPATCH,
@@ -72,7 +74,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.AUTHORISER: frozenset({Permission.RECORDING_SEARCH, Permission.RECORDING_DECIDE}),
     Role.OFFICER: frozenset({Permission.ORDER_READ_OWN, Permission.ORDER_ACT}),
-    Role.LEADER: frozenset({Permission.TICKET_READ_ALL}),
+    Role.LEADER: frozenset({Permission.WALLBOARD_READ, Permission.TICKET_READ_ALL}),
     Role.AUDITOR: frozenset({Permission.LOG_READ}),
     Role.ADMINISTRATOR: frozenset({Permission.STATE_READ, Permission.ACCOUNT_MANAGE}),
 }

@@ -27,7 +27,7 @@ from gateway.tickets import acts, views
 from recordings import catalogue
 from recordings.capture import Capture
 from telephony.facts import Answered, Ended, Fact, Offered, Queued
-from telephony.tables import CallLegRow, CallRow, LinkStateRow
+from telephony.tables import AgentStateRow, CallLegRow, CallRow, LinkStateRow, QueueStateRow
 
 PASSWORD = "correct horse battery"
 SECOND = 1_000_000
@@ -277,8 +277,29 @@ def full(morning: Morning) -> Morning:
                 last_packet_at=now - SECOND, link_session="s",
             )
         )  # fmt: skip
+        wall(session, now)
     _recorded(morning, now)
     return morning
+
+
+def wall(session: Session, now: int) -> None:
+    """Agents in every state, with account and without; a queue with callers, one with none."""
+    states = (
+        ("PJSIP/8003", "talking", "", 95), ("PJSIP/8004", "ringing", "", 4),
+        ("PJSIP/8005", "idle", "", 610), ("PJSIP/8006", "holding", "", 41),
+        ("PJSIP/8007", "after_call", "", 130), ("PJSIP/8008", "break", "meal", 1560),
+        ("PJSIP/8009", "break", "机房检修，请勿派话", 4200), ("PJSIP/8010", "offline", "", 7200),
+        ("PJSIP/8011", "idle", "", 12),
+    )  # fmt: skip
+    for interface, state, reason, since_s in states:
+        session.add(
+            AgentStateRow(
+                pbx="pbx1", interface=interface, member=f"agent-{interface[-4:]}", state=state,
+                reason=reason, since_at=now - since_s * SECOND,
+            )
+        )  # fmt: skip
+    for queue, waiting, oldest_at in (("12333", 3, now - 74 * SECOND), ("policy", 0, None)):
+        session.add(QueueStateRow(pbx="pbx1", queue=queue, waiting=waiting, oldest_at=oldest_at))
 
 
 def _recorded(morning: Morning, now: int) -> None:

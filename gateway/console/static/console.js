@@ -18,7 +18,7 @@
 
   /* ── live ──────────────────────────────────────────────────────────────────────────────── */
 
-  const TOPICS = ["agent", "person", "desks", "department", "tickets", "recordings", "requests", "log", "state"];
+  const TOPICS = ["agent", "presence", "wallboard", "person", "desks", "department", "tickets", "recordings", "requests", "log", "state"];
   const light = one("#live");
   let source = null;
   let again = 1000;

@@ -20,6 +20,7 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /api/v1/sessions": None,
     "DELETE /api/v1/sessions": EVERYBODY,
     "GET /api/v1/desk": AGENT,
+    "GET /api/v1/presence": SUPERVISOR | LEADER,
     "GET /api/v1/departments": EDITORS,
     "POST /api/v1/tickets/search": READERS,
     "GET /api/v1/tickets/{id}": READERS,

@@ -23,6 +23,7 @@ AGENT, SUPERVISOR, AUTHORISER, OFFICER, LEADER, AUDITOR, ADMINISTRATOR = (
 )
 EDITORS = AGENT | SUPERVISOR
 READERS = AGENT | SUPERVISOR | LEADER
+WATCHERS = SUPERVISOR | LEADER
 SEARCHERS = SUPERVISOR | AUTHORISER
 
 MAY: dict[str, frozenset[Role] | None] = {
@@ -34,6 +35,8 @@ MAY: dict[str, frozenset[Role] | None] = {
     "GET /desk": AGENT,
     "GET /desk/live": AGENT,
     "GET /desk/work/{ticket_id}": AGENT,
+    "GET /desk/presence": AGENT,
+    "GET /wallboard": WATCHERS,
     "GET /tickets": READERS,
     "POST /tickets/search": READERS,
     "GET /tickets/{ticket_id}": READERS,

@@ -20,7 +20,7 @@ def read(data: bytes) -> ev.Event | None:
 def test_a_callers_name_forges_nothing_in_a_real_stream() -> None:
     """Recorded from Asterisk 22: a name with U+2028, U+0085, \\x0b and \\x1c changes no id."""
     events = [e for m in messages(trace("hostile-name.ami")) if (e := understand(m))]
-    ids = {event.party.linkedid for event in events}
+    ids = {event.party.linkedid for event in events if not isinstance(event, ev.OfQueues)}
     began = next(event for event in events if isinstance(event, ev.ChannelBegan))
     assert len(ids) == 1
     assert ids.isdisjoint({"1.1", "2.2"})
@@ -46,7 +46,20 @@ def test_without_a_pbx_time_the_time_of_receipt_stands_in(timestamp: str) -> Non
     assert event.at == 5
 
 
-@pytest.mark.parametrize("name", sorted(set(READERS) - {"CoreShowChannelsComplete"}))
+ENDS = {"CoreShowChannelsComplete", "QueueStatusComplete"}
+OF_QUEUES = {name for name in READERS if name.startswith("Queue") and "Caller" not in name} - ENDS
+
+
+@pytest.mark.parametrize("name", sorted(OF_QUEUES))
+def test_a_word_on_no_queue_is_none(name: str) -> None:
+    """What names neither queue nor agent can change neither."""
+    of_none = f"Event: {name}\r\nInterface: I\r\nLocation: I\r\nUniqueid: 1\r\n\r\n"
+    assert read(of_none.encode()) is None
+    if "Member" in name:
+        assert read(f"Event: {name}\r\nQueue: hotline\r\nUniqueid: 1\r\n\r\n".encode()) is None
+
+
+@pytest.mark.parametrize("name", sorted(set(READERS) - OF_QUEUES - ENDS))
 def test_an_event_without_its_ids_is_none(name: str) -> None:
     """An incomplete event can belong to no call, so it must not reach one."""
     assert read(f"Event: {name}\r\nQueue: hotline\r\nInterface: PJSIP/1\r\n\r\n".encode()) is None
@@ -71,7 +84,8 @@ PARTS = (
 @given(st.sampled_from(sorted(READERS)), st.binary(max_size=400))
 def test_any_bytes_give_an_event_that_can_be_stored(name: str, body: bytes) -> None:
     """No input crashes the reader or yields text a database or a log line would choke on."""
-    head = f"Event: {name}\r\nQueue: q\r\nInterface: I\r\nResult: Success\r\nBridgeUniqueid: b\r\n"
+    head = f"Event: {name}\r\nQueue: q\r\nInterface: I\r\nLocation: I\r\nResult: Success\r\n"
+    head += "BridgeUniqueid: b\r\n"
     raw = head.encode() + b"\r\n".join(
         b"%sUniqueid: 1\r\n%sLinkedid: 1\r\n%sCallerIDName: %s\r\n%sChannel: %s"
         % (part, part, part, body, part, body)
