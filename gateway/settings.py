@@ -21,6 +21,7 @@ KNOWN = (
     "STATE",
     "DATABASE_URL",
     "PBX_URL",
+    "PBX_CONTROL_URL",
     "PBX_NAME",
     "INBOUND",
     "SPOOL",
@@ -42,6 +43,7 @@ class Settings:
     state: Path
     database_url: str = field(repr=False)
     pbx: Address | None
+    pbx_control: Address | None
     pbx_name: str
     inbound: frozenset[str]
     spool: Path
@@ -85,7 +87,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         state=state,
         database_url=_database(given.get("DATABASE_URL") or f"sqlite:///{state / 'hotline.db'}"),
-        pbx=_pbx(given.get("PBX_URL", "")),
+        pbx=_pbx(given.get("PBX_URL", ""), "PBX_URL"),
+        pbx_control=_pbx(given.get("PBX_CONTROL_URL", ""), "PBX_CONTROL_URL"),
         pbx_name=given.get("PBX_NAME") or "pbx1",
         inbound=frozenset((given.get("INBOUND") or "from-pstn").replace(",", " ").split()),
         spool=Path(given.get("SPOOL") or state / "spool").absolute(),
@@ -195,8 +198,8 @@ def _store(place: str) -> Path:
     return Path(path).absolute()
 
 
-def _pbx(url: str) -> Address | None:
+def _pbx(url: str, name: str) -> Address | None:
     try:
         return Address.parse(url) if url else None
     except AddressError as error:
-        raise BadSetting(f"HOTLINE_PBX_URL：{error}") from error
+        raise BadSetting(f"HOTLINE_{name}：{error}") from error

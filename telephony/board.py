@@ -26,20 +26,21 @@ from telephony import journal, links, records
 from telephony.batch import Batch, Connected
 from telephony.call import State, begin, step
 from telephony.events import Event
-from telephony.facts import Fact
+from telephony.facts import Fact, NotPlaced
+from telephony.outgoing import is_outgoing
 from telephony.readers import understand
 from telephony.records import Entry
 from telephony.resync import catch_up
 
 _BEGINNINGS: Final = (
     *(ev.ChannelBegan, ev.CallerQueued, ev.AgentOffered, ev.AgentAnswered),
-    *(ev.RecordingBegan, ev.ChannelSeen),
+    *(ev.RecordingBegan, ev.ChannelSeen, ev.NotPlaced),
 )
 """What a call may first be heard of by. Not by its end: a transfer can leave an agent's own channel
 with the caller's context, to be hung up under it."""
 _EVERYDAY: Final = (
     *(ev.HangupAsked, ev.AgentReleased, ev.Resumed),
-    *(ev.PhoneRang, ev.PhoneRefused, ev.PhoneAnswered),
+    *(ev.PhoneRang, ev.PhoneRefused, ev.PhoneAnswered, ev.PhonePickedUp, ev.NotPlaced),
 )
 
 
@@ -104,7 +105,7 @@ class Board:
         written = records.write(session, turn.changed()) if turn.touched else []
         self._next = turn.memory(written)
         ids = {entry.call.linkedid: entry.call_id for entry in written}
-        return [replace(fact, call_id=ids[fact.linkedid]) for fact in turn.facts]
+        return [replace(fact, call_id=ids.get(fact.linkedid, 0)) for fact in turn.facts]
 
     def confirm(self) -> None:
         """The transaction of the last `take` is committed: remember what it did."""
@@ -112,13 +113,14 @@ class Board:
             self._memory, self._next = self._next, None
 
     def _unknown(self, events: Sequence[Event]) -> set[str]:
-        """Calls from outside that these events speak of and that are not live: new, or over."""
+        """Calls of ours that these events speak of and that are not live: new, or over. They come
+        from outside, or bear a name that we gave."""
         return {
             event.party.linkedid
             for event in events
             if isinstance(event, _BEGINNINGS)
             and event.party.leads
-            and event.party.context in self._inbound
+            and (event.party.context in self._inbound or is_outgoing(event.party.uniqueid))
             and event.party.linkedid not in self._memory.live
         }
 
@@ -129,6 +131,7 @@ class _Turn:
     def __init__(self, pbx: str, memory: Memory, startable: set[str], finished: set[str]) -> None:
         self._pbx = pbx
         self._live = dict(memory.live)
+        self._far = {entry.call.far: key for key, entry in memory.live.items() if entry.call.far}
         self._stale = memory.stale
         self._seen = memory.seen
         self._startable = startable
@@ -157,6 +160,9 @@ class _Turn:
                 for missed in catch_up(calls, self._stale, seen, at):
                     self._step(missed)
                 self._stale, self._seen = frozenset(), ()
+            case ev.NotPlaced(at=at, party=party) if party.uniqueid in self._startable:
+                self._startable.discard(party.uniqueid)
+                self.facts.append(NotPlaced(pbx=self._pbx, linkedid=party.uniqueid, at=at))
             case ev.HandedOver():
                 for side in event.sides():
                     self._step(replace(side, interface=self._device(side)))
@@ -169,8 +175,10 @@ class _Turn:
 
     def _key(self, event: Event) -> str:
         """Which call an event is of. Joined to an older call, a caller's channel bears that one's
-        linkedid; it is still its own call's."""
+        linkedid; it is still its own call's. So is the channel of somebody whom we called."""
         party = event.party
+        if party.uniqueid in self._far:
+            return self._far[party.uniqueid]
         return party.uniqueid if party.uniqueid in self._live else party.linkedid
 
     def _device(self, side: ev.PassedOn) -> str:
@@ -207,6 +215,8 @@ class _Turn:
     def _keep(self, entry: Entry, facts: Sequence[Fact]) -> None:
         linkedid = entry.call.linkedid
         self._live[linkedid] = entry
+        if entry.call.far:
+            self._far[entry.call.far] = linkedid
         self.touched[linkedid] = None
         self.facts.extend(facts)
 
@@ -229,6 +239,5 @@ def _unread(event: Event) -> bool:
     rings told twice, and the end of no hold."""
     if isinstance(event, _EVERYDAY):
         return True
-    return not event.party.leads and isinstance(
-        event, ev.ChannelBegan | ev.ChannelEnded | ev.RecordingBegan
-    )
+    agents = not event.party.leads or is_outgoing(event.party.uniqueid)
+    return agents and isinstance(event, ev.ChannelBegan | ev.ChannelEnded | ev.RecordingBegan)

@@ -4,6 +4,8 @@
     ├── AddressError       the PBX's address cannot be read
     ├── WireError          the stream is not AMI, or passes a bound
     ├── InjectionRefused   a value would forge headers or actions on the PBX
+    ├── UnfitToSend        a number, device or reason that no act may carry
+    ├── ActRefused         the PBX answered an act of ours with an error
     ├── LinkLost           the connection to the PBX ended
     │   └── LoginRefused   the PBX did not accept the account
     ├── Superseded         another gateway has this PBX's link now
@@ -29,6 +31,18 @@ class WireError(TelephonyError):
 
 class InjectionRefused(TelephonyError):
     """A value to be sent holds CR, LF or NUL, or cannot be written as bytes: nothing was sent."""
+
+
+class UnfitToSend(TelephonyError):
+    """A number, device or reason that an act may not carry: nothing was sent."""
+
+
+class ActRefused(TelephonyError):
+    """The PBX answered with an error; `said` is its own short text ("Permission denied")."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+        super().__init__(f"交换机拒绝了该操作（{said}）。 The PBX refused ({said}).")
 
 
 class LinkLost(TelephonyError):
