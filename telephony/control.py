@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from telephony.address import Address
-from telephony.errors import ActRefused, LinkLost, UnfitToSend
+from telephony.errors import ActRefused, LinkLost, LoginRefused, NotAsked, UnfitToSend
 from telephony.events import NAME_WIDTH, storable
 from telephony.handoff import Handoff
 from telephony.line import Client, Timing
@@ -41,8 +41,8 @@ RING_S: Final = 25
 class Control:
     """The acts, on one PBX. Each blocks for at most a few seconds; for a thread without a loop.
 
-    Each raises `UnfitToSend`, `LoginRefused` (the account), `ActRefused` (the PBX says no) or
-    `LinkLost` (it is away, or took too long: then it may have acted all the same).
+    Each raises `UnfitToSend`, `LoginRefused` (the account), `ActRefused` (the PBX says no),
+    `NotAsked` (it is away) or `LinkLost` (it took too long: then it may have acted all the same).
     """
 
     address: Address
@@ -100,14 +100,19 @@ async def _act(address: Address, timing: Timing, action: str, fields: dict[str, 
         connect_s=timing.connect_s,
     )
     try:
-        await asyncio.to_thread(client.connect)
-        await client.sign_in(timing.answer_s)
+        await _enter(client, timing)
         answer = await client.ask(action, timing.answer_s, **fields)
-    except OSError as error:
-        raise LinkLost(
-            f"连不上交换机（{type(error).__name__}）。 The PBX cannot be reached."
-        ) from error
     finally:
         await asyncio.to_thread(client.disconnect)
     if answer.name != "Success":
         raise ActRefused(storable(answer.get("Message"), NAME_WIDTH))
+
+
+async def _enter(client: Client, timing: Timing) -> None:
+    try:
+        await asyncio.to_thread(client.connect)
+        await client.sign_in(timing.answer_s)
+    except LoginRefused:
+        raise
+    except (OSError, LinkLost) as error:
+        raise NotAsked("连不上交换机。 The PBX cannot be reached.") from error

@@ -7,7 +7,8 @@
     ├── UnfitToSend        a number, device or reason that no act may carry
     ├── ActRefused         the PBX answered an act of ours with an error
     ├── LinkLost           the connection to the PBX ended
-    │   └── LoginRefused   the PBX did not accept the account
+    │   ├── LoginRefused   the PBX did not accept the account
+    │   └── NotAsked       the PBX could not be reached: nothing was sent
     ├── Superseded         another gateway has this PBX's link now
     ├── CelUnreadable      the PBX's own event log has a line that cannot be read
     └── TraceUnreadable    a recorded stream lacks what replaying it needs
@@ -51,6 +52,10 @@ class LinkLost(TelephonyError):
 
 class LoginRefused(LinkLost):
     """The PBX refused the account: user, secret or its `permit` list in manager.conf."""
+
+
+class NotAsked(LinkLost):
+    """The PBX could not be reached: what was to be asked was not."""
 
 
 class Superseded(TelephonyError):

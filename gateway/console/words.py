@@ -14,6 +14,7 @@ TOLD: dict[str, tuple[str, str]] = {
     "dispatched": ("good", "已派单，部门将收到。 Dispatched to the department."),
     "closed": ("good", "已办结。 Closed."),
     "called-back": ("good", "已记为回拨。 Marked as called back."),
+    "calling": ("good", "正在呼叫，请接听您的话机。 Calling: take up your own phone."),
     "signed": ("good", "已签收，请在期限内反馈。 Signed; reply before it is due."),
     "replied": ("good", "已反馈给热线。 The reply has reached the hotline."),
     "returned": ("good", "已退回热线重新派单。 Returned to the hotline."),
@@ -81,6 +82,12 @@ ACTS: dict[str, tuple[str, str]] = {
     "recordings:recording:heard": ("听到的部分", "What was heard"),
     "recordings:page:open": ("打开录音页面", "Open a page of recordings"),
     "recordings:recording:seal": ("封存录音", "Seal a recording"),
+    "control:call:place": ("呼出", "Place a call"),
+    "control:recording:pause": ("暂停录音", "Pause a recording"),
+    "control:recording:resume": ("继续录音", "Resume a recording"),
+    "control:agent:pause": ("坐席示忙", "Pause an agent"),
+    "control:agent:ready": ("坐席示闲", "An agent is ready"),
+    "control:page:open": ("越权的控制操作", "A control act refused"),
     "people:account:add": ("添加账号", "Add an account"),
     "api:request:refuse": ("程序接口被拒", "Refused by the API"),
 }
@@ -105,6 +112,8 @@ ORDER_STATE_TONES: dict[str, str] = {
 }
 STEP_TONES: dict[str, str] = {
     "abandon": "warn",
+    "reach": "good",
+    "not-reach": "warn",
     "answer": "good",
     "refuse": "",
     "accept": "accent",

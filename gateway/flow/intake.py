@@ -13,12 +13,24 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
-from gateway.flow import linking
+from gateway.flow import breaks, calling, linking, silence
 from gateway.people import accounts
 from gateway.tables import TicketCallRow, TicketRow
 from gateway.tickets import acts
 from gateway.tickets.lifecycle import OPEN_STATES
-from telephony.facts import Answered, Ended, Fact, Offered, PassedOn, Queued, Withdrawn
+from telephony.facts import (
+    Answered,
+    Ended,
+    Fact,
+    NotPlaced,
+    Offered,
+    PassedOn,
+    PickedUp,
+    Placed,
+    Queued,
+    Reached,
+    Withdrawn,
+)
 from telephony.tables import CallRow
 
 NAME_MAX = 120  # as long as a form lets it be; the call keeps it whole
@@ -39,6 +51,8 @@ def take(session: Session, facts: Iterable[Fact]) -> None:
                 _answered(session, fact)
             case PassedOn():
                 _passed_on(session, fact)
+            case Placed() | NotPlaced() | PickedUp() | Reached():
+                calling.heard(session, fact)
             case Ended():
                 _ended(session, fact)
             case _:
@@ -46,7 +60,7 @@ def take(session: Session, facts: Iterable[Fact]) -> None:
 
 
 def ticket_of(session: Session, call_id: int) -> TicketRow | None:
-    """The ticket that this call opened."""
+    """The ticket of this call: which it opened, or from which it was placed."""
     return session.scalar(
         select(TicketRow)
         .join(TicketCallRow, TicketCallRow.ticket_id == TicketRow.id)
@@ -101,6 +115,10 @@ def _ended(session: Session, fact: Ended) -> None:
     ticket = ticket_of(session, fact.call_id)
     call = session.get_one(CallRow, fact.call_id)
     linking.call_known(session, call, ticket)
+    silence.call_ended(session, call.id, fact.at)
+    breaks.call_ended(session, call, fact.at)
+    if call.direction == "outbound":
+        calling.heard(session, fact)
     if ticket is not None and fact.outcome == "abandoned" and ticket.state in OPEN_STATES:
         ticket.call_back = "due"
         acts.story(session, ticket, PBX, "abandon", fact.at)
