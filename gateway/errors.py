@@ -8,7 +8,8 @@
     ├── BadInput 400         fields to mend, each with its own message
     ├── Conflict 409
     │   ├── IllegalStep      the state machine refuses; nothing was changed
-    │   └── StaleTicket      somebody else saved first; nothing was overwritten
+    │   ├── StaleTicket      somebody else saved first; nothing was overwritten
+    │   └── ControlFailed    the PBX is not asked, away, or says no
     ├── LeaseLost 500        another process does this duty now; nothing was written
     ├── AccountLocked 429    too many wrong passwords
     ├── TooBusy 429          too many sign in at once
@@ -101,6 +102,10 @@ class StaleTicket(Conflict):
             "该工单刚被他人修改，请刷新后再保存，您填写的内容仍在页面上。 "
             "Somebody else has just changed this ticket; reload before saving."
         )
+
+
+class ControlFailed(Conflict):
+    """What was asked of the PBX did not happen, or nobody knows whether it did; says what to do."""
 
 
 class AccountLocked(HotlineError):

@@ -22,7 +22,7 @@ from telephony.errors import AddressError, CelUnreadable
 ALONE: Final = "pbx1"
 """The name of a PBX that nobody named; accounts are made at it unless another is said."""
 
-OWN: Final = ("PBX_URL", "SPOOL", "CEL")
+OWN: Final = ("PBX_URL", "PBX_CONTROL_URL", "SPOOL", "CEL")
 SHARED: Final = ("INBOUND", "CEL_UTC_OFFSET")
 """What all PBXs of a house may have in common: said once for all, or for one alone."""
 KNOWN: Final = ("PBXS", "PBX_NAME", *OWN, *SHARED)
@@ -32,10 +32,12 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One PBX. `address` None: it is not listened to here. Paths are absolute."""
+    """One PBX. `address` None: it is not listened to here. `control` None: nothing is asked of it.
+    Paths are absolute."""
 
     name: str
     address: Address | None
+    control: Address | None
     inbound: frozenset[str]
     """The dialplan contexts that calls from outside come in by."""
     spool: Path
@@ -107,6 +109,7 @@ def _one(given: Mapping[str, str], name: str, state: Path, said: Mapping[str, st
     return Exchange(
         name=name,
         address=_address(said["PBX_URL"], value["PBX_URL"]),
+        control=_address(said["PBX_CONTROL_URL"], value["PBX_CONTROL_URL"]),
         inbound=frozenset((value["INBOUND"] or "from-pstn").replace(",", " ").split()),
         spool=Path(value["SPOOL"] or state / "spool").absolute(),
         cel=_cel(said["CEL"], value["CEL"] or str(state / "cel" / "Master.csv")),
@@ -118,13 +121,10 @@ def _apart(exchanges: Sequence[Exchange]) -> None:
     """Raises where two would listen to, empty or read the same thing."""
     for at, one in enumerate(exchanges):
         for other in exchanges[at + 1 :]:
-            if one.address is not None and other.address is not None:
-                places = {(a.host, a.port) for a in (one.address, other.address)}
-            else:
-                places = {("", 0), ("", 1)}
             within = one.spool.is_relative_to(other.spool) or other.spool.is_relative_to(one.spool)
             for same, field in (
-                (len(places) == 1, "PBX_URL"),
+                (_one_place(one.address, other.address), "PBX_URL"),
+                (_one_place(one.control, other.control), "PBX_CONTROL_URL"),
                 (within, "SPOOL"),
                 (one.cel == other.cel, "CEL"),
             ):
@@ -134,6 +134,12 @@ def _apart(exchanges: Sequence[Exchange]) -> None:
                         "指向同一处，每台交换机须各有其一。 These two settings point to one place; "
                         "each PBX needs its own."
                     )
+
+
+def _one_place(one: Address | None, other: Address | None) -> bool:
+    return (
+        one is not None and other is not None and (one.host, one.port) == (other.host, other.port)
+    )
 
 
 def _address(variable: str, url: str) -> Address | None:

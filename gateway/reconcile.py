@@ -2,9 +2,9 @@
 
 Over a span of time, by the moment a call came in on the PBX's clock: calls on CEL, call records,
 tickets, recordings, work orders. Nothing is taken from our own memory of what should be there:
-what a call owes (a ticket when it was queued, a recording when it was recorded and answered) is
-read from CEL. `agrees` is true only when all of it fits. Only counts leave here, and the linkedids
-of what does not fit.
+what a call owes (a ticket when it was queued or we placed it, a recording when it was recorded and
+answered) is read from CEL. `agrees` is true only when all of it fits. Only counts leave here, and
+the linkedids of what does not fit.
 """
 
 from collections import Counter
@@ -116,7 +116,6 @@ def reconcile(parts: Parts, pbx: str, since: int, until: int) -> Count:
     count = Count(cel_calls=len(on_cel), cel_unreadable=reading.unreadable)
     in_span = and_(
         CallRow.pbx == pbx,
-        CallRow.direction == "inbound",
         CallRow.arrived_at >= since,
         CallRow.arrived_at < until,
     )
@@ -158,7 +157,7 @@ def _calls(
     count.tickets = sum(tickets.values())
     twice = {linkedid for linkedid, times in tickets.items() if times > 1}
     count.doubled = sum(tickets[linkedid] - 1 for linkedid in twice)
-    queued = {linkedid for linkedid, call in on_cel.items() if call.queued}
+    queued = {key for key, call in on_cel.items() if call.queued or call.outgoing}
     _note(count, "no_call_record", on_cel.keys() - held.keys())
     _note(count, "not_on_cel", held.keys() - on_cel.keys())
     _note(count, "no_ticket", queued - tickets.keys())
@@ -190,7 +189,8 @@ def _recordings(
     ]
     sealed = {name for name, _ in rows}
     left = _left(spool, on_cel.keys() - ended)
-    unlinked = {name for name, ticket_id in rows if ticket_id is None and on_cel[name].queued}
+    owed = {name for name, call in on_cel.items() if call.queued or call.outgoing}
+    unlinked = {name for name, ticket_id in rows if ticket_id is None and name in owed}
     unlinked |= _linked_to_nothing(session, pbx, since, until)
     count.recordings = Recordings(
         expected=len(expected),

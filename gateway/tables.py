@@ -187,7 +187,7 @@ class TicketStepRow(Base):
 
 
 class TicketCallRow(Base):
-    """The ticket that a call opened: at most one for each call."""
+    """The ticket of a call, which opened it or was placed from it: at most one for each call."""
 
     __tablename__ = "ticket_call"
 
@@ -195,6 +195,81 @@ class TicketCallRow(Base):
         ForeignKey("call.id"), primary_key=True, autoincrement=False
     )
     ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+
+
+class PlacedCallRow(Base):
+    """A call we asked the PBX to place, from a ticket; written before it is asked. `uniqueid` is
+    the name we gave: the call's linkedid, if there comes to be one. `settled_at`: nothing more is
+    to come of it; `failed`: why no call came of it."""
+
+    __tablename__ = "placed_call"
+    __table_args__ = (
+        UniqueConstraint("pbx", "uniqueid"),
+        one_of("purpose", words.codes(words.CALL_PURPOSES)),
+        one_of("failed", ("", "unreachable", "refused", "away", "lost")),
+        Index("uq_placed_call_open", "pbx", "interface", unique=True,
+              sqlite_where=text("settled_at IS NULL"),
+              postgresql_where=text("settled_at IS NULL")),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    pbx: Mapped[str] = mapped_column(String(64))
+    uniqueid: Mapped[str] = mapped_column(String(150))
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+    call_id: Mapped[int | None] = mapped_column(ForeignKey("call.id"))
+    purpose: Mapped[str] = mapped_column(String(16))
+    interface: Mapped[str] = mapped_column(String(80))
+    number: Mapped[str] = mapped_column(String(32))
+    asked_by: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[int]
+    settled_at: Mapped[int | None]
+    failed: Mapped[str] = mapped_column(String(16), default="")
+
+
+class RecordingPauseRow(Base):
+    """A part of a call of which the recording is silent; written before the PBX is asked.
+    `ended_by`: a login, or call, limit, restart, failed (it never began)."""
+
+    __tablename__ = "recording_pause"
+    __table_args__ = (
+        one_of("reason", words.codes(words.SILENCE_REASONS)),
+        Index("uq_recording_pause_open", "call_id", unique=True,
+              sqlite_where=text("ended_at IS NULL"),
+              postgresql_where=text("ended_at IS NULL")),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("call.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(16))
+    paused_by: Mapped[str] = mapped_column(String(64))
+    began_at: Mapped[int]
+    ended_at: Mapped[int | None]
+    ended_by: Mapped[str] = mapped_column(String(64), default="")
+
+
+class AgentPauseRow(Base):
+    """An agent's phone taken out of the queues by an act of ours; what the PBX has, it says itself.
+    `until_at`: when a wrap-up ends by itself; null while the call it is of still lasts, and for
+    breaks. `ended_by`: a login, or time, replaced, failed (it never began)."""
+
+    __tablename__ = "agent_pause"
+    __table_args__ = (
+        one_of("reason", words.codes(words.PAUSE_REASONS)),
+        Index("uq_agent_pause_open", "pbx", "interface", unique=True,
+              sqlite_where=text("ended_at IS NULL"),
+              postgresql_where=text("ended_at IS NULL")),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    pbx: Mapped[str] = mapped_column(String(64))
+    interface: Mapped[str] = mapped_column(String(80))
+    login: Mapped[str] = mapped_column(String(64), index=True)
+    reason: Mapped[str] = mapped_column(String(16))
+    asked_by: Mapped[str] = mapped_column(String(64))
+    began_at: Mapped[int]
+    until_at: Mapped[int | None]
+    ended_at: Mapped[int | None]
+    ended_by: Mapped[str] = mapped_column(String(64), default="")
 
 
 class RecordingLinkRow(Base):

@@ -21,7 +21,7 @@ from telephony import events as ev
 from telephony import records
 from telephony.call import Call, Leg, State, begin, step
 from telephony.cel import CelCall
-from telephony.facts import Answered, Fact
+from telephony.facts import Answered, Fact, Reached
 from telephony.records import Entry
 from telephony.tables import LinkGapRow
 
@@ -119,9 +119,12 @@ def _make_good(session: Session, pbx: str, known: CelCall) -> list[Fact]:
     if found.call.cause != "gap":
         return []
     answered_before = found.call.answered_at is not None
+    known = replace(known, agent_leg=found.call.far or known.agent_leg)
     reopened = _reopened(found.call)
     call, facts = _continue(reopened, _events(known)[1:])
-    missed = [fact for fact in facts if isinstance(fact, Answered) and not answered_before]
+    missed = [
+        fact for fact in facts if isinstance(fact, Answered | Reached) and not answered_before
+    ]
     return _write(session, replace(found, call=call), missed)
 
 
@@ -129,7 +132,9 @@ def _reopened(call: Call) -> Call:
     """A call as it stood before the snapshot ended it, and its legs with it."""
     legs = tuple(_leg_reopened(leg, call.ended_at) for leg in call.legs)
     state = State.ARRIVED
-    if call.answered_at is not None:
+    if call.placing:
+        state = State.SUMMONING if legs[0].result is None else State.DIALLING
+    elif call.answered_at is not None:
         state = State.TALKING
     elif call.queued_at is not None:
         state = State.OFFERED if any(leg.result is None for leg in legs) else State.QUEUED
@@ -162,6 +167,8 @@ def _continue(call: Call, events: Sequence[ev.Event]) -> tuple[Call, list[Fact]]
 
 def _events(known: CelCall) -> list[ev.Event]:
     """The call as AMI would have told it, as far as the log knows."""
+    if known.outgoing:
+        return _placed(known)
     party = ev.Party(
         uniqueid=known.linkedid,
         linkedid=known.linkedid,
@@ -180,6 +187,30 @@ def _events(known: CelCall) -> list[ev.Event]:
         found.append(ev.AgentAnswered(known.answered_at, party, leg, agent, ""))
     if known.ended_at is not None:
         found.append(ev.ChannelEnded(known.ended_at, party, 0))
+    return found
+
+
+def _placed(known: CelCall) -> list[ev.Event]:
+    """The same for a call that we placed: the agent's own phone first, then the person's."""
+    agent, far = known.agent or "?", known.agent_leg or "?"
+    party = ev.Party(
+        uniqueid=known.linkedid,
+        linkedid=known.linkedid,
+        channel=f"{agent}-",
+        exten=ev.storable(known.dialled, ev.NUMBER_WIDTH),
+    )
+    found: list[ev.Event] = [ev.ChannelBegan(known.started_at, party)]
+    if known.picked_up_at is not None:
+        found.append(ev.PhonePickedUp(known.picked_up_at, party))
+    if known.recorded_at is not None:
+        found.append(ev.RecordingBegan(known.recorded_at, party))
+    if known.dialled and known.picked_up_at is not None:
+        found.append(ev.PhoneRang(known.picked_up_at, party, far, "", ""))
+    if known.answered_at is not None:
+        found.append(ev.PhoneAnswered(known.answered_at, party, far, "", ""))
+    if known.ended_at is not None:
+        over = replace(party, uniqueid=far) if known.answered_at is not None else party
+        found.append(ev.ChannelEnded(known.ended_at, over, known.hangup_cause))
     return found
 
 

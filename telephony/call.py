@@ -1,23 +1,25 @@
 """One call as the caller lives it, however many channels the PBX uses for it.
 
 A call is named by PBX and linkedid. It begins with its leading channel (uniqueid == linkedid) in an
-inbound context, and ends when that channel is gone; whatever linkedid it bears by then, the call
-keeps the name it came with. Events become signals (`signals`), signals move the state by the one
-table (`states`), and what an accepted event changes beside the state is here. What the table does
-not list, and what repeats what is already known, is refused: `step` answers None and nothing has
-changed; whoever calls counts it.
+inbound context, or under a name that we gave it, and ends when the caller's channel is gone;
+whatever linkedid it bears by then, the call keeps the name it came with. Events become signals
+(`signals`), signals move the state by the one table (`states`), and what an accepted event changes
+beside the state is here. What the table does not list, and what repeats what is already known, is
+refused: `step` answers None and nothing has changed; whoever calls counts it.
 
 Outcome, from the caller's side: *answered* if any agent took the call; else *abandoned* if the
 caller ever waited in a queue (hanging up and being timed out are both a wait without an answer, and
-both ask for a call back); else *left*.
+both ask for a call back); else *left*. Of a call we placed, `dialling` says it.
 
 Pure: no clock, no I/O; a `Call` is frozen, and a step gives a new one.
 """
 
+from telephony import dialling
 from telephony import events as ev
 from telephony import facts as fa
 from telephony.frozen import replace
 from telephony.legs import Call, Leg
+from telephony.outgoing import is_outgoing
 from telephony.signals import OF_AGENTS, AgentEvent, signal
 from telephony.states import TRANSITIONS, Signal, State
 
@@ -29,6 +31,8 @@ Step = tuple[Call, tuple[fa.Fact, ...]]
 def begin(pbx: str, event: ev.Event) -> Step:
     """The call that the leading channel of `event` stands for, and that it arrived."""
     party = event.party
+    if is_outgoing(party.uniqueid):
+        return _placed(pbx, event)
     call = Call(
         pbx=pbx,
         linkedid=party.uniqueid,
@@ -48,6 +52,14 @@ def begin(pbx: str, event: ev.Event) -> Step:
     return call, (arrived,)
 
 
+def _placed(pbx: str, event: ev.Event) -> Step:
+    """A call that we asked for: the agent's own phone rings."""
+    lead, at = event.party, event.at
+    leg = Leg(lead.uniqueid, ev.interface_of(lead.channel), "", offered_at=at)
+    call = Call(pbx, lead.uniqueid, at, "outbound", state=State.SUMMONING, legs=(leg,))
+    return call, (fa.Placed(**_of(call, at), interface=leg.interface),)
+
+
 def step(call: Call, event: ev.Event) -> Step | None:
     """The call after `event` and what there is to tell; None when the event is refused."""
     meant = signal(call, event)
@@ -62,8 +74,13 @@ def step(call: Call, event: ev.Event) -> Step | None:
 
 def _apply(call: Call, event: ev.Event) -> Step:
     """What an accepted event changes beside the state, which is still the one before it."""
-    if isinstance(event, OF_AGENTS):
-        return _agent(call, event)
+    if call.placing:
+        return dialling.apply(call, event) or _everyday(call, event)
+    return _agent(call, event) if isinstance(event, OF_AGENTS) else _everyday(call, event)
+
+
+def _everyday(call: Call, event: ev.Event) -> Step:
+    """What is said of one channel alone."""
     leg = call.leg(event.party.uniqueid)
     match event:
         case ev.PassedOn():
@@ -76,13 +93,12 @@ def _apply(call: Call, event: ev.Event) -> Step:
             return replace(call, cause="caller" if leg is None else "agent"), ()
         case ev.RecordingBegan(at=at):
             call = replace(call, recording_started_at=at)
-            uniqueid = event.party.uniqueid
-            return call, (fa.RecordingStarted(**_of(call, at), uniqueid=uniqueid),)
+            return call, (fa.RecordingStarted(**_of(call, at), uniqueid=call.linkedid),)
         case ev.Held() | ev.Resumed() if leg is not None:
             return _held(call, event, leg)
         case ev.Parked():
             return replace(call, cause=None), ()
-        case ev.ChannelEnded(at=at) if leg is not None:
+        case ev.ChannelEnded(at=at) if leg is not None and not call.placing:
             return _stopped(call, at, leg)
         case _:
             return _end(call, event)
@@ -171,7 +187,10 @@ def _stopped(call: Call, at: int, leg: Leg) -> Step:
 def _end(call: Call, event: ev.Event) -> Step:
     """The call is over: outcome, cause, and no leg left open."""
     at = event.at
-    if call.answered_at is not None:
+    hangup_cause = event.cause if isinstance(event, ev.ChannelEnded) else None
+    if call.direction == "outbound":
+        outcome = dialling.outcome(call, hangup_cause)
+    elif call.answered_at is not None:
         outcome = "answered"
     else:
         outcome = "abandoned" if call.queued_at is not None else "left"
@@ -186,7 +205,7 @@ def _end(call: Call, event: ev.Event) -> Step:
         ended_at=at,
         outcome=outcome,
         cause=cause,
-        hangup_cause=event.cause if isinstance(event, ev.ChannelEnded) else None,
+        hangup_cause=hangup_cause,
     )
     ended = fa.Ended(**_of(call, at), outcome=outcome, cause=cause, lost=lost)
     return call, (*stopped, ended)
@@ -201,7 +220,7 @@ def _cause(call: Call, event: ev.Event) -> str:
     if call.lost_in_transfer:
         return "transfer"
     timed_out = call.answered_at is None and call.left_queue_at is not None
-    return "timeout" if timed_out else "hangup"
+    return "timeout" if timed_out or call.placing else "hangup"
 
 
 def _of(call: Call, at: int) -> fa.Of:

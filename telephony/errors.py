@@ -4,8 +4,11 @@
     ├── AddressError       the PBX's address cannot be read
     ├── WireError          the stream is not AMI, or passes a bound
     ├── InjectionRefused   a value would forge headers or actions on the PBX
+    ├── UnfitToSend        a number, device or reason that no act may carry
+    ├── ActRefused         the PBX answered an act of ours with an error
     ├── LinkLost           the connection to the PBX ended
-    │   └── LoginRefused   the PBX did not accept the account
+    │   ├── LoginRefused   the PBX did not accept the account
+    │   └── NotAsked       the PBX could not be reached: nothing was sent
     ├── Superseded         another gateway has this PBX's link now
     ├── CelUnreadable      the PBX's own event log has a line that cannot be read
     └── TraceUnreadable    a recorded stream lacks what replaying it needs
@@ -31,12 +34,28 @@ class InjectionRefused(TelephonyError):
     """A value to be sent holds CR, LF or NUL, or cannot be written as bytes: nothing was sent."""
 
 
+class UnfitToSend(TelephonyError):
+    """A number, device or reason that an act may not carry: nothing was sent."""
+
+
+class ActRefused(TelephonyError):
+    """The PBX answered with an error; `said` is its own short text ("Permission denied")."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+        super().__init__(f"交换机拒绝了该操作（{said}）。 The PBX refused ({said}).")
+
+
 class LinkLost(TelephonyError):
     """The connection to the PBX ended; the line comes back by itself."""
 
 
 class LoginRefused(LinkLost):
     """The PBX refused the account: user, secret or its `permit` list in manager.conf."""
+
+
+class NotAsked(LinkLost):
+    """The PBX could not be reached: what was to be asked was not."""
 
 
 class Superseded(TelephonyError):

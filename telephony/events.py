@@ -122,6 +122,18 @@ class PhoneAnswered(_AgentEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class PhonePickedUp(Event):
+    """DialEnd with ANSWER and nobody who dialled: a phone that the PBX rang by itself, for a call
+    we placed, was taken up."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotPlaced(Event):
+    """OriginateResponse, Failure: what we asked for did not come to a call, or its agent's phone
+    was not taken up; the latter has a Hangup as well."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched(_AgentEvent):
     """UnParkedCall: an agent took the caller from a parking place."""
 

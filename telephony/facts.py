@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 Outcome = str
-"""answered: an agent took the call · abandoned: queued, never answered · left: never queued"""
+"""answered: an agent took the call · abandoned: queued, never answered · left: never queued.
+Of a call we placed: answered: the person took it · no_answer · busy · failed: the number could not
+be reached · no_agent: the agent's own phone was not taken up"""
 
 
 class Of(TypedDict):
@@ -100,6 +102,32 @@ class PassedOn(Fact):
     interface: str
     to: str = field(repr=False)
     attended: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed(Fact):
+    """A call that we asked for stands: the agent's own phone rings. It is known by `linkedid`."""
+
+    interface: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotPlaced(Fact):
+    """The PBX could not even ring the agent's phone: there is no call (and `call_id` stays 0)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickedUp(Fact):
+    """The agent took the phone up; now the person is called."""
+
+    interface: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reached(Fact):
+    """The person we called has answered."""
+
+    interface: str
 
 
 @dataclass(frozen=True, kw_only=True)

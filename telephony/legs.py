@@ -49,6 +49,10 @@ class Call:
     pbx: str
     linkedid: str
     arrived_at: int
+    direction: str = "inbound"
+    """outbound: we placed it; the leading channel is the agent's, the first of the legs."""
+    far: str = ""
+    """Outbound: the unique id of the called person's channel; '' before their phone rang."""
     state: State = State.ARRIVED
     caller_number: str = field(default="", repr=False)
     caller_name: str = field(default="", repr=False)
@@ -69,6 +73,16 @@ class Call:
     def leg(self, name: str) -> Leg | None:
         """The leg of that agent's channel."""
         return next((leg for leg in self.legs if leg.leg == name), None)
+
+    @property
+    def placing(self) -> bool:
+        """Whether we placed it and the person has not answered."""
+        return self.direction == "outbound" and self.answered_at is None
+
+    @property
+    def channel(self) -> str:
+        """The channel it stands and falls with: the caller's, or the person's whom we called."""
+        return self.far if self.direction == "outbound" and not self.placing else self.linkedid
 
     @property
     def ringing(self) -> tuple[Leg, ...]:

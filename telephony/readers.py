@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from typing import Final
 
 from telephony import events as ev
+from telephony.outgoing import is_outgoing
 from telephony.wire import Message
 
 Reader = Callable[[Message, int], ev.Event | None]
@@ -126,10 +127,19 @@ def _agent_of(message: Message) -> tuple[str, str, str] | None:
 def _dialled(message: Message, at: int) -> ev.Event | None:
     """DialBegin and DialEnd; a ring that was cancelled ends with its channel."""
     party, phone = _party(message), _party(message, "Dest")
+    if party is None and phone is not None and message.get("DialStatus") == "ANSWER":
+        return ev.PhonePickedUp(at, phone)
     kind = _DIALLED.get(message.get("DialStatus"))
     if party is None or phone is None or kind is None:
         return None
     return kind(at, party, phone.uniqueid, ev.interface_of(phone.channel), "")
+
+
+def _not_placed(message: Message, at: int) -> ev.Event | None:
+    """Of a call that came to nothing there is no channel: the id we gave it is all there is."""
+    uniqueid = message.get("Uniqueid")
+    failed = message.get("Response") == "Failure" and is_outgoing(uniqueid)
+    return ev.NotPlaced(at, ev.Party(uniqueid, uniqueid)) if failed else None
 
 
 def _fetched(message: Message, at: int) -> ev.Event | None:
@@ -262,6 +272,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "AgentComplete": _released,
     "DialBegin": _dialled,
     "DialEnd": _dialled,
+    "OriginateResponse": _not_placed,
     "Hold": _plain(ev.Held),
     "Unhold": _plain(ev.Resumed),
     "BlindTransfer": _passed_on,

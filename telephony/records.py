@@ -118,7 +118,8 @@ def _values(call: Call) -> dict[str, Any]:
     return {
         "pbx": call.pbx,
         "linkedid": call.linkedid,
-        "direction": "inbound",
+        "direction": call.direction,
+        "far_channel": call.far or None,
         "caller_number": call.caller_number,
         "caller_name": call.caller_name,
         "dialled": call.dialled,
@@ -134,7 +135,7 @@ def _values(call: Call) -> dict[str, Any]:
         "ended_at": call.ended_at,
         "first_agent": agents[0].interface if agents else None,
         "last_agent": agents[-1].interface if agents else None,
-        "wait_ms": _span_ms(call.queued_at, waited_to),
+        "wait_ms": _span_ms(call.queued_at, waited_to) if call.direction == "inbound" else None,
         "talk_ms": _span_ms(call.answered_at, call.ended_at),
         "recording_started_at": call.recording_started_at,
         "recording_expected": call.recording_started_at is not None
@@ -167,6 +168,8 @@ def _entry(row: CallRow, legs: Sequence[CallLegRow]) -> Entry:
         pbx=row.pbx,
         linkedid=row.linkedid,
         arrived_at=row.arrived_at,
+        direction=row.direction,
+        far=row.far_channel or "",
         state=State(row.state),
         caller_number=row.caller_number,
         caller_name=row.caller_name,

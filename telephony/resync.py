@@ -15,6 +15,7 @@ from typing import Final
 from telephony import events as ev
 from telephony.call import Call, State
 from telephony.conferences import CONFERENCE
+from telephony.outgoing import is_outgoing
 
 _TALKS: Final = {"Queue", "Dial", CONFERENCE}
 """Where a caller is bridged with others: waiting ended well, sent on to a phone or a conference."""
@@ -31,13 +32,15 @@ def catch_up(
     found: list[ev.Event] = []
     for channel in seen:
         if channel.party.leads:
-            found.extend(_caller(calls.get(channel.party.linkedid), channel, seen))
+            shown = _agents_own if is_outgoing(channel.party.uniqueid) else _caller
+            found.extend(shown(calls.get(channel.party.linkedid), channel, seen))
     present = {channel.party.uniqueid for channel in seen}
-    for linkedid in sorted(stale & present & calls.keys()):
-        found.extend(_left(calls[linkedid], present, at))
-    found.extend(
-        ev.ChannelVanished(at, ev.Party(linkedid, linkedid)) for linkedid in sorted(stale - present)
-    )
+    for linkedid in sorted(stale):
+        call = calls.get(linkedid)
+        if (call.channel if call else linkedid) not in present:
+            found.append(ev.ChannelVanished(at, ev.Party(linkedid, linkedid)))
+        elif call is not None:
+            found.extend(_left(call, present, at))
     return found
 
 
@@ -67,6 +70,24 @@ def _caller(
         if call is None or call.leg(agent.uniqueid) is None or call.ringing:
             interface = ev.interface_of(agent.channel)
             found.append(ev.AgentAnswered(at, party, agent.uniqueid, interface, ""))
+    return found
+
+
+def _agents_own(
+    call: Call | None, channel: ev.ChannelSeen, seen: Sequence[ev.ChannelSeen]
+) -> list[ev.Event]:
+    """What the agent's channel shows of a call we placed, beyond what is known."""
+    at, party = channel.at, channel.party
+    found: list[ev.Event] = []
+    if call is None:
+        found.append(ev.ChannelBegan(at - channel.lasted_us, party))
+    if channel.application != "Dial" or (call is not None and not call.placing):
+        return found
+    found.append(ev.PhonePickedUp(at, party))
+    for person in _agents(channel, seen):
+        interface = ev.interface_of(person.channel)
+        found.append(ev.PhoneRang(at, party, person.uniqueid, interface, ""))
+        found.append(ev.PhoneAnswered(at, party, person.uniqueid, interface, ""))
     return found
 
 

@@ -9,6 +9,7 @@ channel itself counts only where no phone was heard of. Pure.
 
 from typing import Final
 
+from telephony import dialling
 from telephony import events as ev
 from telephony.legs import Call, Leg
 from telephony.states import Signal, State
@@ -27,16 +28,18 @@ _SENT_ON: Final = {State.TRANSFERRING, State.PARKED}
 
 def signal(call: Call, event: ev.Event) -> Signal | None:
     """What the event means here; None when it says nothing new of this call."""
+    if call.placing:
+        return dialling.signal(call, event)
     if isinstance(event, OF_AGENTS):
         return _agent(call, event)
     if isinstance(event, ev.PassedOn):
         return _passed(call, event)
-    own = event.party.uniqueid == call.linkedid
+    own = event.party.uniqueid == call.channel
     return _caller(call, event) if own else _phone(call, event)
 
 
 def _caller(call: Call, event: ev.Event) -> Signal | None:
-    """What is said of the caller's own channel."""
+    """What is said of the caller's own channel (or that of the person whom we called)."""
     match event:
         case ev.CallerQueued(queue=queue):
             waits = call.state in {State.QUEUED, State.OFFERED} and call.left_queue_at is None

@@ -9,6 +9,9 @@
 - **transferring**: an agent sent the caller on, to a phone, an outside number or a conference, and
   nobody has taken it yet. Sent on to a queue, the caller is *queued* again.
 - **parked**: an agent put the caller in a parking place; whoever fetches the call has it.
+- **summoning**: a call we placed: the agent's own phone rings, so that the agent may call.
+- **dialling**: the agent has taken it up, and the called person's phone rings. Answered, the call
+  is *talking* like any other.
 - **ended**: over, for ever. Nothing leaves this state.
 
 What the table does not list changes nothing. It is the whole of the machine: `signals` says which
@@ -30,6 +33,8 @@ class State(StrEnum):
     HELD = "held"
     TRANSFERRING = "transferring"
     PARKED = "parked"
+    SUMMONING = "summoning"
+    DIALLING = "dialling"
     ENDED = "ended"
 
 
@@ -50,6 +55,9 @@ class Signal(StrEnum):
     PASSED_ON = "passed on"
     HANDED_OVER = "handed over"
     PUT_IN_PLACE = "put in place"
+    PICKED_UP = "picked up"
+    RANG_CALLED = "rang the called"
+    CALLED_ANSWERED = "called answered"
     RECORDED = "recorded"
     GONE = "gone"
     VANISHED = "vanished"
@@ -125,4 +133,18 @@ TRANSITIONS: Final[Mapping[tuple[State, Signal], State]] = {
     (State.PARKED, Signal.JOINED_QUEUE): State.QUEUED,
     (State.PARKED, Signal.GONE): State.ENDED,
     (State.PARKED, Signal.VANISHED): State.ENDED,
+    (State.SUMMONING, Signal.RECORDED): State.SUMMONING,
+    (State.SUMMONING, Signal.AGENT_HUNG_UP): State.SUMMONING,  # refused
+    (State.SUMMONING, Signal.PICKED_UP): State.DIALLING,
+    (State.SUMMONING, Signal.RANG_CALLED): State.DIALLING,
+    (State.SUMMONING, Signal.CALLED_ANSWERED): State.TALKING,  # rang in a gap
+    (State.SUMMONING, Signal.GONE): State.ENDED,
+    (State.SUMMONING, Signal.VANISHED): State.ENDED,
+    (State.DIALLING, Signal.RECORDED): State.DIALLING,
+    (State.DIALLING, Signal.AGENT_HUNG_UP): State.DIALLING,
+    (State.DIALLING, Signal.CALLER_HUNG_UP): State.DIALLING,  # busy, or refused
+    (State.DIALLING, Signal.RANG_CALLED): State.DIALLING,
+    (State.DIALLING, Signal.CALLED_ANSWERED): State.TALKING,
+    (State.DIALLING, Signal.GONE): State.ENDED,
+    (State.DIALLING, Signal.VANISHED): State.ENDED,
 }

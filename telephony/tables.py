@@ -35,9 +35,16 @@ CAUSES: Final = ("caller", "agent", "timeout", "transfer", "gap", "hangup")
 knows (link was down), or a hang-up the PBX gave no side for."""
 
 STATES: Final = (
-    *("arrived", "queued", "offered", "talking", "held", "transferring", "parked", "ended"),
+    *("arrived", "queued", "offered", "talking", "held", "transferring", "parked"),
+    *("summoning", "dialling", "ended"),
 )
 """Where a caller is; `states` says what each means."""
+
+OUTCOMES: Final = (
+    *("answered", "abandoned", "left"),
+    *("no_answer", "busy", "failed", "no_agent"),
+)
+"""How a call ended; `facts.Outcome` says what each means. The last four are of calls we placed."""
 
 GAP_REASONS: Final = (
     *("stopped", "killed", "closed", "silent", "overflow", "broken", "refused", "poison"),
@@ -94,14 +101,15 @@ class PoisonRow(Base):
 
 
 class CallRow(Base):
-    """One call as the caller lived it. Agents are interfaces like PJSIP/8003."""
+    """One call as the caller lived it. Agents are interfaces like PJSIP/8003. `caller_number` is
+    the person's, whoever called whom."""
 
     __tablename__ = "call"
     __table_args__ = (
         UniqueConstraint("pbx", "linkedid"),
         CheckConstraint(_one_of("direction", ("inbound", "outbound")), "direction"),
         CheckConstraint(_one_of("state", STATES), "state"),
-        CheckConstraint(_one_of("outcome", ("answered", "abandoned", "left")), "outcome"),
+        CheckConstraint(_one_of("outcome", OUTCOMES), "outcome"),
         CheckConstraint(_one_of("cause", CAUSES), "cause"),
         CheckConstraint("(state = 'ended') = (ended_at IS NOT NULL)", "ended"),
         Index("ix_call_caller_number", "caller_number", "arrived_at"),
@@ -122,6 +130,8 @@ class CallRow(Base):
     caller_name: Mapped[str] = mapped_column(String(160))
     dialled: Mapped[str] = mapped_column(String(80))
     queue: Mapped[str | None] = mapped_column(String(80))
+    far_channel: Mapped[str | None] = mapped_column(String(150))
+    """Outbound: the unique id of the called person's channel."""
     state: Mapped[str] = mapped_column(String(16))
     outcome: Mapped[str | None] = mapped_column(String(16))
     cause: Mapped[str | None] = mapped_column(String(16))

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from gateway.api.models import Fault, storable
 from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSignedIn
 from gateway.flow import log
+from gateway.flow.control import Asking
 from gateway.flow.listening import Refused
 from gateway.parts import Parts
 from gateway.people import sessions
@@ -50,6 +51,15 @@ Handler = Callable[[Call], Answer]
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One request that an act outside of any transaction answers: the PBX is asked by it."""
+
+    asking: Asking
+    path: Mapping[str, Any]
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One row of the table: how it is called, who may, what goes in and out.
 
@@ -67,6 +77,7 @@ class Endpoint:
     status: int = 200
     query: tuple[str, ...] = ()
     prepare: Callable[[Parts, Any], Any] | None = None  # slow work, before the transaction opens
+    act: Callable[[Asked], object] | None = None  # asks the PBX, in units of work of its own
     reads: bool = False  # a POST that only asks: what is sought stands in the body, not in the URL
 
     @property
@@ -151,6 +162,9 @@ def _run(endpoint: Endpoint, request: Request, raw: bytes) -> Any:  # noqa: ANN4
             raise refuse(parts, who, f"{endpoint.method} {endpoint.path}", origin)
     body = _body(endpoint, raw)
     prepared = endpoint.prepare(parts, body) if endpoint.prepare else None
+    if endpoint.act:
+        path = storable(request.path_params)
+        prepared = endpoint.act(Asked(Asking(parts, who, origin), path, body))
     work = parts.database.begin if endpoint.writes else parts.database.reading
     with work() as session:
         path, query = storable(request.path_params), storable(dict(request.query_params))
@@ -185,7 +199,7 @@ def _body(endpoint: Endpoint, raw: bytes) -> BaseModel | None:
         raise BadInput(faults) from None
 
 
-def number(call: Call, name: str) -> int:
+def number(call: Call | Asked, name: str) -> int:
     """A number out of the path.
 
     Raises:

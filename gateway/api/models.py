@@ -13,7 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gateway.flow import wallboard
 from gateway.flow.listening import RecordingView, RequestView
 from gateway.people.accounts import Person
-from gateway.tables import DepartmentRow, TicketRow, TicketStepRow, WorkOrderRow
+from gateway.tables import (
+    AgentPauseRow,
+    DepartmentRow,
+    PlacedCallRow,
+    RecordingPauseRow,
+    TicketRow,
+    TicketStepRow,
+    WorkOrderRow,
+)
 from gateway.tickets.clocks import china
 from gateway.tickets.views import Desk, OrderView, TicketView
 from recordings.tables import AuditLineRow, GrantRow, RecordingRow
@@ -149,6 +157,78 @@ class Decision(Model):
     lasts_s: int = 3600
 
 
+class Silence(Model):
+    """Why the recording is to be silent: id_number, bank_card, password or privacy."""
+
+    reason: str
+
+
+class Pause(Model):
+    """Why no calls: wrapup, break, meal, meeting, training or other."""
+
+    reason: str
+
+
+class PlacedCallOut(Model):
+    """A call that was asked for: `uniqueid` is its linkedid once it stands. `failed` is empty, or
+    why no call came of it; what came of the call stands with the call itself."""
+
+    uniqueid: str
+    purpose: str
+    asked_by: str
+    asked_at: datetime | None
+    settled_at: datetime | None
+    failed: str
+
+    @classmethod
+    def of(cls, row: PlacedCallRow) -> "PlacedCallOut":
+        """Of a row."""
+        plain = ("uniqueid", "purpose", "asked_by", "failed")
+        given: dict[str, Any] = {name: getattr(row, name) for name in plain}
+        return cls(**given, asked_at=when(row.asked_at), settled_at=when(row.settled_at))
+
+
+class RecordingPauseOut(Model):
+    """A silence in a call's recording; `ended_by`: a login, call, limit, restart or failed."""
+
+    call: int
+    reason: str
+    paused_by: str
+    began_at: datetime | None
+    ended_at: datetime | None
+    ended_by: str
+
+    @classmethod
+    def of(cls, row: RecordingPauseRow) -> "RecordingPauseOut":
+        """Of a row."""
+        plain = ("reason", "paused_by", "ended_by")
+        given: dict[str, Any] = {name: getattr(row, name) for name in plain}
+        return cls(
+            **given, call=row.call_id, began_at=when(row.began_at), ended_at=when(row.ended_at)
+        )
+
+
+class AgentPauseOut(Model):
+    """An agent's pause; `until_at`: when a wrap-up ends by itself."""
+
+    login: str
+    reason: str
+    asked_by: str
+    began_at: datetime | None
+    until_at: datetime | None
+
+    @classmethod
+    def of(cls, row: AgentPauseRow) -> "AgentPauseOut":
+        """Of a row."""
+        return cls(
+            login=row.login,
+            reason=row.reason,
+            asked_by=row.asked_by,
+            began_at=when(row.began_at),
+            until_at=when(row.until_at),
+        )
+
+
 class TicketsSought(Model):
     """Which tickets: `text` in number, caller or summary, `state`, and the page, from 1."""
 
@@ -216,6 +296,7 @@ class CallOut(Model):
     id: int
     pbx: str
     linkedid: str
+    direction: str
     state: str
     outcome: str | None
     queue: str | None
@@ -229,8 +310,8 @@ class CallOut(Model):
     @classmethod
     def of(cls, row: CallRow) -> "CallOut":
         """Of a row."""
-        plain = ("id", "pbx", "linkedid", "state", "outcome", "queue", "first_agent", "wait_ms",
-                 "talk_ms")  # fmt: skip
+        plain = ("id", "pbx", "linkedid", "direction", "state", "outcome", "queue", "first_agent",
+                 "wait_ms", "talk_ms")  # fmt: skip
         given: dict[str, Any] = {name: getattr(row, name) for name in plain}
         return cls(
             **given,
@@ -339,6 +420,8 @@ class TicketDetailOut(Model):
     calls: list[CallOut]
     work_orders: list[WorkOrderOut]
     recordings: list[RecordingOut]
+    placed: list[PlacedCallOut]
+    pauses: list[RecordingPauseOut]
 
     @classmethod
     def of(cls, view: TicketView, fields: list[str]) -> "TicketDetailOut":
@@ -350,6 +433,8 @@ class TicketDetailOut(Model):
             calls=[CallOut.of(row) for row in view.calls],
             work_orders=[WorkOrderOut.of(row) for row in view.orders],
             recordings=[RecordingOut.of(row) for row in view.recordings],
+            placed=[PlacedCallOut.of(row) for row in view.placed],
+            pauses=[RecordingPauseOut.of(row) for row in view.pauses],
         )
 
 

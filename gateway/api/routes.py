@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api import models as m
-from gateway.api.endpoint import Answer, Call, Endpoint, natural, number, run
+from gateway.api.endpoint import Answer, Asked, Call, Endpoint, natural, number, run
 from gateway.errors import HotlineError
-from gateway.flow import listening, log, orders, wallboard
+from gateway.flow import breaks, calling, listening, log, orders, silence, wallboard
 from gateway.flow.listening import Refused
 from gateway.parts import Parts
 from gateway.people import accounts, sessions
@@ -132,6 +132,55 @@ def called_back(call: Call) -> Answer:
     return m.TicketOut.of(acts.called_back(call.session, number(call, "id"), call.person, call.now))
 
 
+def place_call(call: Call) -> Answer:
+    """回拨、回访、呼叫来电人."""
+    return m.PlacedCallOut.of(call.prepared)
+
+
+def pause_recording(call: Call) -> Answer:
+    """录音暂停."""
+    return m.RecordingPauseOut.of(call.prepared)
+
+
+def resume_recording(call: Call) -> Answer:
+    """录音继续."""
+    return m.RecordingPauseOut.of(call.prepared)
+
+
+def pause_agent(call: Call) -> Answer:
+    """示忙."""
+    return m.AgentPauseOut.of(call.prepared)
+
+
+def ready(_: Call) -> Answer:
+    """示闲."""
+    return m.Done()
+
+
+def pause_other(call: Call) -> Answer:
+    """班长示忙."""
+    return m.AgentPauseOut.of(call.prepared)
+
+
+def ready_other(_: Call) -> Answer:
+    """班长示闲."""
+    return m.Done()
+
+
+def _place(asked: Asked) -> object:
+    return calling.place(asked.asking, number(asked, "id"))
+
+
+def _pause(asked: Asked) -> object:
+    login = str(asked.path.get("login", ""))
+    return breaks.pause(asked.asking, asked.body.reason, login)
+
+
+def _ready(asked: Asked) -> object:
+    breaks.ready(asked.asking, str(asked.path.get("login", "")))
+    return None
+
+
 def work_orders(call: Call) -> Answer:
     """The department's own."""
     found = views.orders(call.session, call.person, call.query.get("state", ""))
@@ -218,6 +267,8 @@ def verify(call: Call) -> Answer:
 _T = "/api/v1/tickets"
 _W = "/api/v1/work-orders"
 _R = "/api/v1/recording-requests"
+_D = "/api/v1/desk"
+_A = "/api/v1/agents"
 _READ = (P.TICKET_READ_OWN, P.TICKET_READ_ALL)
 _EDIT = (P.TICKET_EDIT,)
 _ACT = (P.ORDER_ACT,)
@@ -247,6 +298,22 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("POST", _T + "/{id}/close", close, _EDIT, m.TicketOut, "办结 · Close", m.Closing),
     Endpoint("POST", _T + "/{id}/called-back", called_back, _EDIT, m.TicketOut,
              "已回拨 · Called back"),
+    Endpoint("POST", _T + "/{id}/call", place_call, (P.CALL_PLACE,), m.PlacedCallOut,
+             "呼出 · Place a call", status=201, act=_place),
+    Endpoint("POST", _D + "/recording/pause", pause_recording, (P.RECORDING_PAUSE,),
+             m.RecordingPauseOut, "录音暂停 · Pause the recording", m.Silence,
+             act=lambda asked: silence.pause(asked.asking, asked.body.reason)),
+    Endpoint("POST", _D + "/recording/resume", resume_recording, (P.RECORDING_PAUSE,),
+             m.RecordingPauseOut, "录音继续 · Resume the recording",
+             act=lambda asked: silence.resume(asked.asking)),
+    Endpoint("POST", _D + "/pause", pause_agent, (P.AGENT_PAUSE_OWN,), m.AgentPauseOut,
+             "示忙 · Pause", m.Pause, act=_pause),
+    Endpoint("POST", _D + "/ready", ready, (P.AGENT_PAUSE_OWN,), m.Done, "示闲 · Ready",
+             act=_ready),
+    Endpoint("POST", _A + "/{login}/pause", pause_other, (P.AGENT_PAUSE_ANY,), m.AgentPauseOut,
+             "替坐席示忙 · Pause an agent", m.Pause, act=_pause),
+    Endpoint("POST", _A + "/{login}/ready", ready_other, (P.AGENT_PAUSE_ANY,), m.Done,
+             "替坐席示闲 · An agent ready", act=_ready),
     Endpoint("GET", _W, work_orders, (P.ORDER_READ_OWN,), m.DeskOrderOut,
              "本部门派单 · Own work orders", many=True, query=("state",)),
     Endpoint("POST", _W + "/{number}/sign", work_order_sign, _ACT, m.WorkOrderOut, "签收 · Sign"),

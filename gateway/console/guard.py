@@ -36,6 +36,7 @@ from gateway.parts import Parts
 from gateway.people import sessions
 from gateway.people.roles import Permission
 from gateway.people.sessions import Signed
+from gateway.tables import TicketRow
 from recordings.tables import RecordingRow, RequestRow
 
 SAFE = frozenset({"GET", "HEAD"})
@@ -44,7 +45,11 @@ PUBLIC: frozenset[Permission] | None = None
 SIGNED_IN: frozenset[Permission] = frozenset()
 """Anybody who is signed in, whatever the role."""
 
-_IDS = {"recording_id": RecordingRow.id, "request_id": RequestRow.id}
+_IDS = {
+    "recording_id": RecordingRow.id,
+    "request_id": RequestRow.id,
+    "ticket_id": TicketRow.id,
+}
 """Whose id each parameter is, in the paths of logged pages."""
 
 Handler = Callable[[Visit], Response]
@@ -60,6 +65,7 @@ class Page:
     handler: Handler | Stream
     needs: frozenset[Permission] | None
     logged: bool = False  # a refusal by the guard is a line in the log
+    act: str = "recordings:page:open"  # as what such a refusal is in the log
     streams: bool = False  # the handler is a coroutine: it waits instead of working
 
 
@@ -167,7 +173,7 @@ def _note(page: Page, visit: Visit, left_out: int) -> None:
     with visit.parts.database.begin() as session:
         log.note(
             session,
-            "recordings:page:open",
+            page.act,
             actor=visit.signed.person.login if visit.signed else log.NOBODY,
             origin=visit.origin,
             obj=_object(session, page, visit),

@@ -6,8 +6,9 @@ there is a line in the log. Tests read this table and try every row with every r
 """
 
 from gateway.console import live, player
-from gateway.console.guard import PUBLIC, SIGNED_IN, Page
+from gateway.console.guard import PUBLIC, SIGNED_IN, Handler, Page
 from gateway.console.pages import (
+    control,
     department,
     desk,
     log,
@@ -32,6 +33,16 @@ DECIDE = frozenset({Permission.RECORDING_DECIDE})
 LISTEN = frozenset({Permission.RECORDING_LISTEN})
 LOG = frozenset({Permission.LOG_READ})
 STATE = frozenset({Permission.STATE_READ})
+CALL = frozenset({Permission.CALL_PLACE})
+SILENCE = frozenset({Permission.RECORDING_PAUSE})
+PAUSE_OWN = frozenset({Permission.AGENT_PAUSE_OWN})
+PAUSE_ANY = frozenset({Permission.AGENT_PAUSE_ANY})
+
+
+def _asks(path: str, handler: Handler, needs: frozenset[Permission]) -> Page:
+    """A row of what is asked of the PBX: a refusal is a line in the log as well."""
+    return Page(path, "POST", handler, needs, logged=True, act="control:page:open")
+
 
 TICKET, ORDER, RECORDING = "/tickets/{ticket_id}", "/department/orders/{number}", "/recordings"
 
@@ -58,6 +69,13 @@ ROUTES: tuple[Page, ...] = (
     Page(TICKET + "/dispatch", "POST", ticket.dispatch, DISPATCH),
     Page(TICKET + "/close", "POST", ticket.close, EDIT),
     Page(TICKET + "/called-back", "POST", ticket.called_back, EDIT),
+    _asks(TICKET + "/call", control.place, CALL),
+    _asks("/desk/recording/pause", control.silence_begins, SILENCE),
+    _asks("/desk/recording/resume", control.silence_ends, SILENCE),
+    _asks("/desk/pause", control.pause, PAUSE_OWN),
+    _asks("/desk/ready", control.ready, PAUSE_OWN),
+    _asks("/agents/{login}/pause", control.pause_agent, PAUSE_ANY),
+    _asks("/agents/{login}/ready", control.ready_agent, PAUSE_ANY),
     Page("/department", "GET", department.show, READ_ORDER),
     Page("/department/list", "GET", department.listing, READ_ORDER),
     Page(ORDER + "/sign", "POST", department.sign, ACT_ORDER),

@@ -78,7 +78,7 @@ class Bundle:
         self.session = session
         session.flush()
         rows = session.execute(_MATTERS, {"calls": sorted({fact.call_id for fact in facts})})
-        self._matters = {row[0]: _matter(*row) for row in rows}
+        self._matters = {row[0]: _matter(row) for row in rows}
         self._read = {
             matter.ticket_id: (matter.owner, matter.call_back) for matter in self._matters.values()
         }
@@ -91,6 +91,10 @@ class Bundle:
         """The call of that fact, if it has a ticket."""
         matter = self._matters.get(fact.call_id)
         return matter if matter is not None and matter.ticket_id else None
+
+    def last_agent(self, fact: Fact) -> str:
+        """The agent's phone that had this call last."""
+        return self._matters[fact.call_id].last_agent
 
     def newly_known(self, facts: Iterable[Fact]) -> list[Matter]:
         """Calls that ended, or got their ticket: a recording may have waited for either."""
@@ -162,9 +166,8 @@ class Bundle:
         self.session.expire_all()
 
 
-def _matter(call_id: int, pbx: str, linkedid: str, number: str, name: str,
-            last_agent: str | None, ticket_id: int | None, state: str | None,
-            owner: str | None, call_back: str | None) -> Matter:  # fmt: skip
+def _matter(row: Any) -> Matter:  # noqa: ANN401 - a row as `_MATTERS` selects it
+    call_id, pbx, linkedid, number, name, last_agent, ticket_id, state, owner, call_back = row
     return Matter(call_id, pbx, linkedid, number, name, last_agent or "",
                   ticket_id or 0, state or "", owner or "", call_back or "")  # fmt: skip
 

@@ -13,17 +13,34 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
-from gateway.flow import linking
+from gateway.flow import breaks, calling, linking, silence
 from gateway.flow.bundle import Bundle, Matter
 from gateway.tables import TicketCallRow, TicketRow
 from gateway.tickets.lifecycle import OPEN_STATES
-from telephony.facts import Answered, Ended, Fact, Offered, PassedOn, Queued, Withdrawn
+from telephony.facts import (
+    Answered,
+    Ended,
+    Fact,
+    NotPlaced,
+    Offered,
+    PassedOn,
+    PickedUp,
+    Placed,
+    Queued,
+    Reached,
+    Withdrawn,
+)
+from telephony.outgoing import is_outgoing
 
 PBX = "pbx"  # the actor of what no person did
 
 
 def take(session: Session, facts: Sequence[Fact]) -> None:
     """Let `facts`, in their order, change tickets; commits nothing."""
+    for fact in facts:
+        if isinstance(fact, Placed | NotPlaced | PickedUp | Reached):
+            calling.heard(session, fact)  # a call we placed has its ticket before all else
+    facts = [fact for fact in facts if fact.call_id]
     if not facts:
         return
     bundle = Bundle(session, facts)
@@ -34,10 +51,11 @@ def take(session: Session, facts: Sequence[Fact]) -> None:
             _take(bundle, fact, matter)
     bundle.write()
     linking.calls_known(session, bundle.newly_known(facts))
+    _over(session, bundle, [fact for fact in facts if isinstance(fact, Ended)])
 
 
 def ticket_of(session: Session, call_id: int) -> TicketRow | None:
-    """The ticket that this call opened."""
+    """The ticket of this call: which it opened, or from which it was placed."""
     return session.scalar(
         select(TicketRow)
         .join(TicketCallRow, TicketCallRow.ticket_id == TicketRow.id)
@@ -89,6 +107,15 @@ def _ended(bundle: Bundle, fact: Ended, matter: Matter) -> None:
         notices.tell(bundle.session, "desks", "call-back", matter.ticket_id)
     if matter.last_agent:
         _told(bundle, matter, matter.last_agent, "ended")
+
+
+def _over(session: Session, bundle: Bundle, ended: Sequence[Ended]) -> None:
+    """What an agent asked for during a call ends with it."""
+    silence.calls_ended(session, {fact.call_id: fact.at for fact in ended})
+    breaks.calls_ended(session, [(bundle.last_agent(fact), fact) for fact in ended])
+    for fact in ended:
+        if is_outgoing(fact.linkedid):
+            calling.heard(session, fact)
 
 
 def _told(bundle: Bundle, matter: Matter, interface: str, kind: str) -> None:

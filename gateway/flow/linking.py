@@ -1,10 +1,10 @@
 """Recording ↔ call ↔ ticket, whichever of them comes first.
 
-A recording's name is the UNIQUEID of the channel that was recorded: the caller's, which is the
-call's linkedid. The link is made in the
-transaction that catalogues the recording, or, when the PBX was not heard then, in the one that
-learns of the call or opens its ticket. A recording whose call nobody knows stays unlinked and is
-counted by `hotline reconcile`; it is never dropped.
+A recording's name is the call's linkedid: the UNIQUEID of the caller's channel, which is recorded,
+or, of a call that we placed, the name we gave it. The link is made in the transaction that
+catalogues the recording, or, when the PBX was not heard then, in the one that learns of the call or
+opens its ticket. A recording whose call nobody knows stays unlinked and is counted by
+`hotline reconcile`; it is never dropped.
 """
 
 from collections.abc import Sequence

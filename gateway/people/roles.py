@@ -48,6 +48,10 @@ class Permission(StrEnum):
     RECORDING_DECIDE = "recording:decide"
     RECORDING_LISTEN = "recording:listen"
     LOG_READ = "log:read"
+    CALL_PLACE = "call:place"
+    RECORDING_PAUSE = "recording:pause"
+    AGENT_PAUSE_OWN = "agent:pause-own"
+    AGENT_PAUSE_ANY = "agent:pause-any"
     STATE_READ = "state:read"
     ACCOUNT_MANAGE = "account:manage"
 
@@ -59,6 +63,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.TICKET_READ_OWN,
             Permission.TICKET_EDIT,
             Permission.TICKET_DISPATCH,
+            Permission.CALL_PLACE,
+            Permission.RECORDING_PAUSE,
+            Permission.AGENT_PAUSE_OWN,
         }
     ),
     Role.SUPERVISOR: frozenset(
@@ -70,6 +77,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.RECORDING_SEARCH,
             Permission.RECORDING_ASK,
             Permission.RECORDING_LISTEN,
+            Permission.CALL_PLACE,
+            Permission.AGENT_PAUSE_ANY,
         }
     ),
     Role.AUTHORISER: frozenset({Permission.RECORDING_SEARCH, Permission.RECORDING_DECIDE}),

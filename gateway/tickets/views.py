@@ -16,8 +16,11 @@ from gateway.errors import BadInput, Forbidden, NotFound
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import (
+    AgentPauseRow,
     DepartmentRow,
+    PlacedCallRow,
     RecordingLinkRow,
+    RecordingPauseRow,
     TicketCallRow,
     TicketRow,
     TicketStepRow,
@@ -64,6 +67,20 @@ class TicketView:
     calls: list[CallRow]
     orders: list[WorkOrderRow]
     recordings: list[RecordingRow]
+    placed: list[PlacedCallRow]
+    """Calls asked for from this ticket, oldest first."""
+    pauses: list[RecordingPauseRow]
+    """What its calls' recordings are silent of."""
+
+    @property
+    def unplaced(self) -> list[PlacedCallRow]:
+        """Those asked for of which no call came (yet)."""
+        return [row for row in self.placed if row.call_id is None]
+
+    def silences(self, recording: RecordingRow) -> list[RecordingPauseRow]:
+        """Where that recording is silent; what the PBX refused to silence is left out."""
+        named = {call.id for call in self.calls if call.linkedid == recording.name}
+        return [row for row in self.pauses if row.call_id in named and row.ended_by != "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +104,14 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """An agent's desk: the call being talked or last answered, the one ringing, and the lists."""
+    """An agent's desk: the call being talked or last answered, the one ringing or being placed,
+    and the lists; the silence the present recording is in, and the pause the phone is in."""
 
     current: TicketView | None
     ringing: Ringing | None
+    placing: Ringing | None
+    silence: RecordingPauseRow | None
+    pause: AgentPauseRow | None
     mine_open: list[TicketRow]
     call_backs_due: list[TicketRow]
     incomplete: bool
@@ -153,7 +174,24 @@ def _view(session: Session, row: TicketRow) -> TicketView:
         .where(RecordingLinkRow.ticket_id == row.id)
         .order_by(RecordingRow.recorded_at, RecordingRow.id)
     )
-    return TicketView(row, list(steps), list(calls), list(orders), list(recordings))
+    placed = session.scalars(
+        select(PlacedCallRow).where(PlacedCallRow.ticket_id == row.id).order_by(PlacedCallRow.id)
+    )
+    pauses = session.scalars(
+        select(RecordingPauseRow)
+        .join(TicketCallRow, TicketCallRow.call_id == RecordingPauseRow.call_id)
+        .where(TicketCallRow.ticket_id == row.id)
+        .order_by(RecordingPauseRow.id)
+    )
+    return TicketView(
+        row,
+        list(steps),
+        list(calls),
+        list(orders),
+        list(recordings),
+        list(placed),
+        list(pauses),
+    )
 
 
 def desk(session: Session, who: Person) -> Desk:
@@ -164,10 +202,19 @@ def desk(session: Session, who: Person) -> Desk:
     """
     if not who.may(Permission.DESK_USE):
         raise Forbidden
-    current = _current(session, who)
+    found = _current(session, who)
+    current = _view(session, found) if found else None
+    silent = [row for row in current.pauses if row.ended_at is None] if current else []
     return Desk(
-        current=_view(session, current) if current else None,
-        ringing=_ringing(session, who),
+        current=current,
+        ringing=_ringing(session, who, "offered", "transferring"),
+        placing=_ringing(session, who, "summoning", "dialling"),
+        silence=silent[0] if silent else None,
+        pause=session.scalar(
+            select(AgentPauseRow)
+            .where(AgentPauseRow.login == who.login, AgentPauseRow.ended_at.is_(None))
+            .limit(1)
+        ),
         mine_open=list(
             session.scalars(
                 select(TicketRow)
@@ -210,13 +257,15 @@ def _current(session: Session, who: Person) -> TicketRow | None:
     return None
 
 
-def _ringing(session: Session, who: Person) -> Ringing | None:
+def _ringing(session: Session, who: Person, *states: str) -> Ringing | None:
+    """The call in one of these states that is at this person's phone. One that they place is at it
+    already while the other side rings."""
     found = session.execute(
         _newest_call()
         .join(CallLegRow, CallLegRow.call_id == CallRow.id)
         .where(
-            CallRow.state.in_(("offered", "transferring")),
-            CallLegRow.result.is_(None),
+            CallRow.state.in_(states),
+            CallLegRow.result.is_(None) | (CallRow.state == "dialling"),
             CallRow.pbx == who.pbx,
             CallLegRow.interface == (who.extension or "-"),
             CallLegRow.ended_at.is_(None),

@@ -33,6 +33,41 @@ COMPLAINT_CLASSES: Words = (
 LEVELS: Words = (("ordinary", "一般", "Ordinary"), ("major", "重大", "Major"))
 SEXES: Words = (("male", "男", "Male"), ("female", "女", "Female"))
 
+SILENCE_REASONS: Words = (
+    ("id_number", "身份证号", "ID number"),
+    ("bank_card", "银行卡号", "Bank card"),
+    ("password", "密码或验证码", "Password or code"),
+    ("privacy", "其他隐私", "Other private matters"),
+)
+"""Why a recording is silent for a while: what is being spoken (录音暂停)."""
+PAUSE_REASONS: Words = (
+    ("wrapup", "话后整理", "Wrap-up"),
+    ("break", "小休", "Short break"),
+    ("meal", "用餐", "Meal"),
+    ("meeting", "会议", "Meeting"),
+    ("training", "培训", "Training"),
+    ("other", "其他", "Other"),
+)
+"""The words of `telephony.reasons`, for people."""
+CALL_PURPOSES: Words = (
+    ("callback", "回拨", "Call back"),
+    ("followup", "回访", "Follow-up call"),
+    ("contact", "呼叫来电人", "Call the caller"),
+)
+"""Why a call is placed from a ticket."""
+CALL_OUTCOMES: Words = (
+    ("answered", "已接通", "Answered"),
+    ("no_answer", "无人接听", "No answer"),
+    ("busy", "对方占线", "Busy"),
+    ("failed", "号码无法接通", "Not reachable"),
+    ("no_agent", "坐席未接话机", "The agent did not pick up"),
+    ("unreachable", "坐席话机不可达", "The agent's phone is not there"),
+    ("refused", "交换机拒绝", "The PBX refused"),
+    ("away", "交换机无应答", "The PBX did not answer"),
+    ("lost", "没有下文", "Nothing came of it"),
+)
+"""What came of it: `telephony.facts.Outcome`, and what can go wrong before there is a call."""
+
 
 def codes(words: Words) -> tuple[str, ...]:
     """The codes of a list, in its order."""

@@ -28,7 +28,7 @@ class House:
         given = {"HOTLINE_STATE": str(state), "HOTLINE_DATABASE_URL": url}
         self.parts: Parts = compose.parts(settings.read(given))
         migrations.upgrade(self.parts.database)
-        self._switchboard = Switchboard(self.parts, self._furnish())
+        self._switchboard = Switchboard(self.parts, self.parts.settings.pbxs[0], self._furnish())
         self._switchboard._board = self._switchboard._load()
         self._wire = Wire(greeted=True)
         self._seq = 0

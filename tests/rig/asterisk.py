@@ -96,6 +96,11 @@ class Pbx:
         return f"ami://hotline:{self.secret}@127.0.0.1:{self.ami_port}"
 
     @property
+    def control_url(self) -> str:
+        """The same for HOTLINE_PBX_CONTROL_URL."""
+        return f"ami://hotline-control:{self.secret}-control@127.0.0.1:{self.ami_port}"
+
+    @property
     def spool(self) -> Path:
         """The directory MixMonitor writes under."""
         return self.directory / "spool" / "monitor"
@@ -323,6 +328,7 @@ def _furnish(pbx: Pbx) -> None:
         text = shipped.read_text(encoding="utf-8")
         for said, meant in {
             "port = 5038": f"port = {pbx.ami_port}",
+            "CHANGE-ME-TOO": f"{pbx.secret}-control",
             "CHANGE-ME": pbx.secret,
             "127.0.0.1:5060": f"127.0.0.1:{pbx.sip_port}",
             "127.0.0.1:6001": f"{PHONES_AT}:{pbx.phone_port}",

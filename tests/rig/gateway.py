@@ -121,6 +121,7 @@ def gateway(state: Path, pbx: Pbx | None, more: Mapping[str, str]) -> Iterator[G
                "HOTLINE_REGION": "示范市", **more}  # fmt: skip
     if pbx is not None:
         environ |= {"HOTLINE_PBX_URL": pbx.url, "HOTLINE_SPOOL": str(pbx.spool),
+                    "HOTLINE_PBX_CONTROL_URL": pbx.control_url,
                     "HOTLINE_CEL": str(pbx.cel)}  # fmt: skip
     furnish(environ)
     house = Gateway(state, environ)

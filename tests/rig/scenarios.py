@@ -2,9 +2,10 @@
 
 Each is played twice over: `python -m tests.rig.record` keeps what AMI said as a trace, and
 tests/integration/telephony runs it live, board and database behind it. A scenario returns when the
-caller's call is over. The caller is SIPp with real audio; the phones are tests.rig.phone.
+call is over. The caller is SIPp with real audio; the phones are tests.rig.phone.
 """
 
+import secrets
 import signal
 import subprocess
 import time
@@ -12,6 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from telephony.address import Address
+from telephony.control import Control
+from telephony.outgoing import TOKEN_BYTES, uniqueid_of
 from tests.rig.asterisk import PHONES_AT, Pbx
 from tests.rig.phone import Phones, phones
 
@@ -430,6 +434,78 @@ def other(extension: str) -> str:
     return "8002" if extension != "8002" else "8001"
 
 
+def placed(on: Scene, number: str = OUTSIDE[1:]) -> str:
+    """The gateway's own act: 8001's phone rings, and the call is known by this name."""
+    uniqueid = uniqueid_of(secrets.token_bytes(TOKEN_BYTES))
+    control = Control(Address.parse(on.pbx.control_url))
+    control.originate(uniqueid=uniqueid, interface="PJSIP/8001", number=number)
+    return uniqueid
+
+
+def out_answered(on: Scene) -> None:
+    """Placed by us: the agent takes their phone up, the person answers and hangs up."""
+    placed(on)
+    on.phones.rung("8001").answer()
+    person = on.phones.rung(OUTSIDE[1:])
+    on.pause()
+    person.answer()
+    on.pause(1.5)
+    person.hang_up()
+    on.pause()
+
+
+def out_agent_first(on: Scene) -> None:
+    """Placed by us: answered; the agent holds, comes back and hangs up."""
+    placed(on)
+    agent = on.phones.rung("8001").answer()
+    on.phones.rung(OUTSIDE[1:]).answer()
+    on.pause()
+    agent.hold()
+    on.pause()
+    agent.resume()
+    on.pause()
+    agent.hang_up()
+    on.pause()
+
+
+def out_busy(on: Scene) -> None:
+    """Placed by us: the person's line is busy."""
+    placed(on)
+    on.phones.rung("8001").answer()
+    on.phones.rung(OUTSIDE[1:]).refuse()
+    on.pause()
+
+
+def out_no_answer(on: Scene) -> None:
+    """Placed by us: the person's phone rings until the agent gives up."""
+    placed(on)
+    agent = on.phones.rung("8001").answer()
+    on.phones.rung(OUTSIDE[1:])
+    on.pause(1)
+    agent.hang_up()
+    on.pause()
+
+
+def out_no_agent(on: Scene) -> None:
+    """Placed by us: the agent refuses the ring of their own phone."""
+    placed(on)
+    on.phones.rung("8001").refuse()
+    on.pause()
+
+
+def out_transferred(on: Scene) -> None:
+    """Placed by us: answered; the agent sends the person to a colleague, who takes them."""
+    placed(on)
+    agent = on.phones.rung("8001").answer()
+    person = on.phones.rung(OUTSIDE[1:]).answer()
+    on.pause()
+    agent.transfer("8002")
+    on.phones.rung("8002").answer()
+    on.pause(1)
+    person.hang_up()
+    on.pause()
+
+
 SCENARIOS: dict[str, Callable[[Scene], None]] = {
     play.__name__.replace("_", "-"): play
     for play in (
@@ -440,6 +516,7 @@ SCENARIOS: dict[str, Callable[[Scene], None]] = {
         *(conference_attended, both_at_once, blind_given_up, blind_to_queue_given_up),
         *(parking_timeout, parking_not_taken, local_member, private),
         *(consult_queue, consult_queue_abandoned, consult_queue_while_waiting),
+        *(out_answered, out_agent_first, out_busy, out_no_answer, out_no_agent, out_transferred),
     )
 }
 

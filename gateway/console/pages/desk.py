@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gateway.console import render
 from gateway.console.visit import Visit, row_id
+from gateway.flow import calling, control
 from gateway.people import accounts
 from gateway.tables import TicketRow
 from gateway.tickets import views
@@ -35,12 +36,13 @@ def show(visit: Visit) -> Response:
         asked = visit.asked("ticket")
         front = row_id(asked) if asked else _front(desk)
         context = work_of(session, visit, front)
-    return render.page(visit, "pages/desk.html", **_lists(desk, front), **context)
+    on = {"desk_control_on": control.enabled(visit.parts, visit.person.pbx)}
+    return render.page(visit, "pages/desk.html", **_lists(desk, front), **context, **on)
 
 
 def live(visit: Visit) -> Response:
-    """GET /desk/live: what may change while somebody types."""
-    asked = visit.asked("front")
+    """GET /desk/live: what may change while somebody types; also what an act at the desk did."""
+    asked = visit.asked("front") or visit.field("front")
     with visit.parts.database.reading() as session:
         desk = views.desk(session, visit.person)
     lists = _lists(desk, row_id(asked) if asked else None)
@@ -75,12 +77,15 @@ def work_of(session: Session, visit: Visit, ticket_id: int | None) -> dict[str, 
         "department_names": {row.code: row.name for row in departments},
         "names": _names(session, view),
         "back": "desk",
+        "purpose": calling.purpose_of(view.row),
+        "control_on": control.enabled(visit.parts, visit.person.pbx),
     }
 
 
 def _names(session: Session, view: views.TicketView) -> dict[str, str]:
     """Login → name of everybody in the ticket's story; a department's system names its own."""
     logins = {view.row.owner} | {step.actor for step in view.steps}
+    logins |= {pause.paused_by for pause in view.pauses} | {row.asked_by for row in view.placed}
     for order in view.orders:
         logins |= {order.signed_by, order.replied_by, order.returned_by}
     return accounts.named(session, logins)

@@ -64,14 +64,15 @@ def save(visit: Visit) -> Response:
     """POST /tickets/{ticket_id}/fields: the form saves itself."""
     try:
         with visit.parts.database.begin() as session:
-            row = _fill(session, visit.number("ticket_id"), visit)
+            row = fill(session, visit.number("ticket_id"), visit)
     except StaleTicket as error:
         stale = render.html("parts/saved.html", row=None, at=visit.now, problem=STALE)
         return HTMLResponse(stale, error.status)
     return HTMLResponse(render.html("parts/saved.html", row=row, at=visit.now, problem=""))
 
 
-def _fill(session: Session, ticket_id: int, visit: Visit) -> TicketRow:
+def fill(session: Session, ticket_id: int, visit: Visit) -> TicketRow:
+    """Write what is on the page into the form; raises what `acts.fill` raises."""
     fields = dict(visit.fields(acts.FILLABLE))
     if "has_confidential" in visit.form:  # an unticked box is not sent
         fields.setdefault("confidential", "")
@@ -93,7 +94,7 @@ def _act(name: str, act: Act) -> Callable[[Visit], Response]:
         ticket_id = visit.number("ticket_id")
         with visit.parts.database.begin() as session:
             if "version" in visit.form:
-                _fill(session, ticket_id, visit)
+                fill(session, ticket_id, visit)
             act(session, ticket_id, visit)
         if visit.field("back") == "desk" and visit.person.may(Permission.DESK_USE):
             return desk.fragment(visit, ticket_id, done=name)

@@ -345,6 +345,11 @@
     });
   }
 
+  // A dialog that asks one thing is over when it is answered.
+  body.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful) event.detail.elt.closest?.("form[data-brief]")?.closest("dialog")?.close();
+  });
+
   /* ── drafts ────────────────────────────────────────────────────────────────────────────── */
 
   for (const field of all("[data-draft]")) {

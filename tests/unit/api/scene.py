@@ -60,7 +60,7 @@ class Scene:
     def path(self, path: str) -> str:
         """`path` with the ids of what `login`s of the first of each role may see."""
         key = "request" if "recording-requests" in path else "ticket"
-        return path.format(id=self.ids[key], number=self.ids["order"])
+        return path.format(id=self.ids[key], number=self.ids["order"], login="8002")
 
 
 @contextmanager

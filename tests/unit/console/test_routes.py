@@ -49,6 +49,13 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /tickets/{ticket_id}/dispatch": EDITORS,
     "POST /tickets/{ticket_id}/close": EDITORS,
     "POST /tickets/{ticket_id}/called-back": EDITORS,
+    "POST /tickets/{ticket_id}/call": EDITORS,
+    "POST /desk/recording/pause": AGENT,
+    "POST /desk/recording/resume": AGENT,
+    "POST /desk/pause": AGENT,
+    "POST /desk/ready": AGENT,
+    "POST /agents/{login}/pause": SUPERVISOR,
+    "POST /agents/{login}/ready": SUPERVISOR,
     "GET /department": OFFICER,
     "GET /department/list": OFFICER,
     "POST /department/orders/{number}/sign": OFFICER,
@@ -103,6 +110,7 @@ def test_who_may(still: scene.Morning, page: Page, role: Role | None) -> None:
         number="WO-2026-000002",
         recording_id=still.recordings[0],
         request_id=2,
+        login="ayi",
     )
     query = f"?grant={still.grant}" if "recording_id" in page.path else ""
     status = client.request(page.method, path + query, headers={"Accept": "text/html"}).status_code

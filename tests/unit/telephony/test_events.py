@@ -84,7 +84,9 @@ PARTS = (
 @given(st.sampled_from(sorted(READERS)), st.binary(max_size=400))
 def test_any_bytes_give_an_event_that_can_be_stored(name: str, body: bytes) -> None:
     """No input crashes the reader or yields text a database or a log line would choke on."""
-    head = f"Event: {name}\r\nQueue: q\r\nInterface: I\r\nLocation: I\r\nResult: Success\r\n"
+    ours = f"Uniqueid: hotline-{'0' * 24}\r\nResponse: Failure\r\n"
+    head = ours if name == "OriginateResponse" else ""
+    head = f"Event: {name}\r\n{head}Queue: q\r\nInterface: I\r\nLocation: I\r\nResult: Success\r\n"
     head += "BridgeUniqueid: b\r\n"
     raw = head.encode() + b"\r\n".join(
         b"%sUniqueid: 1\r\n%sLinkedid: 1\r\n%sCallerIDName: %s\r\n%sChannel: %s"
