@@ -17,7 +17,7 @@ from telephony.tables import CallLegRow, CallRow, LinkGapRow, LinkStateRow
 from tests.rig.asterisk import PHONES_AT, Pbx, asterisk
 from tests.rig.gateway import PASSWORD, Gateway, gateway
 from tests.rig.phone import phones
-from tests.rig.scenarios import Scene, other
+from tests.rig.scenarios import FORGED, Scene, other
 
 pytestmark = pytest.mark.alone
 WITHIN_S = 30.0
@@ -47,7 +47,6 @@ def until(house: Gateway, look: Callable[[Any], Any], within_s: float = WITHIN_S
             time.sleep(0.05)
 
 
-FORGED = "138%0d%0aLinkedid%3a%206.6%0d%0a%0d%0aEvent%3a%20Hangup%0d%0aUniqueid%3a%207.7"
 CALLERS: list[tuple[tuple[str, str], tuple[str, str]]] = [
     (("", "Anonymous"), ("", "Anonymous")),
     (("anonymous", "Anonymous"), ("anonymous", "Anonymous")),

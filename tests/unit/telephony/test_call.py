@@ -192,3 +192,16 @@ def test_the_second_agent_is_not_left_ringing() -> None:
     )
     assert [type(fact).__name__ for fact in facts[-2:]] == ["Withdrawn", "Answered"]
     assert call.ringing == ()
+
+
+def test_who_is_with_a_colleague_already_is_not_being_transferred() -> None:
+    """Joined to a conference by an attended transfer, the caller may be told to be there before
+    the transfer is told: in whichever order, they talk to the colleague."""
+    first, second = agent_events("2.1"), agent_events("2.2")
+    met, passed = second[2], ev.PassedOn(0, ME, "2.1", "ConfBridge")
+    for order in ([met, passed], [passed, met]):
+        call, _, refused = play(
+            [ev.ChannelBegan(0, ME), ev.CallerQueued(0, ME, "h"), first[2], *order]
+        )
+        assert (call.state, refused) == (State.TALKING, 0)
+        assert [leg.leg for leg in call.with_agents] == ["2.2"]
