@@ -162,6 +162,7 @@ class _Turn:
             case ev.ConferenceJoined() | ev.ConferenceLeft():
                 self.seats, met = conferences.take(self.seats, event, self._live)
                 for each in met:
+                    self._stale -= {self._key(each)}
                     self._step(each)
             case ev.HandedOver():
                 for side in event.sides():
