@@ -63,7 +63,7 @@ def _caller(
         found.append(ev.ChannelBegan(at - channel.lasted_us, party))
     if channel.application not in _TALKS:
         return found
-    if channel.application == "Queue" and (call is None or call.state is State.ARRIVED):
+    if channel.application == "Queue" and _waits_anew(call, channel):
         queue = channel.data.partition(",")[0] or "?"
         found.append(ev.CallerQueued(at, party, queue))
     for agent in _agents(channel, seen):
@@ -89,6 +89,14 @@ def _agents_own(
         found.append(ev.PhoneRang(at, party, person.uniqueid, interface, ""))
         found.append(ev.PhoneAnswered(at, party, person.uniqueid, interface, ""))
     return found
+
+
+def _waits_anew(call: Call | None, channel: ev.ChannelSeen) -> bool:
+    """Whether the caller is in a queue that the call does not know of: the first, or one they were
+    sent to while nobody listened, in which they are with nobody yet."""
+    if call is None or call.state is State.ARRIVED:
+        return True
+    return not channel.bridge and call.state not in {State.QUEUED, State.OFFERED}
 
 
 def _agents(channel: ev.ChannelSeen, seen: Sequence[ev.ChannelSeen]) -> list[ev.Party]:

@@ -91,6 +91,7 @@ class Turn:
                 calls = ChainMap(self.touched, self._live)
                 self.seats, met = conferences.take(self.seats, event, calls)
                 for each in met:
+                    self._heard.add(self._key(each))
                     self._step(each)
             case ev.NotPlaced(at=at, party=party) if party.uniqueid in self._startable:
                 self._startable.discard(party.uniqueid)

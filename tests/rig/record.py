@@ -66,7 +66,8 @@ def table(data: bytes) -> str:
     """A stream's events, a line each: when, what, which channel, what about it."""
     heard = [m for m in Wire(greeted=True).feed(data) if m.kind == "event"]
     names: dict[str, str] = {}
-    lead = next(m.get("Uniqueid") for m in heard if m.name == "Newchannel")
+    ids = ((m.get("Uniqueid"), m.get("Linkedid")) for m in heard)
+    lead = next(uniqueid for uniqueid, linkedid in ids if uniqueid and uniqueid == linkedid)
     at = start = float(heard[0].get("Timestamp"))
     lines = []
     for message in heard:

@@ -21,6 +21,7 @@ from tests.rig.phone import Phones, phones
 
 CALLER = ("13800138000", "张三")
 OUTSIDE = "013900139000"
+FORGED = "138%0d%0aLinkedid%3a%206.6%0d%0a%0d%0aEvent%3a%20Hangup%0d%0aUniqueid%3a%207.7"
 AGENTS = ("8001", "8002", "8003", "8004")
 
 
@@ -32,9 +33,11 @@ class Scene:
     phones: Phones
     paused: set[str] = field(default_factory=set)
 
-    def caller(self, hold_ms: int = 6000, number: str = "12333") -> "subprocess.Popen[bytes]":
+    def caller(
+        self, hold_ms: int = 6000, number: str = "12333", who: tuple[str, str] = CALLER
+    ) -> "subprocess.Popen[bytes]":
         """One call from outside."""
-        return self.pbx.begin_calls(1, 1, hold_ms, callers=[CALLER], number=number)
+        return self.pbx.begin_calls(1, 1, hold_ms, callers=[who], number=number)
 
     @contextmanager
     def only_member(self, interface: str) -> Iterator[None]:
@@ -429,6 +432,20 @@ def private(on: Scene) -> None:
     on.over(caller)
 
 
+def no_number(on: Scene) -> None:
+    """The caller has no number at all."""
+    caller = on.caller(2000, who=("", "Anonymous"))
+    on.phones.rung().answer()
+    on.over(caller)
+
+
+def forged_number(on: Scene) -> None:
+    """The caller's number holds line breaks and events of its own (%0d%0a in SIP)."""
+    caller = on.caller(2000, who=(FORGED, "x"))
+    on.phones.rung().answer()
+    on.over(caller)
+
+
 def other(extension: str) -> str:
     """A colleague."""
     return "8002" if extension != "8002" else "8001"
@@ -515,6 +532,7 @@ SCENARIOS: dict[str, Callable[[Scene], None]] = {
         *(conference, pickup, parked),
         *(conference_attended, both_at_once, blind_given_up, blind_to_queue_given_up),
         *(parking_timeout, parking_not_taken, local_member, private),
+        *(no_number, forged_number),
         *(consult_queue, consult_queue_abandoned, consult_queue_while_waiting),
         *(out_answered, out_agent_first, out_busy, out_no_answer, out_no_agent, out_transferred),
     )

@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from gateway import compose, settings
 from gateway.tables import RecordingLinkRow, TicketRow, TicketStepRow
 from recordings.tables import RecordingRow
-from telephony.tables import CallLegRow, CallRow, LinkGapRow, LinkStateRow
+from telephony.tables import CallLegRow, CallRow, JournalRow, LinkGapRow, LinkStateRow
 from tests.rig.asterisk import PHONES_AT, Pbx, asterisk
 from tests.rig.gateway import PASSWORD, Gateway, gateway
 from tests.rig.phone import phones
-from tests.rig.scenarios import Scene, other
+from tests.rig.scenarios import FORGED, Scene, other
 
 pytestmark = pytest.mark.alone
 WITHIN_S = 30.0
@@ -47,7 +47,6 @@ def until(house: Gateway, look: Callable[[Any], Any], within_s: float = WITHIN_S
             time.sleep(0.05)
 
 
-FORGED = "138%0d%0aLinkedid%3a%206.6%0d%0a%0d%0aEvent%3a%20Hangup%0d%0aUniqueid%3a%207.7"
 CALLERS: list[tuple[tuple[str, str], tuple[str, str]]] = [
     (("", "Anonymous"), ("", "Anonymous")),
     (("anonymous", "Anonymous"), ("anonymous", "Anonymous")),
@@ -58,6 +57,7 @@ CALLERS: list[tuple[tuple[str, str], tuple[str, str]]] = [
     (("13800138105", "../../etc/passwd"), ("13800138105", "../../etc/passwd")),
     (("13800138106", "甲\u2028Uniqueid: 6.6"), ("13800138106", "甲\ufffdUniqueid: 6.6")),
     ((FORGED, "x"), ("138Linkedid6.6EventHangupUniqueid7.7", "x")),
+    (("%ff" + FORGED, "x"), ("138Linkedid6.6EventHangupUniqueid7.7", "x")),
     (("%3Cscript%3E138", "名" * 60), ("<script>138", "名" * 26)),
 ]
 """Number and name as they are in SIP; and as they are known ever after."""
@@ -81,6 +81,10 @@ def test_whoever_calls_reaches_ticket_page_and_recording(pbx: Pbx, tmp_path: Pat
         keys = [row.object_key for row in recordings]
         assert all(re.fullmatch(r"[0-9]{4}/[0-9/]+/[\w-]+/[\w.-]+", key) for key in keys)
         assert read(house, lambda s: s.scalars(select(LinkStateRow.unknown_events)).one()) == 0
+        heard = b"".join(read(house, lambda s: s.scalars(select(JournalRow.raw)).all()))
+        assert b"\r\nUniqueid: 7.7" not in heard
+        began = re.findall(rb"Event: Newchannel\r\n(?:[^\r]+\r\n)+?Context: from-pstn", heard)
+        assert len(CALLERS) - 3 <= len(began) < len(CALLERS)  # the forged ones, and no text at all
         pages = asyncio.run(_pages(house, [ticket.id for ticket in tickets]))
         assert not [page for page in pages if re.search("<script>(x|138)|\u2028", page)]
         assert [n for n, page in enumerate(pages) if "$(id)&lt;script&gt;x&lt;/script&gt;" in page]

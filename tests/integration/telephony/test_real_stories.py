@@ -33,6 +33,8 @@ STORIES: dict[str, tuple[str, ...]] = {
                           "Queued", "Offered c", "Answered c"),
     "conference": ("Offered a", "Answered a", "PassedOn a", "Answered b", "Answered c"),
     "both-at-once": ("Offered a", "Answered a"),
+    "blind-not-answered": ("Offered a", "Answered a", "PassedOn a", "Offered b", "Withdrawn b"),
+    "consult-queue-abandoned": ("Offered a", "Answered a", "Held a", "Resumed a"),
     "blind-given-up": ("Offered a", "Answered a", "PassedOn a", "Offered b", "Withdrawn b"),
     "consult-queue": ("Offered a", "Answered a", "Held a", "Resumed a", "PassedOn a",
                       "Answered b"),
@@ -42,7 +44,7 @@ STORIES: dict[str, tuple[str, ...]] = {
     "private": ("Offered a", "Answered a"),
 }  # fmt: skip
 ABANDONED = {"queue-timeout"}
-LOST = {"blind-given-up"}
+LOST = {"blind-given-up", "blind-not-answered"}
 
 
 def told(facts: Sequence[Fact]) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import cli
+from gateway import cli, compose, settings
 from gateway.cli.command import Command
+from telephony.tables import LinkStateRow
 from tests.rig.gateway import HOTLINE
 from tests.unit.cli.conftest import Hotline
 
@@ -196,3 +197,18 @@ def test_a_namespace_holds_what_was_typed() -> None:
     asked = cli.parser().parse_args(["department", "add", "a", "b", "--mode", "queue", "--json"])
     assert isinstance(asked, argparse.Namespace)
     assert (asked.code, asked.name, asked.mode, asked.json) == ("a", "b", "queue", True)
+
+
+def test_what_the_table_does_not_know_is_shown(ready: Hotline) -> None:
+    """Late, repeated and unknown events are counted where an operator looks, for people and
+    programs alike."""
+    with compose.opened(settings.read()) as parts, parts.database.begin() as session:
+        session.add(
+            LinkStateRow(
+                pbx="pbx1", connected=True, since_at=1, last_packet_at=2, link_session="s",
+                unknown_events=4711,
+            )
+        )  # fmt: skip
+    assert "4711" in ready("pbx", "status").out
+    (link,) = ready("pbx", "status", "--json").data
+    assert link["unknown_events"] == 4711

@@ -1,7 +1,9 @@
 """Every real trace through the gateway's flow: one ticket follows the caller through all of it."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, select
@@ -12,6 +14,7 @@ from gateway.parts import Parts
 from gateway.people.roles import Role
 from gateway.tables import RecordingLinkRow, TicketRow, TicketStepRow
 from gateway.tickets import acts
+from recordings import keys, naming
 from telephony.batch import Batch
 from telephony.board import Board
 from telephony.tables import CallLegRow, CallRow
@@ -135,3 +138,37 @@ def test_a_matter_settled_before_the_transfer_asks_for_nothing(session: Session)
     acts.story(session, ticket, "8001", "answer", house.NOW)
     intake.take(session, board.take(session, Batch("s", 1, house.NOW, tuple(stream[until:]))))
     assert (ticket.state, ticket.call_back) == ("answered", "none")
+
+
+def _moved(data: bytes, to: int) -> bytes:
+    """A stream whose first second is `to`: its times, and the ids the PBX makes of them."""
+    first = int(messages(data)[0].get("Timestamp").partition(".")[0])
+    return re.sub(rb"\b1795\d{6}(?=\.)", lambda m: b"%d" % (int(m[0]) + to - first), data)
+
+
+@pytest.mark.parametrize(
+    "midnight",
+    [
+        datetime(2026, 12, 1, tzinfo=keys.CHINA),  # midnight, and the change of the month's key
+        datetime(2026, 12, 1, tzinfo=UTC),  # the PBX's midnight, where its clock is in UTC
+        datetime(2027, 1, 1, tzinfo=keys.CHINA),
+        datetime(2026, 11, 1, 6, tzinfo=UTC),  # New York puts its clocks back
+        datetime(2028, 2, 29, tzinfo=keys.CHINA),
+    ],
+)
+def test_a_call_over_midnight_is_one_call_of_the_day_it_came_in(
+    session: Session, midnight: datetime
+) -> None:
+    """Whatever turns while they talk, waiting and talking are as long as they were, and the
+    recording's month is the call's: that of its first moment."""
+    turn = int(midnight.timestamp())
+    play(session, messages(_moved(trace("answered.ami"), turn - 1)))
+    call = session.scalars(select(CallRow)).one()
+    assert call.answered_at is not None
+    assert call.ended_at is not None
+    assert call.talk_ms is not None
+    assert call.arrived_at < call.answered_at < turn * house.S < call.ended_at
+    assert (call.wait_ms, call.talk_ms) == (29, 2978)
+    assert house.only(session).opened_at == call.queued_at
+    began = naming.recorded_at(call.linkedid, call.ended_at, call.talk_ms)
+    assert keys.key_id_at(began) == keys.key_id_at(call.arrived_at)

@@ -192,3 +192,46 @@ def test_the_second_agent_is_not_left_ringing() -> None:
     )
     assert [type(fact).__name__ for fact in facts[-2:]] == ["Withdrawn", "Answered"]
     assert call.ringing == ()
+
+
+def test_who_is_with_a_colleague_already_is_not_being_transferred() -> None:
+    """Joined to a conference by an attended transfer, the caller may be told to be there before
+    the transfer is told: in whichever order, they talk to the colleague."""
+    first, second = agent_events("2.1"), agent_events("2.2")
+    met, passed = second[2], ev.PassedOn(0, ME, "2.1", "ConfBridge")
+    for order in ([met, passed], [passed, met]):
+        call, _, refused = play(
+            [ev.ChannelBegan(0, ME), ev.CallerQueued(0, ME, "h"), first[2], *order]
+        )
+        assert (call.state, refused) == (State.TALKING, 0)
+        assert [leg.leg for leg in call.with_agents] == ["2.2"]
+
+
+def test_a_transfer_by_a_local_channel_rings_one_phone() -> None:
+    """The dialplan sends the caller to Local/8002@agents, which dials the phone: what is said of
+    the Local channel beside is the same ring and the same answer, told once, as the phone's."""
+    half = Party("3.2", "1.1", "Local/8002@agents-00000001;2")
+    local, phone = ("3.1", "Local/8002@agents", ""), ("3.3", "PJSIP/8002", "")
+    first = agent_events("2.1")
+    call, facts, _ = play(
+        [
+            *(ev.ChannelBegan(0, ME), ev.CallerQueued(0, ME, "h"), first[2]),
+            *(first[10], ev.PhoneRang(1, ME, *local), ev.PhoneRang(1, half, *phone)),
+            *(ev.PhoneAnswered(2, half, *phone), ev.PhoneAnswered(2, ME, *local)),
+            ev.ChannelEnded(3, Party("3.1", "1.1"), 16),
+        ]
+    )
+    told = [(type(f).__name__, f.leg) for f in facts if isinstance(f, fa.Offered | fa.Answered)]
+    assert told == [("Answered", "2.1"), ("Offered", "3.3"), ("Answered", "3.3")]
+    assert [leg.interface for leg in call.with_agents] == ["PJSIP/8002"]
+
+
+def test_a_local_channel_with_no_phone_behind_it_still_answers() -> None:
+    """An agent reached in a way the dialplan keeps to itself: the call is answered all the same."""
+    call, _, _ = play(
+        [
+            *(ev.ChannelBegan(0, ME), ev.CallerQueued(0, ME, "h")),
+            ev.AgentAnswered(1, ME, "3.1", "Local/agent@elsewhere", "agent"),
+        ]
+    )
+    assert (call.state, call.answered_at) == (State.TALKING, 1)

@@ -85,6 +85,8 @@ STORIES: dict[str, list[str]] = {
                                     "PassedOn 8001", "Answered 8004", "Ended answered caller"],
     "local-member": ["Offered 8001", "Withdrawn 8001", "Offered 8001", "Answered 8001",
                      "Ended answered caller"],
+    "no-number": ["Offered 8003", "Answered 8003", "Ended answered caller"],
+    "forged-number": ["Offered 8002", "Answered 8002", "Ended answered caller"],
     "private": ["Offered 8001", "Answered 8001", "Ended answered caller"],
     "pickup": ["Offered 8001", "Withdrawn 8001", "Answered 8002", "Ended answered caller"],
     "out-answered": ["Placed 8001", "PickedUp 8001", "Reached 8001", "Ended answered caller"],
@@ -334,3 +336,36 @@ def test_a_local_channel_is_never_the_agent(taker: Taker, store: Store) -> None:
     assert rung == ("8001", None, 24)
     assert talked == ("8001", 1043, 4514)
     assert not [fact for fact in taker.facts if "Local/" in repr(fact)]
+
+
+def test_a_caller_sent_to_a_queue_in_a_gap_waits_again(taker: Taker, store: Store) -> None:
+    """The link was down while the agent sent the caller to the second queue, where nobody has
+    answered yet: the caller waits there, and is not taken for talking."""
+    stream = messages(trace("blind-to-queue.ami"))
+    until = next(n for n, message in enumerate(stream) if message.name == "BlindTransfer")
+    taker.take(taker.batch(stream[:until]))
+    lead = stream[0].get("Uniqueid")
+    taker.take(taker.batch(change=Connected()))
+    seen = (
+        f"Event: CoreShowChannel\r\nChannel: PJSIP/trunk-1\r\nUniqueid: {lead}\r\n"
+        f"Linkedid: {lead}\r\nContext: agents\r\nApplication: Queue\r\n"
+        "ApplicationData: policy,,,,60\r\nBridgeId: \r\nDuration: 00:00:09\r\n\r\n"
+        "Event: CoreShowChannelsComplete\r\n\r\n"
+    )
+    taker.take(taker.batch(messages(seen.encode())))
+    with store.begin() as session:
+        call = session.scalars(select(CallRow)).one()
+        assert (call.state, call.queue, call.ended_at) == ("queued", "policy", None)
+        assert session.scalars(select(CallLegRow)).one().ended_at is not None
+
+
+def test_a_number_cannot_forge_an_event(taker: Taker, store: Store) -> None:
+    """Recorded from Asterisk 22 as we ship it: a number with line breaks and a Hangup of its own in
+    it leaves one call with its own id, whose number is what is harmless of it."""
+    data = trace("forged-number.ami")
+    taker.take(taker.batch(messages(data)))
+    with store.begin() as session:
+        call = session.scalars(select(CallRow)).one()
+        assert call.caller_number == "138Linkedid6.6EventHangupUniqueid7.7"
+        assert (call.outcome, call.cause) == ("answered", "caller")
+    assert b"\r\nUniqueid: 7.7" not in data
