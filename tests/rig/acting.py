@@ -5,7 +5,7 @@ It proves nothing of what Asterisk makes of an act; that is tests/integration/te
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -22,6 +22,8 @@ class Acting:
     port: int = 0
     why: str = ""
     asked: list[dict[str, str]] = field(default_factory=list)
+    look: Callable[[], None] = lambda: None
+    """What is done while the answer is awaited."""
 
     @property
     def url(self) -> str:
@@ -31,6 +33,7 @@ class Acting:
     def act(self, request: Message) -> str:
         """One act."""
         self.asked.append({key: value for key, value in request.headers if key != "ActionID"})
+        self.look()
         return self.why
 
 

@@ -117,24 +117,29 @@ def ended(session: Session, call_id: int, outcome: str) -> None:
     intake.take(session, [fact])
 
 
-def test_the_order_is_on_record_before_the_pbx_hears_of_it(
-    parts: Parts, pbx: Acting, agent: Asking, due: int, monkeypatch: pytest.MonkeyPatch
+def test_what_is_asked_is_on_record_before_the_pbx_hears_of_it(
+    parts: Parts, pbx: Acting, agent: Asking, due: int
 ) -> None:
-    """Whatever dies after the PBX was asked: the call's name leads to its ticket."""
-    seen: list[str] = []
+    """Whatever dies after the PBX was asked: the call's name leads to its ticket, the silence to
+    who wanted it, and the log to both."""
+    seen: list[tuple[int, ...]] = []
 
-    def look(_: object) -> str:
+    def look() -> None:
         with parts.database.reading() as session:
-            seen.extend(session.scalars(select(PlacedCallRow.uniqueid)))
-        return ""
+            seen.append(
+                tuple(
+                    session.scalar(select(func.count()).select_from(table)) or 0
+                    for table in (PlacedCallRow, RecordingPauseRow, AgentPauseRow, AuditLineRow)
+                )
+            )
 
-    monkeypatch.setattr(pbx, "act", look)
-    with acting() as spare:  # the server has bound the act: another one, with the new act
-        monkeypatch.setattr(spare, "act", look)
+    pbx.look = look
     row = calling.place(agent, due)
-    assert row.purpose == "callback"
-    assert log(parts)[-1] == ("control:call:place", "8001", "ok")
-    assert seen == [row.uniqueid] or pbx.asked[-1]["ChannelId"] == row.uniqueid
+    assert (row.purpose, pbx.asked[-1]["ChannelId"]) == ("callback", row.uniqueid)
+    talking(parts)
+    silence.pause(agent, "id_number")
+    breaks.pause(agent, "meal")
+    assert seen == [(1, 0, 0, 1), (1, 1, 0, 2), (1, 1, 1, 3)]
 
 
 def test_an_answered_call_back_settles_the_ticket(parts: Parts, agent: Asking, due: int) -> None:
@@ -330,7 +335,7 @@ def test_who_may_pause_whom(parts: Parts, agent: Asking) -> None:
 
 
 def test_a_result_is_asked_about_and_a_finished_ticket_is_not(parts: Parts, due: int) -> None:
-    """回拨 before anything else, 回访 once there is a result, nothing after an answer on the spot."""
+    """回拨 first of all, 回访 once there is a result, nothing after an answer on the spot."""
     with parts.database.reading() as session:
         row = session.get_one(TicketRow, due)
         assert calling.purpose_of(row) == "callback"
