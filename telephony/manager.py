@@ -34,7 +34,10 @@ class Manager:
         challenge: Callable[[], str],
         queues: Callable[[], Sequence[Headers]] = tuple,
         tls: ssl.SSLContext | None = None,
+        acts: Callable[[Message], str] | None = None,
     ) -> None:
+        """`acts`: does what an account that may act asks for, and answers why not ('': done)."""
+        self._acts = acts
         self._user = user
         self._secret = secret
         self._channels = channels
@@ -104,8 +107,12 @@ class Manager:
         elif name == "logoff":
             writer.write(render([("Response", "Goodbye"), *mark]))
             writer.close()
-        else:
+        elif self._acts is None:
             writer.write(_error(mark, "Invalid/unknown command"))
+        else:
+            why = self._acts(request)
+            done = render([("Response", "Success"), *mark, ("Message", "done")])
+            writer.write(_error(mark, why) if why else done)
 
     def _login(
         self, request: Message, writer: asyncio.StreamWriter, challenge: str, mark: Headers

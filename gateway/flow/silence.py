@@ -11,6 +11,7 @@ the record says too much silence rather than too little.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,6 +24,7 @@ from gateway.parts import Parts
 from gateway.people.roles import Permission
 from gateway.tables import RecordingPauseRow
 from gateway.tickets import words
+from recordings.tables import RecordingRow
 from telephony.errors import TelephonyError
 from telephony.tables import CallRow
 
@@ -145,6 +147,35 @@ def open_of(session: Session, call_id: int) -> RecordingPauseRow | None:
             RecordingPauseRow.call_id == call_id, RecordingPauseRow.ended_at.is_(None)
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A silent part of a recording. `from_ms` and `to_ms` are about where it lies in the sound,
+    which begins when somebody answers; our clock and the PBX's may differ."""
+
+    row: RecordingPauseRow
+    from_ms: int
+    to_ms: int
+
+
+def of_recording(session: Session, recording: RecordingRow) -> list[Silent]:
+    """The silent parts of a recording, in order; what the PBX refused to silence is none."""
+    found = session.execute(
+        select(RecordingPauseRow, CallRow)
+        .join(CallRow, CallRow.id == RecordingPauseRow.call_id)
+        .where(CallRow.pbx == recording.pbx, CallRow.linkedid == recording.name)
+        .where(RecordingPauseRow.ended_by != "failed", RecordingPauseRow.ended_at.is_not(None))
+        .order_by(RecordingPauseRow.id)
+    )
+    silent = []
+    for row, call in found:
+        since = call.answered_at if call.answered_at is not None else call.arrived_at
+        ends = row.ended_at or row.began_at
+        silent.append(
+            Silent(row, max(0, row.began_at - since) // 1000, max(0, ends - since) // 1000)
+        )
+    return silent
 
 
 def channel_of(call: CallRow) -> str:

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.console import render
 from gateway.console.visit import Visit, grant_asked, natural, page_number, row_id
 from gateway.errors import BadInput, Forbidden
-from gateway.flow import listening, log
+from gateway.flow import listening, log, silence
 from gateway.people import accounts
 from gateway.tickets.clocks import CHINA
 from recordings import grants
@@ -113,11 +113,19 @@ def listen(visit: Visit) -> Response:
         row = session.get(RecordingRow, recording_id)
         grant = session.get(GrantRow, grant_id)
         request = session.get(RequestRow, grant.request_id) if grant else None
-        names = accounts.named(session, {grant.authoriser} if grant else set())
+        silent = silence.of_recording(session, row) if row is not None else []
+        logins = {one.row.paused_by for one in silent} | ({grant.authoriser} if grant else set())
+        names = accounts.named(session, logins)
     if refused is not None:
         raise Forbidden(str(refused)) from refused
     return render.page(
-        visit, "pages/listen.html", row=row, grant=grant, request=request, names=names
+        visit,
+        "pages/listen.html",
+        row=row,
+        grant=grant,
+        request=request,
+        names=names,
+        silent=silent,
     )
 
 

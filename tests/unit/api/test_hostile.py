@@ -182,6 +182,9 @@ def bodies_with(text: str) -> Mapping[str, str]:
             f'"reason": "{text}"}}',
         "POST /api/v1/recording-requests/{id}/decision":
             f'{{"granted": false, "note": "{text}"}}',
+        "POST /api/v1/desk/recording/pause": f'{{"reason": "{text}"}}',
+        "POST /api/v1/desk/pause": f'{{"reason": "{text}"}}',
+        "POST /api/v1/agents/{login}/pause": f'{{"reason": "{text}"}}',
     }  # fmt: skip
 
 

@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
 
 from gateway.api.endpoint import Endpoint
 from gateway.api.openapi import document
 from gateway.api.routes import ROUTES
 from gateway.people import accounts
 from gateway.people.roles import Role
-from telephony.tables import LinkStateRow
+from telephony.tables import CallLegRow, CallRow, LinkStateRow
 from tests.acceptance.look_morning import wall
+from tests.rig.acting import acting, asked_at
 from tests.unit.api import schema
 from tests.unit.api.scene import FORM, Scene
 from tests.unit.gateway import house
@@ -195,6 +198,10 @@ def test_a_whole_day_is_as_described(anew: Scene, described: dict[str, Any]) -> 
     _tickets(walk)
     _orders(walk)
     _listening(walk)
+    with acting() as pbx:
+        settings = asked_at(anew.parts.settings, pbx.url)
+        anew.parts = replace(anew.parts, settings=settings)
+        _control(walk)
     assert walk.seen == {(endpoint.method, endpoint.path) for endpoint in ROUTES}
 
 
@@ -225,6 +232,30 @@ def _tickets(walk: Walker) -> None:
     assert walk.go("8001", "POST", f"/tickets/{ids['kept']}/accept")["acceptance_no"]
     assert walk.go("8001", "POST", "/tickets/search", {"text": "养老"})
     assert walk.go("8001", "GET", f"/tickets/{ids['dispatched']}")["recordings"]
+
+
+def _control(walk: Walker) -> None:
+    ticket = walk.made.ids["ticket"]
+    assert walk.go("8001", "POST", f"/tickets/{ticket}/call")["purpose"] == "contact"
+    walk.refused("8001", "POST", f"/tickets/{ticket}/call", None, 409)
+    assert walk.go("8001", "GET", f"/tickets/{ticket}")["placed"]
+    with walk.made.parts.database.begin() as session:
+        call = session.scalars(select(CallRow).limit(1)).one()
+        call.recording_started_at = house.NOW
+        session.add(CallLegRow(call_id=call.id, leg="x", interface="PJSIP/8001", member="",
+                               answered_at=house.NOW, result="answered", held_us=0))  # fmt: skip
+        house.answered(session, call, "PJSIP/8001")
+    walk.refused("8001", "POST", "/desk/recording/pause", {"reason": "lunch"}, 400)
+    assert walk.go("8001", "POST", "/desk/recording/pause", {"reason": "bank_card"})["call"]
+    assert walk.go("8001", "POST", "/desk/recording/resume")["ended_by"] == "8001"
+    walk.refused("8001", "POST", "/desk/recording/resume", None, 409)
+    assert walk.go("8001", "POST", "/desk/pause", {"reason": "meal"})["until_at"] is None
+    walk.go("8001", "POST", "/desk/ready")
+    for_8001 = "/agents/8001"
+    pause = walk.go("supervisor", "POST", for_8001 + "/pause", {"reason": "wrapup"})
+    assert (pause["login"], pause["asked_by"]) == ("8001", "supervisor")
+    walk.go("supervisor", "POST", for_8001 + "/ready")
+    walk.refused("supervisor", "POST", "/agents/nobody/ready", None, 404)
 
 
 def _orders(walk: Walker) -> None:
