@@ -20,6 +20,7 @@ from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSigne
 from gateway.flow import log
 from gateway.flow.control import Asking
 from gateway.flow.listening import Refused
+from gateway.numbers import natural
 from gateway.parts import Parts
 from gateway.people import sessions
 from gateway.people.accounts import Person
@@ -205,12 +206,7 @@ def number(call: Call | Asked, name: str) -> int:
     Raises:
         NotFound: it is none, or larger than any id.
     """
-    found = natural(str(call.path[name]), 15)
+    found = natural(str(call.path[name]))
     if found is None:
         raise NotFound
     return found
-
-
-def natural(text: str, digits: int) -> int | None:
-    """`text` as a number of at most so many digits 0–9; None where it is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None

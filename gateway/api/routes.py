@@ -13,10 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api import models as m
-from gateway.api.endpoint import Answer, Asked, Call, Endpoint, natural, number, run
+from gateway.api.endpoint import Answer, Asked, Call, Endpoint, number, run
 from gateway.errors import HotlineError
 from gateway.flow import breaks, calling, listening, log, orders, silence, wallboard
 from gateway.flow.listening import Refused
+from gateway.numbers import natural
 from gateway.parts import Parts
 from gateway.people import accounts, sessions
 from gateway.people.roles import Permission as P
@@ -247,7 +248,7 @@ def decide(call: Call) -> Answer:
 
 def lines(call: Call) -> Answer:
     """The log, newest first."""
-    found = log.lines(call.session, call.person, before=natural(call.query.get("before", ""), 15),
+    found = log.lines(call.session, call.person, before=natural(call.query.get("before", "")),
                       action=call.query.get("action", ""),
                       actor=call.query.get("actor", ""))  # fmt: skip
     return [m.LineOut.of(row) for row in found]

@@ -13,6 +13,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from gateway.errors import NotFound, NotSignedIn
+from gateway.numbers import natural
 from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.sessions import Signed
@@ -105,14 +106,6 @@ def split_url(url: str) -> SplitResult:
         return urlsplit(url)
     except ValueError:
         return urlsplit("")
-
-
-def natural(text: str) -> int | None:
-    """`text` as a whole number that the databases can hold, 0 … 2⁶³−1; None where it is none."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
-        return None
-    number = int(text)
-    return number if number < 2**63 else None
 
 
 def row_id(text: str) -> int:

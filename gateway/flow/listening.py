@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from gateway import notices
 from gateway.errors import BadInput, Forbidden, HotlineError
 from gateway.flow import log
+from gateway.numbers import natural
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import RecordingLinkRow, TicketRow, WorkOrderRow
@@ -155,7 +156,8 @@ def _conditions(
         )
     if ticket:
         by_number = TicketRow.acceptance_no.contains(ticket, autoescape=True)
-        by_id = TicketRow.id == int(ticket) if _is_id(ticket) else by_number
+        ticket_id = natural(ticket)
+        by_id = by_number if ticket_id is None else TicketRow.id == ticket_id
         conditions.append(or_(by_number, by_id))
     if since is not None:
         conditions.append(RecordingRow.recorded_at >= since)
@@ -220,11 +222,8 @@ def _names_a_ticket(session: Session, number: str) -> bool:
     if session.scalar(by_number) or session.scalar(by_order):
         return True
     plain = number.removeprefix("#")
-    return _is_id(plain) and session.get(TicketRow, int(plain)) is not None
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 16
+    ticket_id = natural(plain)
+    return ticket_id is not None and session.get(TicketRow, ticket_id) is not None
 
 
 def requests(session: Session, who: Person) -> list[RequestView]:

@@ -51,6 +51,63 @@ def test_migrated_schema_equals_metadata(database_url: str) -> None:
         database.dispose()
 
 
+SIGNED_IN = (
+    "INSERT INTO sign_in (id, token_sha256, account_id, kind, csrf, opened_at, expires_at, seen_at)"
+    " VALUES (1, 'x', 7, 'cookie', '', 0, 0, 0)"
+)
+HEARD = (
+    "INSERT INTO link_state (pbx, connected, since_at, last_packet_at, link_session) "
+    "VALUES ('old', {}, 0, 1, ''), ('north', {}, 0, 2, '')"
+)
+
+
+def test_who_had_a_phone_keeps_it_at_the_pbx_that_was_heard(database_url: str) -> None:
+    """From one PBX to several: accounts, their open sessions and their phone stay; the same
+    extension may then be somebody else's at another PBX, and nobody's twice at one."""
+    database = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    account = (
+        "INSERT INTO account (id, login, name, role, {}extension, password_hash, active, failures,"
+        " locked_until_at, created_at) VALUES ({}, '{}', '', 'agent', {}'PJSIP/8001', '-', {}, 0,"
+        " 0, 0)"
+    )
+    true = "1" if database.sqlite else "true"
+    try:
+        command.upgrade(migrations.config(database), "0003")
+        with database.engine.begin() as connection:
+            for statement in (
+                account.format("", 7, "wang", "", true),
+                SIGNED_IN,
+                HEARD.format(true, true),
+                "INSERT INTO link_gap (pbx, began_at, reason) VALUES ('north', 1, 'closed')",
+            ):
+                connection.exec_driver_sql(statement)
+        migrations.upgrade(database)
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql(account.format("pbx, ", 8, "li", "'south', ", true))
+            connection.exec_driver_sql("UPDATE link_gap SET reason = 'poison'")
+            kept = connection.exec_driver_sql(
+                "SELECT login, pbx, extension FROM account JOIN sign_in ON account_id = account.id"
+            ).all()
+            assert [tuple(row) for row in kept] == [("wang", "north", "PJSIP/8001")]
+            if database.sqlite:
+                assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+                assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+        for pbx, login in (("'north', ", "zhao"), ("'west', ", "wang")):
+            with pytest.raises(IntegrityError), database.engine.begin() as connection:
+                connection.exec_driver_sql(account.format("pbx, ", 9, login, pbx, true))
+        with pytest.raises(IntegrityError), database.engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM account WHERE id = 7")
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM account WHERE id = 8")
+            connection.exec_driver_sql("UPDATE link_gap SET reason = 'closed'")
+        command.downgrade(migrations.config(database), "0003")
+        with database.engine.begin() as connection:
+            assert connection.exec_driver_sql("SELECT login FROM account").scalar() == "wang"
+        migrations.upgrade(database)
+    finally:
+        database.dispose()
+
+
 def test_an_interrupted_upgrade_leaves_the_old_version(database_url: str) -> None:
     """The whole upgrade is one transaction: a power cut in the middle leaves nothing half-made."""
     database = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))

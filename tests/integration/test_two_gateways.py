@@ -101,7 +101,8 @@ def test_the_other_gateway_takes_over_within_five_seconds(
                 with serving(first, tmp_path / "a.log") as a:
                     await until(lambda: fence(parts) == 1, 20)
                     with serving(second, tmp_path / "b.log"):
-                        await asyncio.sleep(4)
+                        await until(lambda: "serving" in (tmp_path / "b.log").read_text(), 60)
+                        await asyncio.sleep(1)
                         assert fence(parts) == 1
                         number = "1380013801"
                         calls = [pbx.begin_call(f"{number}{n}", "", talk_s=8.0) for n in range(3)]

@@ -3,8 +3,9 @@
 from starlette.responses import HTMLResponse, Response
 
 from gateway.console import render
-from gateway.console.visit import Visit, natural
+from gateway.console.visit import Visit
 from gateway.flow import log
+from gateway.numbers import natural
 
 
 def show(visit: Visit) -> Response:

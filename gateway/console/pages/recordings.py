@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from gateway.console import render
-from gateway.console.visit import Visit, grant_asked, natural, page_number, row_id
+from gateway.console.visit import Visit, grant_asked, page_number, row_id
 from gateway.errors import BadInput, Forbidden
 from gateway.flow import listening, log, silence
+from gateway.numbers import natural
 from gateway.people import accounts
 from gateway.tickets.clocks import CHINA
 from recordings import grants

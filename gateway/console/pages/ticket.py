@@ -12,9 +12,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.console import render
 from gateway.console.pages import desk
-from gateway.console.visit import Visit, natural, page_number
+from gateway.console.visit import Visit, page_number
 from gateway.errors import StaleTicket
 from gateway.flow import orders
+from gateway.numbers import natural
 from gateway.people import accounts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission

@@ -335,6 +335,19 @@ def china(time: str) -> str:
     return moment.isoformat(" ", "milliseconds")
 
 
+def test_rotated_files_count_and_a_torn_line_does_not_stop_it(parts: Parts) -> None:
+    """The log was rotated in mid-span, and a power cut tore a line of it: all calls are counted,
+    and the line is told."""
+    current = house.cel_file(parts.settings)
+    lines = current.read_text(encoding="utf-8").splitlines(keepends=True)
+    current.with_name("Master.csv.1").write_text("".join(lines[:-3]), encoding="utf-8")
+    torn = '"CHAN_START","2026-11-2\n'
+    current.write_text("".join([lines[-3], torn, *lines[-2:]]), encoding="utf-8")
+    counted = count(parts)
+    assert counted.agrees
+    assert (counted.cel_calls, counted.cel_unreadable) == (3, 1)
+
+
 def test_no_log_of_the_pbx_is_no_agreement(parts: Parts) -> None:
     """Without CEL, or with one in another form, nothing was checked: an error, never `agrees`."""
     house.cel_file(parts.settings).write_text("some,other,columns\n")

@@ -2,16 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 
 from gateway import cli
-from gateway.people import accounts
+from tests.rig.passwords import quick_passwords  # noqa: F401 - for every test here
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +25,6 @@ class Said:
     def data(self) -> Any:
         """The one JSON document on standard output; ValueError where there is more or less."""
         return json.loads(self.out)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_passwords() -> Iterator[None]:
-    """Argon2 is made to cost; what is tried here is not how much."""
-    with pytest.MonkeyPatch.context() as patch:
-        quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        patch.setattr(accounts, "_hasher", quick)
-        yield
 
 
 Hotline = Callable[..., Said]

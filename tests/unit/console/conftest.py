@@ -4,24 +4,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from gateway.console.visit import TOKEN_COOKIE
-from gateway.people import accounts, sessions
+from gateway.people import sessions
 from tests.acceptance import look_morning as scene
 from tests.acceptance.look import app
+from tests.rig.passwords import quick_passwords  # noqa: F401 - for every test here
 
 Browser = Callable[[str], TestClient]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_passwords() -> Iterator[None]:
-    """Argon2 is made to cost; nine accounts in each of many houses are no place for it."""
-    with pytest.MonkeyPatch.context() as patch:
-        quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        patch.setattr(accounts, "_hasher", quick)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from gateway.flow import orders
 from gateway.tables import TicketRow
 from gateway.tickets import acts, views
 from recordings.tables import AuditLineRow
+from telephony import links
+from telephony.tables import LinkGapRow
 from tests.acceptance import look_morning as scene
 from tests.unit.console.conftest import Browser, browser
 
@@ -27,6 +29,23 @@ def row(morning: scene.Morning, ticket: int) -> TicketRow:
 def called(bare: scene.Morning) -> int:
     """A ticket that a call to Wang has just opened."""
     return scene.call(bare, "13800138000", bare.parts.clock(), name="张建国")
+
+
+def test_pages_say_when_calls_may_be_missing(bare: scene.Morning) -> None:
+    """Lists, desk and state page, as long as an interval without the PBX is not back-filled."""
+    places = (("wang", "/desk"), ("wang", "/tickets"), ("guan", "/state"))
+
+    def said() -> list[bool]:
+        return ["电话中断尚未补齐" in browser(bare, login).get(path).text for login, path in places]
+
+    assert said() == [False, False, False]
+    with bare.parts.database.begin() as session:
+        session.add(LinkGapRow(pbx="pbx1", began_at=1, ended_at=2, reason="closed"))
+    assert said() == [True, True, True]
+    with bare.parts.database.begin() as session:
+        (gap,) = links.incomplete(session)
+        gap.backfilled_at = 3
+    assert said() == [False, False, False]
 
 
 def form(morning: scene.Morning, ticket: int, **fields: str) -> dict[str, str]:
