@@ -1,12 +1,13 @@
 """What the link missed, made good from the PBX's own log (CEL).
 
 For each interval that has ended and is not back-filled: a call of that interval that has no record
-gets one, with all its facts; a call that ended unseen (cause `gap`) gets its true end, and the
-agent who answered it meanwhile. What was seen live is never touched, so running it again, or from
-the log's first line, changes nothing.
+gets one, with all its legs, agents and facts; a call that ended unseen (cause `gap`) gets its true
+end, and whatever happened to it meanwhile (`amends`). A call the PBX died under is ended where the
+log falls silent. What was seen live to its end is never touched, so running it again, or from the
+log's first line, changes nothing.
 
-The log has to be read past the interval's end before the interval counts as filled. Where calls
-ring unanswered phones the log says less than AMI: rings without an answer are not made good.
+The log has to be read past the interval's end before the interval counts as filled. A call that
+went on after the interval is the link's to tell: what its agents did in between is not looked up.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,20 @@ from sqlalchemy.orm import Session
 
 from telephony import events as ev
 from telephony import records
-from telephony.call import Call, Leg, State, begin, step
+from telephony.amends import amended
+from telephony.call import Call, begin, step
 from telephony.cel import CelCall
-from telephony.facts import Answered, Fact
+from telephony.facts import (
+    Answered,
+    Arrived,
+    Ended,
+    Fact,
+    Offered,
+    PassedOn,
+    Queued,
+    RecordingStarted,
+    Withdrawn,
+)
 from telephony.records import Entry
 from telephony.tables import LinkGapRow
 
@@ -58,7 +70,7 @@ def fill(
             continue
         touched = [call for call in calls if _touches(call, gap.began_at, gap.ended_at)]
         for call in touched:
-            facts.extend(_make_good(session, pbx, call))
+            facts.extend(_make_good(session, pbx, call, now))
         if not any(_unheard(session, pbx, call, now) for call in touched):
             gap.backfilled_at = now
     session.flush()
@@ -70,92 +82,91 @@ def _touches(call: CelCall, began_at: int, ended_at: int) -> bool:
 
     Too many is no harm: what is known already is not touched.
     """
-    over_at = call.ended_at
+    over_at = call.over_at
     began_at, ended_at = began_at - CLOCKS_APART_US, ended_at + CLOCKS_APART_US
     return call.started_at <= ended_at and (over_at is None or over_at >= began_at)
 
 
 def _unheard(session: Session, pbx: str, call: CelCall, now: int) -> bool:
     """A call that the log has begun and not ended, and of which AMI never told: its end may only
-    not have been written yet, so its interval is not filled. After a while there is none to come:
-    the PBX died under it."""
-    late = call.started_at < now - END_LATE_US
-    return not late and call.ended_at is None and records.find(session, pbx, call.linkedid) is None
+    not have been written yet, so its interval is not filled."""
+    return _end(call, now) is None and records.find(session, pbx, call.linkedid) is None
 
 
-def _make_good(session: Session, pbx: str, known: CelCall) -> list[Fact]:
+def _end(known: CelCall, now: int) -> ev.Event | None:
+    """How the call ended; None while its end may still come.
+
+    Where the PBX died under the call there is no end to come, and nobody to say more than when it
+    was heard last: the log shows the restart, or, with no call since, the time that has passed.
+    """
+    if known.ended_at is not None:
+        return known.events[-1]
+    late = known.started_at < now - END_LATE_US
+    if known.cut_at is None and not late:
+        return None
+    return ev.ChannelVanished(known.cut_at or known.last_at, known.events[0].party)
+
+
+def _make_good(session: Session, pbx: str, known: CelCall, now: int) -> list[Fact]:
     """One call: its missing record, its true end, or nothing."""
-    if known.ended_at is None:
+    end = _end(known, now)
+    if end is None:
         return []  # it is up: AMI will tell its end
     found = records.find(session, pbx, known.linkedid)
-    if found is None:
-        call, facts = _replay(pbx, known)
-        return _write(session, Entry(call), facts)
-    if found.call.cause != "gap":
+    if found is not None and found.call.cause != "gap":
         return []
-    answered_before = found.call.answered_at is not None
-    reopened = _reopened(found.call)
-    call, facts = _continue(reopened, _events(known)[1:])
-    missed = [fact for fact in facts if isinstance(fact, Answered) and not answered_before]
-    return _write(session, replace(found, call=call), missed)
+    call, facts = _replay(pbx, known, end)
+    facts = [fact for fact in facts if not isinstance(fact, Offered | Withdrawn)]  # rings no more
+    if found is None:
+        return _write(session, Entry(call), facts)
+    whole = amended(found.call, call)
+    if whole == found.call:
+        return []
+    return _write(session, replace(found, call=whole), _untold(found.call, whole, facts))
 
 
-def _reopened(call: Call) -> Call:
-    """A call as it stood before the snapshot ended it, and its legs with it."""
-    legs = tuple(_leg_reopened(leg, call.ended_at) for leg in call.legs)
-    state = State.ARRIVED
-    if call.answered_at is not None:
-        state = State.TALKING
-    elif call.queued_at is not None:
-        state = State.OFFERED if any(leg.result is None for leg in legs) else State.QUEUED
-    call = replace(call, state=state, legs=legs, ended_at=None)
-    return replace(call, outcome=None, cause=None, hangup_cause=None)
+def _untold(before: Call, after: Call, facts: Sequence[Fact]) -> list[Fact]:
+    """Of the call's facts those that were not told live; its end again where it is another."""
+    told: list[Fact] = []
+    for fact in facts:
+        match fact:
+            case Arrived():
+                continue
+            case Queued() if before.queued_at is not None:
+                continue
+            case RecordingStarted() if before.recording_started_at is not None:
+                continue
+            case Answered(leg=leg) if _had(before, leg):
+                continue
+            case PassedOn(leg=leg) if _gave(before, leg):
+                continue
+            case Ended() if before.outcome == after.outcome:
+                continue
+        told.append(fact)
+    return told
 
 
-def _leg_reopened(leg: Leg, ended_at: int | None) -> Leg:
-    if leg.ended_at != ended_at:
-        return leg
-    return replace(leg, ended_at=None, result=leg.result if leg.answered_at is not None else None)
+def _had(call: Call, name: str) -> bool:
+    leg = call.leg(name)
+    return leg is not None and leg.answered_at is not None
 
 
-def _replay(pbx: str, known: CelCall) -> tuple[Call, list[Fact]]:
-    first, *rest = _events(known)
+def _gave(call: Call, name: str) -> bool:
+    leg = call.leg(name)
+    return leg is not None and leg.passed_to is not None
+
+
+def _replay(pbx: str, known: CelCall, end: ev.Event) -> tuple[Call, list[Fact]]:
+    """The whole call, by the table that live events go by."""
+    first, *rest = known.events
     call, facts = begin(pbx, first)
-    call, more = _continue(call, rest)
-    return call, [*facts, *more]
-
-
-def _continue(call: Call, events: Sequence[ev.Event]) -> tuple[Call, list[Fact]]:
-    facts: list[Fact] = []
-    for event in events:
+    told = list(facts)
+    for event in (*rest, end):
         taken = step(call, event)
         if taken is not None:
             call = taken[0]
-            facts.extend(taken[1])
-    return call, facts
-
-
-def _events(known: CelCall) -> list[ev.Event]:
-    """The call as AMI would have told it, as far as the log knows."""
-    party = ev.Party(
-        uniqueid=known.linkedid,
-        linkedid=known.linkedid,
-        exten=ev.storable(known.dialled, ev.NUMBER_WIDTH),
-        number=ev.storable(known.caller_number, ev.NUMBER_WIDTH),
-        name=ev.storable(known.caller_name, ev.NAME_WIDTH),
-    )
-    found: list[ev.Event] = [ev.ChannelBegan(known.started_at, party)]
-    if known.recorded_at is not None:
-        found.append(ev.RecordingBegan(known.recorded_at, party))
-    if known.queued_at is not None:
-        found.append(ev.CallerQueued(known.queued_at, party, known.queue or "?"))
-    if known.answered_at is not None:
-        agent = known.agent or "?"
-        leg = known.agent_leg or agent
-        found.append(ev.AgentAnswered(known.answered_at, party, leg, agent, ""))
-    if known.ended_at is not None:
-        found.append(ev.ChannelEnded(known.ended_at, party, 0))
-    return found
+            told.extend(taken[1])
+    return call, told
 
 
 def _write(session: Session, entry: Entry, facts: Sequence[Fact]) -> list[Fact]:

@@ -1,7 +1,7 @@
 """The PBX's own log of every channel event (CEL), as our cel_custom.conf writes it: CSV.
 
-AMI keeps nothing for whoever was away; CEL keeps everything, late. This module reads the file and
-says which calls from outside it holds; it compares nothing and writes nothing.
+AMI keeps nothing for whoever was away; CEL keeps everything, late. This module reads the file;
+what its lines mean, and which calls from outside they are, is `cel_story`'s to say.
 
 `eventtime` in the file is the PBX's local time (`%F %T.%3q`); how far that is from UTC is an
 argument, in minutes. The last line may still be being written: a line without its end is left out.
@@ -9,15 +9,16 @@ argument, in minutes. The last line may still be being written: a line without i
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from telephony.cel_story import CelCall, CelEvent, begins, calls
 from telephony.errors import CelUnreadable
-from telephony.events import interface_of
+
+__all__ = ["COLUMNS", "CelCall", "CelEvent", "begins", "calls", "event_of", "read", "unreadable"]
 
 COLUMNS: Final = (
     "type",
@@ -40,58 +41,6 @@ _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.(\d{3})")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class CelEvent:
-    """One line. `at`: µs since the epoch, to the millisecond."""
-
-    type: str
-    at: int
-    name: str = field(repr=False)
-    number: str = field(repr=False)
-    exten: str
-    context: str
-    channel: str
-    application: str
-    data: str
-    uniqueid: str
-    linkedid: str
-    peer: str
-
-
-@dataclass(slots=True)
-class CelCall:
-    """One call from outside, as CEL holds it. Times in µs; `ended_at` None: not in the file."""
-
-    linkedid: str
-    started_at: int
-    caller_number: str = field(default="", repr=False)
-    caller_name: str = field(default="", repr=False)
-    dialled: str = ""
-    queue: str | None = None
-    queued_at: int | None = None
-    answered_at: int | None = None
-    agent: str | None = None
-    agent_leg: str | None = None
-    """The unique id of the agent's channel, as AMI calls the leg."""
-    recorded_at: int | None = None
-    ended_at: int | None = None
-
-    @property
-    def queued(self) -> bool:
-        """Whether it entered a queue."""
-        return self.queued_at is not None
-
-    @property
-    def answered(self) -> bool:
-        """Whether an agent took it: it was bridged out of the queue."""
-        return self.answered_at is not None
-
-    @property
-    def recorded(self) -> bool:
-        """Whether MixMonitor was started on it."""
-        return self.recorded_at is not None
-
-
 def read(
     path: Path, since_at: int = 0, until_at: int | None = None, *, utc_offset_min: int = 0
 ) -> Iterator[CelEvent]:
@@ -110,50 +59,6 @@ def read(
                 raise unreadable(rows.line_num) from None
             if found.at >= since_at and (until_at is None or found.at < until_at):
                 yield found
-
-
-def calls(
-    events: Iterable[CelEvent], inbound: Collection[str] = frozenset({"from-pstn"})
-) -> list[CelCall]:
-    """The calls whose leading channel began in an inbound context, in the order they began."""
-    found: dict[str, CelCall] = {}
-    uniqueids: dict[str, str] = {}
-    for event in events:
-        leads = event.uniqueid == event.linkedid
-        uniqueids[event.channel] = event.uniqueid
-        if begins(event, inbound):
-            found[event.linkedid] = CelCall(
-                linkedid=event.linkedid,
-                started_at=event.at,
-                caller_number=event.number,
-                caller_name=event.name,
-                dialled=event.exten,
-            )
-        elif leads and event.linkedid in found:
-            _lead(found[event.linkedid], event, uniqueids)
-    return list(found.values())
-
-
-def begins(event: CelEvent, inbound: Collection[str]) -> bool:
-    """Whether this is the first event of a call from outside."""
-    leads = event.uniqueid == event.linkedid
-    return leads and event.type == "CHAN_START" and event.context in inbound
-
-
-def _lead(call: CelCall, event: CelEvent, uniqueids: Mapping[str, str]) -> None:
-    """What one event of the caller's own channel adds."""
-    match event.type, event.application:
-        case "APP_START", "MixMonitor" if call.recorded_at is None:
-            call.recorded_at = event.at
-        case "APP_START", "Queue" if call.queued_at is None:
-            call.queued_at = event.at
-            call.queue = event.data.partition(",")[0]
-        case "BRIDGE_ENTER", "Queue" if call.answered_at is None:
-            call.answered_at = event.at
-            call.agent = interface_of(event.peer) if event.peer else None
-            call.agent_leg = uniqueids.get(event.peer)
-        case "CHAN_END", _:
-            call.ended_at = event.at
 
 
 def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
@@ -187,6 +92,7 @@ def event_of(row: list[str], utc_offset_min: int) -> CelEvent:
         uniqueid=row[10],
         linkedid=row[11],
         peer=row[12],
+        extra=row[13],
     )
 
 

@@ -110,7 +110,7 @@ def read_on(
 def _next(calls: list[CelCall], tally: _Tally, settled_at: int) -> Mark:
     """The first place that is still wanted; calls stand in the order in which they began."""
     for call in calls:
-        over_at = call.ended_at
+        over_at = call.over_at
         hopeless = over_at is None and call.started_at < tally.latest_at - HOPELESS_US
         if not hopeless and (over_at is None or over_at >= settled_at):
             return tally.begun[call.linkedid]
