@@ -1,14 +1,25 @@
-"""A call whose end nobody heard, made whole from what the PBX's own log tells of it. Pure.
+"""What the PBX's own log adds to a call of which a gap hid something. Pure.
 
-The link was down when the call ended: our record has an end of our own making (cause `gap`), and
-lacks what happened meanwhile. The log has all of the call, so its story holds; what only AMI tells
-stays with the legs that were heard live: who the member was, when the phone began to ring, how long
-the caller was held. A leg that was heard to its end keeps it.
+`amended`: the call ended unheard; our record has an end of our own making (cause `gap`), and lacks
+what happened meanwhile. The log has all of the call, so its story holds; what only AMI tells stays
+with the legs that were heard live: who the member was, when the phone began to ring, how long the
+caller was held. A leg that was heard to its end keeps it.
+
+`completed`: the call was heard to its end, but began, or changed hands, in the gap; a snapshot told
+who had it, not since when. What was heard holds; times that are out by more than `NEAR_US`, and
+agents nobody heard of, are the log's. Of a call heard from end to end nothing changes.
 """
 
 from dataclasses import replace
+from typing import Final
 
 from telephony.legs import Call, Leg
+
+NEAR_US: Final = 1_000_000
+"""Two witnesses' times this close are one: a channel's age is told in whole seconds."""
+
+_FULLEST: Final = ("answered", "abandoned", "left")
+"""Who heard more of a call has the fuller outcome."""
 
 
 def amended(found: Call, logged: Call) -> Call:
@@ -49,3 +60,43 @@ def _leg(heard: Leg, logged: Leg | None, call: Call) -> Leg:
 
 def _first(heard: int | None, logged: int | None) -> int | None:
     return logged if heard is None else heard
+
+
+def completed(found: Call, logged: Call) -> Call:
+    """`found`, heard to its end, with what `logged`, the same call from the log, has beyond it."""
+    theirs = {leg.leg: leg for leg in logged.legs}
+    heard = {leg.leg: _mended(leg, theirs.get(leg.leg)) for leg in found.legs}
+    legs = tuple(heard.values())
+    if theirs.keys() - heard.keys():  # the log knows in which order they came
+        legs = tuple(heard.pop(name, leg) for name, leg in theirs.items()) + tuple(heard.values())
+    far = abs(found.arrived_at - logged.arrived_at) > NEAR_US
+    said = [outcome for outcome in _FULLEST if outcome in {found.outcome, logged.outcome}]
+    return replace(
+        found,
+        outcome=said[0] if said else None,
+        arrived_at=logged.arrived_at if far else found.arrived_at,
+        queued_at=_nearer(found.queued_at, logged.queued_at),
+        answered_at=_nearer(found.answered_at, logged.answered_at),
+        recording_started_at=_first(found.recording_started_at, logged.recording_started_at),
+        queue=found.queue or logged.queue,
+        legs=legs,
+    )
+
+
+def _mended(heard: Leg, logged: Leg | None) -> Leg:
+    """One leg whose times a snapshot may have guessed."""
+    if logged is None:
+        return heard
+    return replace(
+        heard,
+        offered_at=_first(heard.offered_at, logged.offered_at),
+        answered_at=_nearer(heard.answered_at, logged.answered_at),
+        ended_at=_nearer(heard.ended_at, logged.ended_at),
+        passed_to=heard.passed_to or logged.passed_to,
+    )
+
+
+def _nearer(heard: int | None, logged: int | None) -> int | None:
+    if heard is None or logged is None:
+        return _first(heard, logged)
+    return heard if abs(heard - logged) <= NEAR_US else logged

@@ -2,12 +2,12 @@
 
 For each interval that has ended and is not back-filled: a call of that interval that has no record
 gets one, with all its legs, agents and facts; a call that ended unseen (cause `gap`) gets its true
-end, and whatever happened to it meanwhile (`amends`). A call the PBX died under is ended where the
-log falls silent. What was seen live to its end is never touched, so running it again, or from the
-log's first line, changes nothing.
+end; a call that went on gets, once it has ended, the times and agents that the interval hid
+(`amends`). A call the PBX died under is ended where the log falls silent. What was heard from end
+to end is never touched, so running it again, or from the log's first line, changes nothing.
 
-The log has to be read past the interval's end before the interval counts as filled. A call that
-went on after the interval is the link's to tell: what its agents did in between is not looked up.
+The interval counts as filled when the log was read past its end and no call of it is left of which
+more is to come.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from telephony import events as ev
 from telephony import records
-from telephony.amends import amended
+from telephony.amends import amended, completed
 from telephony.call import Call, begin, step
 from telephony.cel import CelCall
 from telephony.facts import (
@@ -32,7 +32,7 @@ from telephony.facts import (
     RecordingStarted,
     Withdrawn,
 )
-from telephony.records import Entry
+from telephony.records import Entry, Outline
 from telephony.tables import LinkGapRow
 
 END_LATE_US = 300_000_000
@@ -69,9 +69,14 @@ def fill(
         if gap.ended_at is None or gap.ended_at > read_until_at:
             continue
         touched = [call for call in calls if _touches(call, gap.began_at, gap.ended_at)]
+        held = records.outlines(session, pbx, (call.linkedid for call in touched))
+        settled = True
         for call in touched:
-            facts.extend(_make_good(session, pbx, call, now))
-        if not any(_unheard(session, pbx, call, now) for call in touched):
+            outline = held.get(call.linkedid)
+            settled &= _settled(call, outline, gap.ended_at, now)
+            if _lacks(outline, gap.began_at, gap.ended_at):
+                facts.extend(_make_good(session, pbx, call, now))
+        if settled:
             gap.backfilled_at = now
     session.flush()
     return facts
@@ -87,10 +92,23 @@ def _touches(call: CelCall, began_at: int, ended_at: int) -> bool:
     return call.started_at <= ended_at and (over_at is None or over_at >= began_at)
 
 
-def _unheard(session: Session, pbx: str, call: CelCall, now: int) -> bool:
-    """A call that the log has begun and not ended, and of which AMI never told: its end may only
-    not have been written yet, so its interval is not filled."""
-    return _end(call, now) is None and records.find(session, pbx, call.linkedid) is None
+def _settled(call: CelCall, held: Outline | None, ended_at: int, now: int) -> bool:
+    """Whether nothing more is to come of this call for an interval that ended then.
+
+    Not of one that AMI never told of and the log has not ended: its end may only not have been
+    written yet. Nor of one that went on from the interval: what it lacks is known at its end.
+    """
+    if held is None:
+        return _end(call, now) is not None
+    return held.ended_at is not None or call.started_at > ended_at
+
+
+def _lacks(held: Outline | None, began_at: int, ended_at: int) -> bool:
+    """Whether the log may have more of the call than we hold; a live call is AMI's to tell."""
+    if held is None or held.cause == "gap":
+        return True
+    over_at = held.ended_at
+    return over_at is not None and held.arrived_at <= ended_at and over_at >= began_at
 
 
 def _end(known: CelCall, now: int) -> ev.Event | None:
@@ -108,18 +126,17 @@ def _end(known: CelCall, now: int) -> ev.Event | None:
 
 
 def _make_good(session: Session, pbx: str, known: CelCall, now: int) -> list[Fact]:
-    """One call: its missing record, its true end, or nothing."""
+    """One call: its missing record, its true end, what the gap hid of it, or nothing."""
     end = _end(known, now)
     if end is None:
         return []  # it is up: AMI will tell its end
     found = records.find(session, pbx, known.linkedid)
-    if found is not None and found.call.cause != "gap":
-        return []
     call, facts = _replay(pbx, known, end)
     facts = [fact for fact in facts if not isinstance(fact, Offered | Withdrawn)]  # rings no more
     if found is None:
         return _write(session, Entry(call), facts)
-    whole = amended(found.call, call)
+    unseen = found.call.cause == "gap"
+    whole = amended(found.call, call) if unseen else completed(found.call, call)
     if whole == found.call:
         return []
     return _write(session, replace(found, call=whole), _untold(found.call, whole, facts))

@@ -15,7 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from telephony.cel_story import CelCall, CelEvent, begins, calls
+from telephony.cel_call import CelCall, CelEvent, begins
+from telephony.cel_story import calls
 from telephony.errors import CelUnreadable
 
 __all__ = ["COLUMNS", "CelCall", "CelEvent", "begins", "calls", "event_of", "read", "unreadable"]

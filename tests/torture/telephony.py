@@ -100,8 +100,9 @@ def _settle(on: fa.Stage, report: Report, since: str, told: Told) -> None:
         status, report.count = on.house.hotline("reconcile", "--since", since)
         report.gaps, report.outcomes = on.watch.gaps(), on.watch.outcomes()
         report.settled_s = time.monotonic() - began
-        told(f"counting, {report.settled_s:.0f} s: {report.count['faults'] or 'no fault'}")
-        if (status == 0 and not report.failures) or report.settled_s > SETTLE_S:
+        open_gaps = sum(gap.backfilled_at is None for gap in report.gaps)
+        told(f"counting, {report.settled_s:.0f} s: {report.count['faults']}, {open_gaps} gaps open")
+        if (status == 0 and not open_gaps) or report.settled_s > SETTLE_S:
             return
         time.sleep(2)
 

@@ -13,7 +13,7 @@ from tests.rig.gateway import Gateway
 
 _LISTED = b"CoreShowChannelsComplete"
 _BEGINS = b'"CHAN_START","'
-_INBOUND = b'"from-pstn"'
+_INBOUND = b"from-pstn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,12 @@ class Watch:
 
 
 def on_cel(path: Path) -> int:
-    """How many calls from outside the PBX's log has begun."""
+    """How many calls from outside the PBX's log has begun: an outside number that a caller was sent
+    to begins in the same context, under the caller's linkedid."""
     if not path.exists():
         return 0
-    lines = path.read_bytes().splitlines()
-    return sum(line.startswith(_BEGINS) and _INBOUND in line for line in lines)
+    begun = (line.split(b'","') for line in path.read_bytes().splitlines() if _BEGINS in line)
+    return sum(len(row) > 11 and row[6] == _INBOUND and row[10] == row[11] for row in begun)
 
 
 def now() -> int:
