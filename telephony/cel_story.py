@@ -192,9 +192,10 @@ class CelStory:
                 call.events.append(ev.ChannelEnded(at, own, 0))
 
     def _passed(self, event: CelEvent) -> None:
-        """A blind transfer: the line is the agent's, the caller is in what it adds."""
+        """A blind transfer: the line is the agent's, the caller is in what it adds, if anything."""
         said = extra(event)
-        call = self.calls.get(said.get("transferee_channel_uniqueid", ""))
+        sent = self.calls.get(said.get("transferee_channel_uniqueid", ""))
+        call = sent or self._legs.get(event.uniqueid)
         if call is not None and call.ended_at is None:
             to = ev.storable(said.get("extension", ""), ev.NUMBER_WIDTH)
             call.events.append(ev.PassedOn(event.at, call.lead, event.uniqueid, to))
