@@ -68,7 +68,9 @@ class CelStory:
             self._begin(event)
         elif (call := self.calls.get(event.uniqueid)) is not None:
             self._caller(call, event)
+            self._bridged(event)
         else:
+            self._bridged(event)
             self._phone(event)
         if event.type == "CHAN_END":
             self._uniqueids.pop(event.channel, None)
@@ -115,9 +117,6 @@ class CelStory:
             case "APP_START" if event.application == "MixMonitor" and not call.recorded:
                 call.recorded_at = at
                 call.events.append(ev.RecordingBegan(at, lead))
-            case "BRIDGE_ENTER" if event.application in _TALKS:
-                for name in event.peer.split(","):
-                    self._met(call, event, name)
             case "PARK_START":
                 call.events.append(ev.Parked(at, lead))
             case "HANGUP":
@@ -141,13 +140,27 @@ class CelStory:
         if event.type in {"APP_END", "BRIDGE_ENTER"}:
             call.events.append(ev.QueueLeft(event.at, call.lead, call.queue or "?"))
 
+    def _bridged(self, event: CelEvent) -> None:
+        """Who shares a bridge with a caller: who enters or leaves it, and who else is named there.
+        A caller put into a bridge in an agent's place is told of in no line of their own."""
+        if not event.type.startswith("BRIDGE_"):
+            return
+        there = [*event.peer.split(","), event.channel]
+        for name in there:
+            call = self.calls.get(self._uniqueids.get(name, ""))
+            if call is None or (name == event.channel and event.application not in _TALKS):
+                continue
+            for other in there:
+                if other != name:
+                    self._met(call, event, other)
+
     def _met(self, call: CelCall, event: CelEvent, channel: str) -> None:
         """The caller shares a bridge with that channel."""
         if channel.startswith(_LOCAL) and not channel.startswith(_JOINT):
             channel = self._picked_up.get(call.linkedid, "")
         uniqueid = self._uniqueids.get(channel, ev.storable(channel, ev.ID_WIDTH))
         nobody = not channel or channel.startswith(_OUR_OWN) or uniqueid in self.calls
-        if nobody or call.ended_at is not None:
+        if nobody or call.ended_at is not None or self._legs.get(uniqueid) is call:
             return
         device = ev.interface_of(ev.storable(channel, ev.NUMBER_WIDTH))
         if call.answered_at is None:
@@ -163,11 +176,6 @@ class CelStory:
                 self._passed(event)
             case "ATTENDEDTRANSFER":
                 self._handed(event)
-            case "BRIDGE_ENTER":
-                for name in event.peer.split(","):
-                    met = self.calls.get(self._uniqueids.get(name, ""))
-                    if met is not None:
-                        self._met(met, event, event.channel)
         call = self._legs.get(event.uniqueid) or self.calls.get(event.linkedid)
         if call is not None and call.ended_at is None and not event.channel.startswith(_OUR_OWN):
             self._agent(call, event)

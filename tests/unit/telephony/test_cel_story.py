@@ -122,7 +122,7 @@ def test_reading_the_log_over_what_is_known_changes_nothing(
 
 @pytest.mark.parametrize("name", STORIES)
 def test_a_link_lost_anywhere_in_a_call_is_made_good(name: str, store: Store) -> None:
-    """Cut at five places: the call that ended unseen comes out with AMI's outcome and agents,
+    """Cut at three places: the call that ended unseen comes out with AMI's outcome and agents,
     its ticket's facts told once over both witnesses."""
     stream = messages((BOTH / f"{name}.ami").read_bytes())
     other = Store("sqlite://")
@@ -130,7 +130,7 @@ def test_a_link_lost_anywhere_in_a_call_is_made_good(name: str, store: Store) ->
     whole.take(whole.batch(stream))
     known = logged(name)
     since, until = known[0].started_at - MINUTE, known[-1].last_at + MINUTE
-    for at in range(1, len(stream), len(stream) // 5 + 1):
+    for at in range(1, len(stream), len(stream) // 3 + 1):
         part = Store("sqlite://")
         taker = Taker(part)
         link(taker, "a1", since, Connected())
