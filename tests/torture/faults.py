@@ -12,8 +12,10 @@ is committed. A fault is due when the PBX's log holds so many calls; the order i
 import itertools
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests.rig.asterisk import Pbx
@@ -23,6 +25,7 @@ from tests.torture.watch import Watch, now
 
 STOPPED_S = 10.0
 BACK_S = 40.0
+LOOK_S = 0.03
 NOTICED_S = 8.0
 """How long after SIGCONT a link that was given up is still expected to come back."""
 
@@ -118,28 +121,39 @@ def planned(
 
 
 def do(on: Stage, fault: Fault) -> None:
-    """The fault, and the wait until the gateway has the PBX's live calls again."""
+    """The fault, and the wait until the gateway has the PBX's live calls again; that is watched
+    while the fault is still being done, as a PBX may be back long before its console says so."""
     before, _ = on.watch.link()
     fault.began_at = now()
-    FAULTS[fault.kind](on, fault)
-    link = _until(lambda: _new_link(on, before), NOTICED_S if "stopped" in fault.kind else BACK_S)
-    if not link:
-        assert "stopped" in fault.kind, f"{fault.kind}: no link within {BACK_S} s"
-        return  # it was back before anybody gave it up
+    done = threading.Event()
+    with ThreadPoolExecutor(1) as beside:
+        measured = beside.submit(_measure, on, fault, before, done)
+        try:
+            FAULTS[fault.kind](on, fault)
+        finally:
+            done.set()
+        measured.result()
+
+
+def _measure(on: Stage, fault: Fault, before: str, done: threading.Event) -> None:
+    """When the link was back, and how long after that the snapshot was committed."""
+    held = "stopped" in fault.kind
+    deadline = None
+    while not (link := _new_link(on, before)):
+        if done.is_set():
+            deadline = deadline or time.monotonic() + (NOTICED_S if held else BACK_S)
+            if time.monotonic() > deadline:
+                assert held, f"{fault.kind}: no link within {BACK_S} s"
+                return  # it was back before anybody gave it up
+        time.sleep(LOOK_S)
     fault.linked_at = on.watch.link()[1]
-    assert _until(lambda: on.watch.taken(link), BACK_S), f"{fault.kind}: no snapshot"
+    deadline = time.monotonic() + BACK_S
+    while not on.watch.taken(link):
+        assert time.monotonic() < deadline, f"{fault.kind}: no snapshot within {BACK_S} s"
+        time.sleep(LOOK_S)
     fault.snapshot_s = (now() - fault.linked_at) / 1e6
 
 
 def _new_link(on: Stage, before: str) -> str:
     link, _ = on.watch.link()
     return link if link != before else ""
-
-
-def _until(look: Callable[[], str | bool], within_s: float) -> str:
-    deadline = time.monotonic() + within_s
-    while not (found := look()):
-        if time.monotonic() > deadline:
-            return ""
-        time.sleep(0.03)
-    return str(found)

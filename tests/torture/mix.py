@@ -164,6 +164,15 @@ def parks(ring: Ring) -> None:
     ring.desks.dial(ring.colleague(), "701")
 
 
+def confers(ring: Ring) -> None:
+    """Into a conference, where a colleague is for a while."""
+    call, room = ring.taken(), str(ring.chance.randint(7900, 7999))
+    call.transfer(room)
+    there = ring.desks.dial(ring.colleague(), room).up()
+    ring.pause(1, 3)
+    there.hang_up()
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One way of answering a ring, and how often it is chosen beside the others."""
@@ -186,6 +195,7 @@ DESKS: dict[str, Part] = {
     "consults only": Part(3, asks_only),
     "picked up": Part(5, picked_up),
     "parks": Part(5, parks),
+    "confers": Part(3, confers),
 }
 
 CALLERS: dict[str, tuple[int, int, int]] = {
