@@ -104,11 +104,14 @@ def _settled(call: CelCall, held: Outline | None, ended_at: int, now: int) -> bo
 
 
 def _lacks(held: Outline | None, began_at: int, ended_at: int) -> bool:
-    """Whether the log may have more of the call than we hold; a live call is AMI's to tell."""
+    """Whether the log may have more of the call than we hold: of one that reached into the interval
+    from before it, or out of it. One wholly inside has its record from the log already, and a live
+    call is AMI's to tell."""
     if held is None or held.cause == "gap":
         return True
-    over_at = held.ended_at
-    return over_at is not None and held.arrived_at <= ended_at and over_at >= began_at
+    if held.ended_at is None or held.arrived_at > ended_at or held.ended_at < began_at:
+        return False
+    return held.arrived_at < began_at or held.ended_at > ended_at
 
 
 def _end(known: CelCall, now: int) -> ev.Event | None:
