@@ -9,10 +9,10 @@ ARGS   ?=
 # With ARGS one of the two runs may choose no test (pytest's exit 5); without, that is a failure.
 NONE_IS_FINE = || test $$? -eq 5 -a -n '$(ARGS)'
 
-.PHONY: help setup run test check lock clean
+.PHONY: help setup run test check torture-telephony lock clean
 
 help: ## 列出所有命令 · list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## 安装产品到 .venv · install the product into .venv
 
@@ -32,6 +32,9 @@ check: $(VENV)/.tests-installed ## 格式、规则、类型、架构 · format, 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/architecture -p no:cacheprovider
+
+torture-telephony: $(VENV)/.tests-installed ## 真实交换机千通电话，反复断电 · 1 000 real calls while all dies
+	$(BIN)/python -m tests.torture.telephony $(ARGS)
 
 lock: $(VENV)/.tests-installed ## 重新生成锁文件 · make the lock files anew
 	$(BIN)/pip install --quiet uv

@@ -28,11 +28,13 @@ from telephony.tables import CallRow, LinkGapRow
 
 @dataclass(slots=True)
 class Recordings:
-    """`expected` on CEL; `sealed` of those; `unlinked` and `plaintext_left` of all there are."""
+    """`expected` on CEL; `sealed` of those; `unwritten`: the PBX died before it wrote them;
+    `unlinked` and `plaintext_left` of all there are."""
 
     expected: int = 0
     sealed: int = 0
     missing: int = 0
+    unwritten: int = 0
     unlinked: int = 0
     plaintext_left: int = 0
 
@@ -55,6 +57,7 @@ class Count:
     cel_calls: int = 0
     call_records: int = 0
     tickets: int = 0
+    never_queued: int = 0
     doubled: int = 0
     recordings: Recordings = field(default_factory=Recordings)
     work_orders: WorkOrders = field(default_factory=WorkOrders)
@@ -65,6 +68,8 @@ class Count:
     """Records of the PBX's log that could not be read, and are in no count."""
     agrees: bool = False
     faults: dict[str, list[str]] = field(default_factory=dict)
+    explained: dict[str, list[str]] = field(default_factory=dict)
+    """What differs and may, with its reason."""
 
     def plain(self) -> dict[str, Any]:
         """As JSON shows it."""
@@ -158,12 +163,13 @@ def _calls(
     twice = {linkedid for linkedid, times in tickets.items() if times > 1}
     count.doubled = sum(tickets[linkedid] - 1 for linkedid in twice)
     queued = {key for key, call in on_cel.items() if call.queued or call.outgoing}
+    count.never_queued = len(on_cel) - len(queued)
     _note(count, "no_call_record", on_cel.keys() - held.keys())
     _note(count, "not_on_cel", held.keys() - on_cel.keys())
     _note(count, "no_ticket", queued - tickets.keys())
     _note(count, "ticket_without_queue", tickets.keys() - queued)
     _note(count, "doubled", twice)
-    ended = {linkedid for linkedid, call in on_cel.items() if call.ended_at is not None}
+    ended = {linkedid for linkedid, call in on_cel.items() if call.over_at is not None}
     _note(count, "not_ended", {key for key in ended & held.keys() if held[key].ended_at is None})
 
 
@@ -176,7 +182,8 @@ def _recordings(
     since: int,
     until: int,
 ) -> None:
-    ended = {name for name, call in on_cel.items() if call.ended_at is not None}
+    ended = {name for name, call in on_cel.items() if call.over_at is not None}
+    cut = {name for name in ended if on_cel[name].ended_at is None}
     expected = {name for name in ended if on_cel[name].recorded and on_cel[name].answered}
     rows = [
         (row[0], row[1])
@@ -195,11 +202,14 @@ def _recordings(
     count.recordings = Recordings(
         expected=len(expected),
         sealed=len(expected & sealed),
-        missing=len(expected - sealed),
+        missing=len(expected - sealed - cut),
+        unwritten=len(expected & cut - sealed),
         unlinked=len(unlinked),
         plaintext_left=len(left),
     )
-    _note(count, "recording_missing", expected - sealed)
+    _note(count, "recording_missing", expected - sealed - cut)
+    if unwritten := expected & cut - sealed:
+        count.explained["the PBX died before it wrote the recording"] = sorted(unwritten)
     _note(count, "recording_unlinked", unlinked)
     _note(count, "plaintext_left", left)
 

@@ -1,12 +1,13 @@
 """What the link missed, made good from the PBX's own log (CEL).
 
 For each interval that has ended and is not back-filled: a call of that interval that has no record
-gets one, with all its facts; a call that ended unseen (cause `gap`) gets its true end, and the
-agent who answered it meanwhile. What was seen live is never touched, so running it again, or from
-the log's first line, changes nothing.
+gets one, with all its legs, agents and facts; a call that ended unseen (cause `gap`) gets its true
+end; a call that went on gets, once it has ended, the times and agents that the interval hid
+(`amends`). A call the PBX died under is ended where the log falls silent. What was heard from end
+to end is never touched, so running it again, or from the log's first line, changes nothing.
 
-The log has to be read past the interval's end before the interval counts as filled. Where calls
-ring unanswered phones the log says less than AMI: rings without an answer are not made good.
+The interval counts as filled when the log was read past its end and no call of it is left of which
+more is to come.
 """
 
 import logging
@@ -19,16 +20,29 @@ from sqlalchemy.orm import Session
 
 from telephony import events as ev
 from telephony import records
-from telephony.call import Call, Leg, State, begin, step
+from telephony.amends import amended, completed
+from telephony.call import Call, begin, step
 from telephony.cel import CelCall
-from telephony.facts import Answered, Fact, Reached
-from telephony.records import Entry
+from telephony.facts import (
+    Answered,
+    Arrived,
+    Ended,
+    Fact,
+    Offered,
+    PassedOn,
+    PickedUp,
+    Placed,
+    Queued,
+    Reached,
+    RecordingStarted,
+    Withdrawn,
+)
+from telephony.records import Entry, Outline
 from telephony.tables import LinkGapRow
 
 log = logging.getLogger(__name__)
 
 Tell = Callable[[Sequence[Fact]], None]
-
 END_LATE_US = 300_000_000
 """How long after its beginning a call's end may still be on its way into the log."""
 CLOCKS_APART_US = 120_000_000
@@ -72,21 +86,35 @@ def fill(
         if gap.ended_at is None or gap.ended_at > read_until_at:
             continue
         touched = [call for call in calls if _touches(call, gap.began_at, gap.ended_at)]
-        failed = 0
+        held = records.outlines(session, pbx, (call.linkedid for call in touched))
+        settled = True
         for call in touched:
-            try:
-                with session.begin_nested():
-                    own = _make_good(session, pbx, call)
-                    tell(own)
-                facts.extend(own)
-            except Exception as error:
-                if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError):
-                    raise  # the database's own: the whole of it is done again
-                failed += 1  # the error's text may name the caller
-                log.warning("PBX %s: a call is not made good (%s)", pbx, type(error).__name__)
-        if not failed and not any(_unheard(session, pbx, call, now) for call in touched):
+            outline = held.get(call.linkedid)
+            settled &= _settled(call, outline, gap.ended_at, now)
+            if _lacks(outline, gap.began_at, gap.ended_at):
+                own = _alone(session, pbx, call, now, tell)
+                settled &= own is not None
+                facts.extend(own or ())
+        if settled:
             gap.backfilled_at = now
     session.flush()
+    return facts
+
+
+def _alone(
+    session: Session, pbx: str, call: CelCall, now: int, tell: Tell
+) -> Sequence[Fact] | None:
+    """One call's facts, told; None where it failed by itself, and is as it was."""
+    try:
+        with session.begin_nested():
+            facts = _make_good(session, pbx, call, now)
+            tell(facts)
+    except Exception as error:
+        if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError):
+            raise  # the database's own: the whole of it is done again
+        # The error's text may name the caller.
+        log.warning("PBX %s: a call is not made good (%s)", pbx, type(error).__name__)
+        return None
     return facts
 
 
@@ -95,123 +123,110 @@ def _touches(call: CelCall, began_at: int, ended_at: int) -> bool:
 
     Too many is no harm: what is known already is not touched.
     """
-    over_at = call.ended_at
+    over_at = call.over_at
     began_at, ended_at = began_at - CLOCKS_APART_US, ended_at + CLOCKS_APART_US
     return call.started_at <= ended_at and (over_at is None or over_at >= began_at)
 
 
-def _unheard(session: Session, pbx: str, call: CelCall, now: int) -> bool:
-    """A call that the log has begun and not ended, and of which AMI never told: its end may only
-    not have been written yet, so its interval is not filled. After a while there is none to come:
-    the PBX died under it."""
-    late = call.started_at < now - END_LATE_US
-    return not late and call.ended_at is None and records.find(session, pbx, call.linkedid) is None
+def _settled(call: CelCall, held: Outline | None, ended_at: int, now: int) -> bool:
+    """Whether nothing more is to come of this call for an interval that ended then.
+
+    Not of one that AMI never told of and the log has not ended: its end may only not have been
+    written yet. Nor of one that went on from the interval: what it lacks is known at its end.
+    """
+    if held is None:
+        return _end(call, now) is not None
+    return held.ended_at is not None or call.started_at > ended_at
 
 
-def _make_good(session: Session, pbx: str, known: CelCall) -> list[Fact]:
-    """One call: its missing record, its true end, or nothing."""
-    if known.ended_at is None:
+def _lacks(held: Outline | None, began_at: int, ended_at: int) -> bool:
+    """Whether the log may have more of the call than we hold: of one that reached into the interval
+    from before it, or out of it. One wholly inside has its record from the log already, and a live
+    call is AMI's to tell."""
+    if held is None or held.cause == "gap":
+        return True
+    if held.ended_at is None or held.arrived_at > ended_at or held.ended_at < began_at:
+        return False
+    return held.arrived_at < began_at or held.ended_at > ended_at
+
+
+def _end(known: CelCall, now: int) -> ev.Event | None:
+    """How the call ended; None while its end may still come.
+
+    Where the PBX died under the call there is no end to come, and nobody to say more than when it
+    was heard last: the log shows the restart, or, with no call since, the time that has passed.
+    """
+    if known.ended_at is not None:
+        return known.events[-1]
+    late = known.started_at < now - END_LATE_US
+    if known.cut_at is None and not late:
+        return None
+    return ev.ChannelVanished(known.cut_at or known.last_at, known.events[0].party)
+
+
+def _make_good(session: Session, pbx: str, known: CelCall, now: int) -> list[Fact]:
+    """One call: its missing record, its true end, what the gap hid of it, or nothing."""
+    end = _end(known, now)
+    if end is None:
         return []  # it is up: AMI will tell its end
     found = records.find(session, pbx, known.linkedid)
+    call, facts = _replay(pbx, known, end)
+    facts = [fact for fact in facts if not isinstance(fact, Offered | Withdrawn)]  # rings no more
     if found is None:
-        call, facts = _replay(pbx, known)
         return _write(session, Entry(call), facts)
-    if found.call.cause != "gap":
+    unseen = found.call.cause == "gap"
+    whole = amended(found.call, call) if unseen else completed(found.call, call)
+    if whole == found.call:
         return []
-    answered_before = found.call.answered_at is not None
-    known = replace(known, agent_leg=found.call.far or known.agent_leg)
-    reopened = _reopened(found.call)
-    call, facts = _continue(reopened, _events(known)[1:])
-    missed = [
-        fact for fact in facts if isinstance(fact, Answered | Reached) and not answered_before
-    ]
-    return _write(session, replace(found, call=call), missed)
+    return _write(session, replace(found, call=whole), _untold(found.call, whole, facts))
 
 
-def _reopened(call: Call) -> Call:
-    """A call as it stood before the snapshot ended it, and its legs with it."""
-    legs = tuple(_leg_reopened(leg, call.ended_at) for leg in call.legs)
-    state = State.ARRIVED
-    if call.placing:
-        state = State.SUMMONING if legs[0].result is None else State.DIALLING
-    elif call.answered_at is not None:
-        state = State.TALKING
-    elif call.queued_at is not None:
-        state = State.OFFERED if any(leg.result is None for leg in legs) else State.QUEUED
-    call = replace(call, state=state, legs=legs, ended_at=None)
-    return replace(call, outcome=None, cause=None, hangup_cause=None)
+def _untold(before: Call, after: Call, facts: Sequence[Fact]) -> list[Fact]:
+    """Of the call's facts those that were not told live; its end again where it is another."""
+    told: list[Fact] = []
+    for fact in facts:
+        match fact:
+            case Arrived() | Placed():
+                continue
+            case PickedUp() if before.legs and before.legs[0].answered_at is not None:
+                continue
+            case Reached() if before.answered_at is not None:
+                continue
+            case Queued() if before.queued_at is not None:
+                continue
+            case RecordingStarted() if before.recording_started_at is not None:
+                continue
+            case Answered(leg=leg) if _had(before, leg):
+                continue
+            case PassedOn(leg=leg) if _gave(before, leg):
+                continue
+            case Ended() if before.outcome == after.outcome:
+                continue
+        told.append(fact)
+    return told
 
 
-def _leg_reopened(leg: Leg, ended_at: int | None) -> Leg:
-    if leg.ended_at != ended_at:
-        return leg
-    return replace(leg, ended_at=None, result=leg.result if leg.answered_at is not None else None)
+def _had(call: Call, name: str) -> bool:
+    leg = call.leg(name)
+    return leg is not None and leg.answered_at is not None
 
 
-def _replay(pbx: str, known: CelCall) -> tuple[Call, list[Fact]]:
-    first, *rest = _events(known)
+def _gave(call: Call, name: str) -> bool:
+    leg = call.leg(name)
+    return leg is not None and leg.passed_to is not None
+
+
+def _replay(pbx: str, known: CelCall, end: ev.Event) -> tuple[Call, list[Fact]]:
+    """The whole call, by the table that live events go by."""
+    first, *rest = known.events
     call, facts = begin(pbx, first)
-    call, more = _continue(call, rest)
-    return call, [*facts, *more]
-
-
-def _continue(call: Call, events: Sequence[ev.Event]) -> tuple[Call, list[Fact]]:
-    facts: list[Fact] = []
-    for event in events:
+    told = list(facts)
+    for event in (*rest, end):
         taken = step(call, event)
         if taken is not None:
             call = taken[0]
-            facts.extend(taken[1])
-    return call, facts
-
-
-def _events(known: CelCall) -> list[ev.Event]:
-    """The call as AMI would have told it, as far as the log knows."""
-    if known.outgoing:
-        return _placed(known)
-    party = ev.Party(
-        uniqueid=known.linkedid,
-        linkedid=known.linkedid,
-        exten=ev.storable(known.dialled, ev.NUMBER_WIDTH),
-        number=ev.storable(known.caller_number, ev.NUMBER_WIDTH),
-        name=ev.storable(known.caller_name, ev.NAME_WIDTH),
-    )
-    found: list[ev.Event] = [ev.ChannelBegan(known.started_at, party)]
-    if known.recorded_at is not None:
-        found.append(ev.RecordingBegan(known.recorded_at, party))
-    if known.queued_at is not None:
-        found.append(ev.CallerQueued(known.queued_at, party, known.queue or "?"))
-    if known.answered_at is not None:
-        agent = known.agent or "?"
-        leg = known.agent_leg or agent
-        found.append(ev.AgentAnswered(known.answered_at, party, leg, agent, ""))
-    if known.ended_at is not None:
-        found.append(ev.ChannelEnded(known.ended_at, party, 0))
-    return found
-
-
-def _placed(known: CelCall) -> list[ev.Event]:
-    """The same for a call that we placed: the agent's own phone first, then the person's."""
-    agent, far = known.agent or "?", known.agent_leg or "?"
-    party = ev.Party(
-        uniqueid=known.linkedid,
-        linkedid=known.linkedid,
-        channel=f"{agent}-",
-        exten=ev.storable(known.dialled, ev.NUMBER_WIDTH),
-    )
-    found: list[ev.Event] = [ev.ChannelBegan(known.started_at, party)]
-    if known.picked_up_at is not None:
-        found.append(ev.PhonePickedUp(known.picked_up_at, party))
-    if known.recorded_at is not None:
-        found.append(ev.RecordingBegan(known.recorded_at, party))
-    if known.dialled and known.picked_up_at is not None:
-        found.append(ev.PhoneRang(known.picked_up_at, party, far, "", ""))
-    if known.answered_at is not None:
-        found.append(ev.PhoneAnswered(known.answered_at, party, far, "", ""))
-    if known.ended_at is not None:
-        over = replace(party, uniqueid=far) if known.answered_at is not None else party
-        found.append(ev.ChannelEnded(known.ended_at, over, known.hangup_cause))
-    return found
+            told.extend(taken[1])
+    return call, told
 
 
 def _write(session: Session, entry: Entry, facts: Sequence[Fact]) -> list[Fact]:

@@ -114,7 +114,7 @@ def wanted(calls: Sequence[CelCall], latest_at: int, settled_at: int) -> str | N
 
     `latest_at` (µs): the last stamp that was read."""
     for call in calls:
-        over_at = call.ended_at
+        over_at = call.over_at
         hopeless = over_at is None and call.started_at < latest_at - HOPELESS_US
         if not hopeless and (over_at is None or over_at >= settled_at):
             return call.linkedid

@@ -71,6 +71,30 @@ def known_ids(session: Session, pbx: str, linkedids: Iterable[str]) -> set[str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """As much of a record as says whether there is more to learn of its call."""
+
+    arrived_at: int
+    ended_at: int | None
+    cause: str | None
+
+
+def outlines(session: Session, pbx: str, linkedids: Iterable[str]) -> dict[str, Outline]:
+    """What is held of these calls, a few at a time; nothing of those without a record."""
+    wanted = sorted(set(linkedids))
+    columns = (CallRow.linkedid, CallRow.arrived_at, CallRow.ended_at, CallRow.cause)
+    return {
+        linkedid: Outline(arrived_at, ended_at, cause)
+        for start in range(0, len(wanted), 500)
+        for linkedid, arrived_at, ended_at, cause in session.execute(
+            select(*columns).where(
+                CallRow.pbx == pbx, CallRow.linkedid.in_(wanted[start : start + 500])
+            )
+        )
+    }
+
+
 def write(session: Session, changed: Sequence[Entry]) -> list[Entry]:
     """Writes calls and legs, new and changed; the entries come back with their rows' ids."""
     session.flush()

@@ -203,7 +203,8 @@ def test_a_call_becomes_a_ticket_a_work_order_and_sealed_evidence(
     assert count["agrees"], json.dumps(count, ensure_ascii=False)
     assert count["cel_calls"] == count["call_records"] == count["tickets"] == 1
     assert count["recordings"] == {
-        "expected": 1, "sealed": 1, "missing": 0, "unlinked": 0, "plaintext_left": 0,
+        "expected": 1, "sealed": 1, "missing": 0, "unwritten": 0, "unlinked": 0,
+        "plaintext_left": 0,
     }  # fmt: skip
     assert count["work_orders"] == {
         "committed": 1, "confirmed": 1, "signed": 1, "replied": 1, "parked": 0,

@@ -1,7 +1,9 @@
-"""Keeps what a real PBX says of each scenario: `python -m tests.rig.record [NAME …]`.
+"""Keeps what a real PBX says of each scenario: `python -m tests.rig.record [--both] [NAME …]`.
 
 Writes `tests/traces/NAME.ami` as the account of the shipped manager.conf is sent it, byte for byte,
-and prints the table of its events for the README beside it. Nothing is edited by hand.
+and prints the table of its events for the README beside it. With `--both` it writes into
+`tests/traces/both` what AMI said of one play of it and what the PBX's own log (CEL) holds of the
+same play. Nothing is edited by hand.
 """
 
 import socket
@@ -118,9 +120,11 @@ def _about(names: dict[str, str], lead: str, message: Message) -> list[str]:
 
 def main(wanted: list[str]) -> None:
     """Each on a fresh ear, one PBX for all."""
+    both = "--both" in wanted
     with asterisk(phones=None) as pbx:
-        for name in wanted or [*SCENARIOS, QUEUES]:
+        for name in [name for name in wanted if name != "--both"] or [*SCENARIOS, QUEUES]:
             ear = Ear(pbx)
+            logged = pbx.cel.stat().st_size if pbx.cel.exists() else 0
             try:
                 queues(pbx, ear) if name == QUEUES else play(pbx, name)
             except AssertionError as error:
@@ -128,6 +132,10 @@ def main(wanted: list[str]) -> None:
             time.sleep(0.5)
             data = ear.hear()
             ear.close()
+            if both:
+                (TRACES / "both" / f"{name}.ami").write_bytes(data)
+                (TRACES / "both" / f"{name}.cel.csv").write_bytes(pbx.cel.read_bytes()[logged:])
+                continue
             (TRACES / f"{name}.ami").write_bytes(data)
             sys.stdout.write(section(name, data))
 

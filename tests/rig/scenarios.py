@@ -99,10 +99,8 @@ def queue_timeout(on: Scene) -> None:
 def overflow(on: Scene) -> None:
     """Nobody answers in the first queue; somebody does in the second."""
     caller = on.caller(9000)
-    first = on.phones.rung()
-    first.over()
-    on.pause(0.1)
-    on.phones.dialogs[-1].answer() if on.phones.dialogs[-1].state == "ringing" else None
+    on.phones.rung().over()
+    on.phones.rung(nth=2).answer()
     on.over(caller)
 
 

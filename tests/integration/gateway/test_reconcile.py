@@ -123,9 +123,11 @@ def test_it_agrees_when_everything_fits(parts: Parts) -> None:
         "cel_calls": 3,
         "call_records": 3,
         "tickets": 2,
+        "never_queued": 1,
         "doubled": 0,
         "recordings": {
-            "expected": 1, "sealed": 1, "missing": 0, "unlinked": 0, "plaintext_left": 0,
+            "expected": 1, "sealed": 1, "missing": 0, "unwritten": 0, "unlinked": 0,
+            "plaintext_left": 0,
         },
         "work_orders": {"committed": 1, "confirmed": 1, "signed": 1, "replied": 1, "parked": 0},
         "gaps": 0,
@@ -133,6 +135,7 @@ def test_it_agrees_when_everything_fits(parts: Parts) -> None:
         "cel_unreadable": 0,
         "agrees": True,
         "faults": {},
+        "explained": {},
     }  # fmt: skip
 
 
@@ -299,6 +302,25 @@ def test_a_call_still_going_on_owes_nothing_yet(parts: Parts) -> None:
     assert found.recordings.expected == 1
 
 
+def test_what_the_pbx_died_over_is_named_and_not_missing(parts: Parts) -> None:
+    """-9 under a call: it is over, its record must be too, and its sound was never written."""
+    dead = "1795400300.40"
+    again = line("CHAN_START", NOW + 60 * S, "1795400400.0")
+    write(parts, [*LINES, *call_lines(dead, NOW + 30 * S, "answered")[:-1], again])
+    with parts.database.begin() as session:
+        held(session, "1795400400.0", NOW + 60 * S, "left")
+        row = held(session, dead, NOW + 30 * S, "answered")
+        row.state, row.ended_at = "talking", None
+    assert count(parts).faults == {"not_ended": [dead]}
+    with parts.database.begin() as session:
+        row = session.scalars(select(CallRow).where(CallRow.linkedid == dead)).one()
+        row.state, row.ended_at = "ended", NOW + 31 * S
+    found = count(parts)
+    assert (found.agrees, found.faults) == (True, {})
+    assert (found.recordings.missing, found.recordings.unwritten) == (0, 1)
+    assert list(found.explained.values()) == [[dead]]
+
+
 def test_the_span_is_from_and_until(parts: Parts) -> None:
     """Two spans side by side count each call once: from is in, until is not."""
     cut = NOW + 5 * S
@@ -374,8 +396,8 @@ def test_the_command_says_the_same(
     said = json.loads(capsys.readouterr().out)
     assert (ended, said["agrees"]) == (status, not spoil)
     assert set(said) == {"cel_calls", "call_records", "tickets", "doubled", "recordings",
-                         "work_orders", "gaps", "agrees", "faults",
-                             "incomplete", "cel_unreadable", "pbxs"}  # fmt: skip
+                         "work_orders", "gaps", "agrees", "faults", "never_queued",
+                         "explained", "incomplete", "cel_unreadable", "pbxs"}  # fmt: skip
     text = json.dumps(said)
     assert "13800138013" not in text
 

@@ -68,7 +68,7 @@ def test_a_call_we_placed_live_and_from_cel(pbx: Pbx, sqlite_url: str, name: str
         if outcome != "no_agent":
             assert call.caller_number == OUTSIDE[1:]
         (known,) = [c for c in cel.calls(cel.read(pbx.cel)) if c.linkedid == call.linkedid]
-        replayed, facts = backfill._replay(PBX, known)
+        replayed, facts = backfill._replay(PBX, known, known.events[-1])
         assert known.started_at >= since - 1_000_000
         number, ended_at = call.caller_number, call.ended_at or 0
     assert (replayed.outcome, replayed.caller_number) == (outcome, number)

@@ -16,7 +16,9 @@ from tests.unit.telephony.house import NOW, PBX, TRACES, Store, Taker
 from tests.unit.telephony.test_board import ANSWERED, at_event, dump, kinds
 from tests.unit.telephony.test_gaps import EMPTY, link
 
-FIRST, SECOND = cel.calls(cel.read(TRACES / "two-calls.cel.csv"))
+LINES = list(cel.read(TRACES / "two-calls.cel.csv"))
+FIRST, SECOND = cel.calls(LINES)
+UP = cel.calls([line for line in LINES if line.type not in {"HANGUP", "CHAN_END"}])[0]
 BEFORE = FIRST.started_at - 1_000_000
 AFTER = FIRST.started_at + 60_000_000
 
@@ -82,18 +84,14 @@ def test_calls_outside_every_gap_are_left_alone(store: Store, taker: Taker) -> N
 def test_a_pbx_whose_clock_differs_loses_no_call(store: Store, taker: Taker, apart: int) -> None:
     """The interval is in our clock, the log in the PBX's: a minute apart, and still filled."""
     gap(taker)
-    moved = {
-        name: at + apart
-        for name in ("started_at", "ended_at", "queued_at", "answered_at", "recorded_at")
-        if (at := getattr(FIRST, name)) is not None
-    }
-    assert "Ended" in kinds(run(store, [replace(FIRST, **moved)]))
+    moved = cel.calls([replace(line, at=line.at + apart) for line in LINES])[0]
+    assert "Ended" in kinds(run(store, [moved]))
 
 
 def test_a_gap_stays_open_while_a_call_of_it_has_no_end_yet(store: Store, taker: Taker) -> None:
     """A log that arrives late: the call's end is not written yet, and AMI never told of it."""
     gap(taker)
-    assert run(store, [replace(FIRST, ended_at=None)], now=AFTER) == []
+    assert run(store, [UP], now=AFTER) == []
     with store.begin() as session:
         assert session.scalars(select(LinkGapRow.backfilled_at)).all() == [None]
     assert "Ended" in kinds(run(store, [FIRST]))
@@ -102,17 +100,29 @@ def test_a_gap_stays_open_while_a_call_of_it_has_no_end_yet(store: Store, taker:
 
 
 def test_a_call_the_pbx_died_under_holds_no_gap_open_for_ever(store: Store, taker: Taker) -> None:
-    """No end will ever be written: after a while the interval is filled as far as it can be."""
+    """No end will ever be written: after a while the call ends where the log fell silent."""
     gap(taker)
-    assert run(store, [replace(FIRST, ended_at=None)], now=FIRST.started_at + END_LATE_US + 1) == []
+    facts = run(store, [UP], now=UP.started_at + END_LATE_US + 1)
+    assert kinds(facts) == ["Arrived", "RecordingStarted", "Queued", "Answered", "Ended"]
     with store.begin() as session:
+        row = session.scalars(select(CallRow)).one()
+        assert (row.outcome, row.cause, row.ended_at) == ("answered", "gap", UP.last_at)
         assert None not in session.scalars(select(LinkGapRow.backfilled_at)).all()
 
 
 def as_cel(leg: str | None) -> CelCall:
     """The log's entry for the call of ANSWERED; no agent took it when `leg` is None."""
-    known = replace(FIRST, linkedid=ANSWERED[0].get("Linkedid"), agent_leg=leg)
-    return known if leg else replace(known, answered_at=None, agent=None)
+    names = {FIRST.linkedid: ANSWERED[0].get("Linkedid"), FIRST.agent_leg: leg}
+    lines = [
+        replace(
+            line,
+            uniqueid=names.get(line.uniqueid) or line.uniqueid,
+            linkedid=names.get(line.linkedid) or line.linkedid,
+        )
+        for line in LINES
+        if line.linkedid == FIRST.linkedid and (leg or not line.type.startswith("BRIDGE"))
+    ]
+    return cel.calls(lines)[0]
 
 
 def test_a_call_that_ended_unseen_gets_its_true_end(store: Store, taker: Taker) -> None:
@@ -125,10 +135,10 @@ def test_a_call_that_ended_unseen_gets_its_true_end(store: Store, taker: Taker) 
     ended = taker.take(Batch("s2", 1, AFTER, tuple(EMPTY)))
     assert kinds(ended) == ["Withdrawn", "Ended"]
     facts = run(store, [as_cel(leg)])
-    assert kinds(facts) == ["Answered"]
+    assert kinds(facts) == ["Answered", "Ended"]
     with store.begin() as session:
         row = session.scalars(select(CallRow)).one()
-        assert (row.outcome, row.cause, row.ended_at) == ("answered", "hangup", FIRST.ended_at)
+        assert (row.outcome, row.cause, row.ended_at) == ("answered", "caller", FIRST.ended_at)
         assert row.first_agent == "PJSIP/8003"
         assert row.recording_expected
         assert session.scalars(select(CallLegRow.result)).all() == ["answered"]
@@ -137,7 +147,7 @@ def test_a_call_that_ended_unseen_gets_its_true_end(store: Store, taker: Taker) 
 def test_a_call_still_up_is_left_to_the_link(store: Store, taker: Taker) -> None:
     """A call without its end in the log is live: AMI tells the rest."""
     gap(taker)
-    assert run(store, [replace(FIRST, ended_at=None)]) == []
+    assert run(store, [UP], now=AFTER) == []
 
 
 def test_a_finished_call_seen_live_is_never_amended(store: Store, taker: Taker) -> None:
