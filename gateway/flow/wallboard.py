@@ -137,7 +137,7 @@ def board(session: Session, who: Person, now: int) -> Board:
     today = _rates(session, midnight)
     lately = _rates(session, now - LATELY_US)
     return Board(
-        links=_links(session, midnight),
+        links=_links(session, min(midnight, now - LATELY_US)),
         agents=_agents(session, now),
         queues=[
             Queue(

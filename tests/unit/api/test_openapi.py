@@ -12,6 +12,8 @@ from gateway.api.openapi import document
 from gateway.api.routes import ROUTES
 from gateway.people import accounts
 from gateway.people.roles import Role
+from telephony.tables import LinkStateRow
+from tests.acceptance.look_morning import wall
 from tests.unit.api import schema
 from tests.unit.api.scene import FORM, Scene
 from tests.unit.gateway import house
@@ -189,10 +191,22 @@ def test_a_whole_day_is_as_described(anew: Scene, described: dict[str, Any]) -> 
     assert opened["person"]["role"] == "leader"
     walk.refused("", "POST", "/sessions", {"login": "signing", "password": "wrong"}, 401)
     walk.go("8001", "DELETE", "/sessions")
+    _presence(walk)
     _tickets(walk)
     _orders(walk)
     _listening(walk)
     assert walk.seen == {(endpoint.method, endpoint.path) for endpoint in ROUTES}
+
+
+def _presence(walk: Walker) -> None:
+    with walk.made.parts.database.begin() as session:
+        wall(session, walk.made.parts.clock())
+        session.add(LinkStateRow(pbx="pbx1", connected=False, since_at=1, last_packet_at=1,
+                                 link_session="s", unknown_events=0))  # fmt: skip
+    seen = walk.go("leader", "GET", "/presence")
+    assert seen["complete"] is False
+    assert {agent["state"] for agent in seen["agents"]} > {"idle", "holding", "offline"}
+    assert [queue["waiting"] for queue in seen["queues"]] == [3, 0]
 
 
 def _tickets(walk: Walker) -> None:
