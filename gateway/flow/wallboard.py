@@ -116,6 +116,11 @@ class Board:
         return min(known, default=None)
 
     @property
+    def frozen(self) -> dict[str, int]:
+        """The PBXs that are not heard, and until when they were: nothing of theirs goes on."""
+        return {link.pbx: link.heard_at for link in self.links if not link.connected}
+
+    @property
     def several(self) -> bool:
         """Whether agents and queues need their PBX's name."""
         return len(self.links) > 1

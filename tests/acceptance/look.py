@@ -19,10 +19,12 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from gateway import notices
 from gateway.console import web
 from gateway.flow import orders
 from gateway.tickets import acts, views
 from recordings.tables import AuditLineRow
+from telephony.tables import AgentStateRow, LinkGapRow, LinkStateRow
 from tests.acceptance import look_morning as scene
 
 CHROMIUM = "/usr/bin/chromium"
@@ -274,6 +276,34 @@ def work(looker: Looker, morning: scene.Morning, size: str) -> None:
         looker.picture(page, "log-altered", size)
 
 
+def wall(looker: Looker, morning: scene.Morning, size: str) -> None:
+    """A state changes on the wall by itself; an open interval, then a link that is down."""
+    made = morning.parts
+    with looker.as_("he", size) as page:
+        page.goto(looker.address + "/wallboard")
+        with made.database.begin() as session:
+            session.get_one(AgentStateRow, ("pbx1", "PJSIP/8005")).state = "talking"
+            notices.tell(session, "wallboard", "changed", "pbx1")
+        page.wait_for_selector("[data-state=talking]:has-text('8005')", timeout=2000)
+        with made.database.begin() as session:
+            gap = LinkGapRow(pbx="pbx1", began_at=made.clock() - scene.MINUTE, reason="closed")
+            session.add(gap)
+            notices.tell(session, "wallboard", "changed", "pbx1")
+        page.wait_for_selector(".wall-alarm.warn", timeout=7000)
+        looker.picture(page, "wallboard-gap", size)
+        with made.database.begin() as session:
+            session.get_one(LinkStateRow, "pbx1").connected = False
+            notices.tell(session, "wallboard", "changed", "pbx1")
+        page.wait_for_selector(".wall-alarm.bad", timeout=7000)
+        looker.picture(page, "wallboard-down", size)
+    with looker.as_("wang", "1366") as page:
+        page.wait_for_selector("#own-state .badge.bad")
+        looker.picture(page, "desk-down", "1366")
+    with made.database.begin() as session:
+        session.get_one(LinkStateRow, "pbx1").connected = True
+        session.delete(session.get_one(LinkGapRow, gap.id))
+
+
 def empty(looker: Looker, size: str) -> None:
     """Every place with nothing in it."""
     for name, login, path in PLACES:
@@ -295,6 +325,8 @@ def main(out: Path, only: str = "") -> int:
             if only in ("", "calls"):
                 calls(looker, morning, "1366")
                 conflict(looker, morning, "1366")
+            if only in ("", "wall", "wallboard"):
+                wall(looker, morning, "1920")
             if only in ("", "work"):
                 work(looker, morning, "1366")
         if only in ("", "empty"):

@@ -37,8 +37,29 @@ class Ear:
             return heard
         raise ConnectionError("the PBX closed")
 
+    def ask(self, action: str) -> None:
+        """One action; its answer is heard like everything else."""
+        self._socket.sendall(f"Action: {action}\r\n\r\n".encode())
+
     def close(self) -> None:
         self._socket.close()
+
+
+QUEUES = "queue-status"
+
+
+def queues(pbx: Pbx, ear: Ear) -> None:
+    """QueueStatus asked for while two agents pause, two talk and one caller waits"""
+    pbx.phones("answer")
+    pbx.cli("queue pause member PJSIP/8001 queue hotline reason meal")
+    pbx.cli("queue pause member PJSIP/8002 queue hotline reason wrapup")
+    callers = pbx.begin_calls(3, 2, 4000)
+    time.sleep(3)
+    ear.ask("QueueStatus")
+    callers.communicate()
+    for agent in ("PJSIP/8001", "PJSIP/8002"):
+        pbx.cli(f"queue unpause member {agent}")
+    pbx.phones(None)
 
 
 def table(data: bytes) -> str:
@@ -46,18 +67,20 @@ def table(data: bytes) -> str:
     heard = [m for m in Wire(greeted=True).feed(data) if m.kind == "event"]
     names: dict[str, str] = {}
     lead = next(m.get("Uniqueid") for m in heard if m.name == "Newchannel")
-    start = float(heard[0].get("Timestamp"))
+    at = start = float(heard[0].get("Timestamp"))
     lines = []
     for message in heard:
         words = [_who(names, lead, message, ""), *_about(names, lead, message)]
-        at = float(message.get("Timestamp")) - start
-        lines.append(f"{at:>8.3f}  {message.name:<22} {' '.join(w for w in words if w)}".rstrip())
+        at = float(message.get("Timestamp") or at)  # the lines of a list have none
+        lines.append(
+            f"{at - start:>8.3f}  {message.name:<22} {' '.join(w for w in words if w)}".rstrip()
+        )
     return "\n".join(lines)
 
 
 def section(name: str, data: bytes) -> str:
     """What the README says of one trace."""
-    heading = SCENARIOS[name].__doc__
+    heading = queues.__doc__ if name == QUEUES else SCENARIOS[name].__doc__
     return f"\n## {heading}\n`tests/traces/{name}.ami`\n```\n{table(data)}\n```\n"
 
 
@@ -77,7 +100,8 @@ def _who(names: dict[str, str], lead: str, message: Message, prefix: str) -> str
 _PARTIES = ("Dest", "Target", "Transferer", "Transferee", "OrigTransferer", "SecondTransferer",
             "TransferTarget", "Parkee", "Parker", "Retriever", "LocalOne", "LocalTwo")  # fmt: skip
 _WORDS = ("Queue", "Interface", "DialStatus", "Reason", "Cause", "BridgeNumChannels", "DestType",
-          "Result", "Extension", "ParkingSpace", "Conference", "DestApp")  # fmt: skip
+          "Result", "Extension", "ParkingSpace", "Conference", "DestApp", "Location",
+          "PausedReason", "Wait")  # fmt: skip
 
 
 def _about(names: dict[str, str], lead: str, message: Message) -> list[str]:
@@ -94,10 +118,10 @@ def _about(names: dict[str, str], lead: str, message: Message) -> list[str]:
 def main(wanted: list[str]) -> None:
     """Each on a fresh ear, one PBX for all."""
     with asterisk(phones=None) as pbx:
-        for name in wanted or list(SCENARIOS):
+        for name in wanted or [*SCENARIOS, QUEUES]:
             ear = Ear(pbx)
             try:
-                play(pbx, name)
+                queues(pbx, ear) if name == QUEUES else play(pbx, name)
             except AssertionError as error:
                 sys.stderr.write(f"# {name} failed: {error!r}\n")
             time.sleep(0.5)

@@ -129,10 +129,12 @@ def test_a_busy_line_is_cut_too(bare: scene.Morning, monkeypatch: pytest.MonkeyP
 def test_what_each_role_is_told(bare: scene.Morning) -> None:
     """Topics follow permissions: no role is told of what it may not open."""
     told = {login: live.topics(person) for login, person in bare.people.items()}
-    assert told["wang"] == {"person:wang", "agent:PJSIP/8003", "desks"}
+    assert told["wang"] == {
+        *("person:wang", "agent:PJSIP/8003", "presence:PJSIP/8003", "desks"),
+    }
     assert told["sun"] == {"person:sun", "department:pension"}
-    assert told["chen"] == {"person:chen", "tickets", "recordings"}
+    assert told["chen"] == {"person:chen", "tickets", "recordings", "wallboard"}
     assert told["zhou"] == {"person:zhou", "recordings", "requests"}
-    assert told["he"] == {"person:he", "tickets"}
+    assert told["he"] == {"person:he", "tickets", "wallboard"}
     assert told["shen"] == {"person:shen", "log"}
     assert told["guan"] == {"person:guan", "state"}

@@ -217,3 +217,25 @@ def test_real_streams(name: str, expected: list[str]) -> None:
             states.append(presence.agents[first].state)
     assert states == expected
     assert not any(presence.queues.values())
+
+
+def test_a_real_answer_shows_what_the_events_before_it_showed() -> None:
+    """QueueStatus from Asterisk 22: two pause, two talk, one waits. Heard alone it gives the same
+    as all that was told before it, and since when one waits to the second."""
+    events = [event for m in messages(trace("queue-status.ami")) if (event := understand(m, 0))]
+    ends = next(n for n, event in enumerate(events) if isinstance(event, ev.QueuesListed)) + 1
+    starts = next(n for n, event in enumerate(events) if isinstance(event, ev.QueueListed))
+    expected = {
+        "PJSIP/8001": (State.BREAK, "meal"),
+        "PJSIP/8002": (State.AFTER_CALL, ""),
+        "PJSIP/8003": (State.TALKING, ""),
+        "PJSIP/8004": (State.TALKING, ""),
+    }
+    told = Presence().after(events[:starts])
+    alone = Presence().after(events[starts:ends])
+    assert shown(told) == shown(alone) == shown(told.after(events[starts:ends]))
+    assert shown(alone)[0] == expected
+    assert set(alone.queues) == {"hotline", "policy"}
+    assert list(alone.queues["hotline"].values()) == [-1 * S]  # Wait: 1, received at 0
+    assert list(told.after(events[starts:ends]).queues["hotline"].values()) > [S]
+    assert {agent.state for agent in alone.after(events[ends:]).agents.values()} == {State.IDLE}

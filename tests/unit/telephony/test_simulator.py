@@ -14,7 +14,7 @@ from telephony.batch import Batch
 from telephony.facts import Answered, Withdrawn
 from telephony.line import Line
 from telephony.simulator import Simulator
-from telephony.tables import CallRow
+from telephony.tables import AgentStateRow, CallRow, QueueStateRow
 from tests.unit.telephony.house import Store, Taker
 from tests.unit.telephony.test_line_faults import QUICK, clock, until
 
@@ -102,3 +102,14 @@ def test_time_is_never_told_twice(store: Store, tmp_path: Path) -> None:
     time.sleep(1.1)
     _, second = play(store, tmp_path)
     assert not set(first) & set(second)
+
+
+def test_a_link_cut_in_mid_call_leaves_no_agent_behind(store: Store, tmp_path: Path) -> None:
+    """Its answer to QueueStatus agrees with the events it sends: all four agents are on the wall,
+    and at rest when the calls are over."""
+    play(store, tmp_path, cut=True)
+    with store.begin() as session:
+        agents = {row.interface: row.state for row in session.scalars(select(AgentStateRow))}
+        queues = {row.queue: row.waiting for row in session.scalars(select(QueueStateRow))}
+    assert agents == {f"PJSIP/800{n}": "idle" for n in (1, 2, 3, 4)}
+    assert queues == {"hotline": 0}
