@@ -7,15 +7,35 @@ are on the calls' own legs. After a restart the rows say since when; what is, th
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Table, Update, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from telephony.agents import Agent, State
 from telephony.presence import Presence, Waiting
-from telephony.tables import AgentSpellRow, AgentStateRow, CallLegRow, CallRow, QueueStateRow
+from telephony.tables import (
+    AgentSpellRow,
+    AgentStateRow,
+    Base,
+    CallLegRow,
+    CallRow,
+    QueueStateRow,
+)
 
+
+def _by_key(row: type[Base], *keys: str) -> Update:
+    """An update of one row by its key, for many at once; the ORM's own costs twice as much."""
+    table = cast("Table", row.__table__)
+    values: dict[str, Any] = {
+        column.name: bindparam(column.name) for column in table.c if column.name not in keys
+    }
+    found = [table.c[key] == bindparam(f"this_{key}") for key in keys]
+    return update(table).where(*found).values(values)
+
+
+_AGENT: Final = _by_key(AgentStateRow, "pbx", "interface")
+_QUEUE: Final = _by_key(QueueStateRow, "pbx", "queue")
 _SPELLS: Final = {State.AFTER_CALL, State.BREAK, State.OFFLINE}
 
 
@@ -89,7 +109,7 @@ def _write_agents(
         session.execute(insert(AgentStateRow), fresh)
     old = [_values(pbx, agent) for agent in moved if agent.interface in known]
     if old:
-        session.execute(update(AgentStateRow), old)
+        session.execute(_AGENT, [_keyed(row, "pbx", "interface") for row in old])
     spells = [
         {
             "pbx": pbx,
@@ -107,6 +127,11 @@ def _write_agents(
     ]
     if spells:
         session.execute(insert(AgentSpellRow), spells)
+
+
+def _keyed(row: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """The row for `_by_key`."""
+    return {f"this_{name}" if name in keys else name: value for name, value in row.items()}
 
 
 def _values(pbx: str, agent: Agent) -> dict[str, Any]:
@@ -136,7 +161,7 @@ def _write_queues(session: Session, pbx: str, before: Presence, after: Presence)
     if fresh:
         session.execute(insert(QueueStateRow), fresh)
     if old:
-        session.execute(update(QueueStateRow), old)
+        session.execute(_QUEUE, [_keyed(row, "pbx", "queue") for row in old])
     return bool(gone or fresh or old)
 
 

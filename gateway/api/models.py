@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.flow import wallboard
 from gateway.flow.listening import RecordingView, RequestView
+from gateway.flow.rates import Rate
 from gateway.people.accounts import Person
 from gateway.tables import DepartmentRow, TicketRow, TicketStepRow, WorkOrderRow
 from gateway.tickets.clocks import china
@@ -398,7 +399,7 @@ class RateOut(Model):
     abandoned: int
 
     @classmethod
-    def of(cls, rate: wallboard.Rate) -> "RateOut":
+    def of(cls, rate: Rate) -> "RateOut":
         """Of a view."""
         return cls(within_15s=rate.within, answered=rate.answered, percent=rate.percent,
                    abandoned=rate.abandoned)  # fmt: skip

@@ -1,55 +1,30 @@
 """The wallboard (坐席与队列): who does what, who waits, and how quickly the phones are answered.
 
-Agents and queues are as the PBX last told them. The rate is DOMAIN.md's 15 秒应答率 (Figures): of
-the calls an agent answered, those answered within 15 s of entering a queue; who gave up is counted
-apart. A call counts where it came in: in the day (China) and the half hour of its arrival, and in
-the queue it was answered from. Where the link is down, or an interval without it has not been made
-good from the PBX's own log yet, the board says that it may not be complete. Nothing here shows a
-caller.
+Agents and queues are as the PBX last told them; the rates are of today (China) and of the last half
+hour. Where the link is down, or an interval without it has not been made good from the PBX's own
+log yet, the board says that it may not be complete. Nothing here shows a caller.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.errors import Forbidden
+from gateway.flow import rates
+from gateway.flow.rates import Rate
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import AccountRow
 from gateway.tickets.clocks import china
 from telephony.batch import Connected, Lost
 from telephony.roster import Moved
-from telephony.tables import AgentStateRow, CallRow, LinkGapRow, LinkStateRow, QueueStateRow
+from telephony.tables import AgentStateRow, LinkGapRow, LinkStateRow, QueueStateRow
 
-WITHIN_US = 15_000_000
-FLOOR_PERCENT = 80
 LATELY_US = 30 * 60 * 1_000_000
 FORGOTTEN_US = 24 * 3600 * 1_000_000
 """An agent without an account who has been offline for so long is shown no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """15 秒应答率, numerator and denominator; `abandoned` stands beside them."""
-
-    within: int = 0
-    answered: int = 0
-    abandoned: int = 0
-
-    @property
-    def percent(self) -> int | None:
-        """Rounded down, so that the floor is not reached by rounding; None without a call."""
-        return self.within * 100 // self.answered if self.answered else None
-
-    def __add__(self, other: "Rate") -> "Rate":
-        return Rate(
-            self.within + other.within,
-            self.answered + other.answered,
-            self.abandoned + other.abandoned,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +114,8 @@ def board(session: Session, who: Person, now: int) -> Board:
     if not who.may(Permission.WALLBOARD_READ):
         raise Forbidden
     midnight = int(china(now).replace(hour=0, minute=0, second=0).timestamp()) * 1_000_000
-    today = _rates(session, midnight)
-    lately = _rates(session, now - LATELY_US)
+    today = rates.by_queue(session, midnight)
+    lately = rates.by_queue(session, now - LATELY_US)
     return Board(
         links=_links(session, min(midnight, now - LATELY_US)),
         agents=_agents(session, now),
@@ -227,31 +202,3 @@ def _links(session: Session, since_at: int) -> list[Link]:
         Link(row.pbx, row.connected, row.since_at, row.last_packet_at, waiting.get(row.pbx, 0))
         for row in session.scalars(select(LinkStateRow).order_by(LinkStateRow.pbx))
     ]
-
-
-def _rates(session: Session, since_at: int) -> dict[tuple[str, str], Rate]:
-    def counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
-        return func.sum(case((condition, 1), else_=0))
-
-    rows = session.execute(
-        select(
-            CallRow.pbx,
-            CallRow.queue,
-            counted(CallRow.answered_at - CallRow.queued_at <= WITHIN_US),
-            counted(CallRow.answered_at.is_not(None)),
-            counted(CallRow.outcome == "abandoned"),
-        )
-        .where(
-            CallRow.arrived_at >= since_at,
-            CallRow.queued_at.is_not(None),
-            CallRow.direction == "inbound",
-        )
-        .group_by(CallRow.pbx, CallRow.queue)
-    )
-    return _by_queue(rows)
-
-
-def _by_queue(
-    rows: Iterable[tuple[str, str | None, int, int, int]],
-) -> dict[tuple[str, str], Rate]:
-    return {(pbx, queue or ""): Rate(*counts) for pbx, queue, *counts in rows}

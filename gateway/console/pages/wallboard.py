@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from gateway.console import render
 from gateway.console.visit import Visit
-from gateway.flow import wallboard
+from gateway.flow import rates, wallboard
 
 
 def show(visit: Visit) -> Response:
@@ -12,7 +12,7 @@ def show(visit: Visit) -> Response:
     with visit.parts.database.reading() as session:
         board = wallboard.board(session, visit.person, visit.now)
     template = "parts/wall.html" if visit.by_htmx else "pages/wallboard.html"
-    return render.page(visit, template, board=board, floor=wallboard.FLOOR_PERCENT)
+    return render.page(visit, template, board=board, floor=rates.FLOOR_PERCENT)
 
 
 def own(visit: Visit) -> Response:

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from gateway import notices
 from gateway.errors import Forbidden
 from gateway.flow import wallboard
-from gateway.flow.wallboard import Rate
+from gateway.flow.rates import Rate
 from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import PERMISSIONS, Permission, Role
