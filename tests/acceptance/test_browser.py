@@ -177,3 +177,32 @@ def recording_is_heard(browser: Browser, house: Gateway, ticket: str) -> None:
     expect(auditor.locator("#lines")).to_contain_text("supervisor")
     auditor.get_by_role("button", name="核验").click()
     expect(auditor.locator("main")).to_contain_text("完整")
+
+
+def test_the_wall_follows_the_phones(browser: Browser, house: Gateway, pbx: Pbx) -> None:
+    """Nobody touches the wallboard: an agent's tile rings, talks, rests and goes to lunch as the
+    phone does, and the agent's own desk says the same."""
+    wall = sign_in(browser, house, "supervisor")
+    wall.goto("/wallboard")
+    desks = {login: sign_in(browser, house, login) for login in AGENTS}
+    tiles = wall.locator(".wall-agent")
+    expect(tiles).to_have_count(4, timeout=10_000)
+    expect(wall.locator(".wall-agent[data-state=idle]")).to_have_count(4, timeout=10_000)
+    with pbx.begin_calls(1, 1, 6_000) as caller:
+        try:
+            talking = wall.locator(".wall-agent[data-state=talking]")
+            expect(talking).to_have_count(1, timeout=10_000)
+            rung = next((login for login in AGENTS if login in talking.inner_text()), "")
+            if rung:
+                expect(desks[rung].locator("#own-state")).to_contain_text("通话")
+            caller.communicate(timeout=60)
+        finally:
+            caller.kill()
+    expect(wall.locator(".wall-agent[data-state=idle]")).to_have_count(4, timeout=10_000)
+    pbx.cli("queue pause member PJSIP/8001 queue hotline reason meal")
+    try:
+        expect(wall.locator(".wall-agent[data-state=break]")).to_contain_text("用餐")
+        expect(desks["8001"].locator("#own-state")).to_contain_text("小休 · 用餐")
+    finally:
+        pbx.cli("queue unpause member PJSIP/8001")
+    expect(desks["8001"].locator("#own-state")).to_contain_text("空闲")

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,24 @@ def test_without_tls_the_secret_never_crosses_the_link() -> None:
         Ours(peer).run(nothing)
         assert b"AuthType: MD5" in peer.received
         assert b"secret" not in peer.received
+
+
+def test_the_queues_are_asked_for_at_once_and_now_and_then() -> None:
+    """Agents' states are right after a gap, and when queues.conf changed, which nobody tells."""
+    timing = replace(QUICK, ping_s=0.05, queues_s=0.2)
+    with Peer() as peer:
+        ours = Ours(peer, timing)
+
+        async def scenario() -> None:
+            await until(lambda: peer.received.count(b"Action: QueueStatus") == 3)
+            assert peer.received.index(b"CoreShowChannels") < peer.received.index(b"QueueStatus")
+            assert peer.received.count(b"CoreShowChannels") == 1
+            peer.drop()
+            await until(lambda: peer.received.count(b"CoreShowChannels") == 2)
+            await until(lambda: peer.received.count(b"Action: QueueStatus") == 4)
+
+        ours.run(scenario)
+        assert peer.received.count(b"Action: Ping") > peer.received.count(b"Action: QueueStatus")
 
 
 def test_a_refused_account_is_told_apart(tmp_path: Path) -> None:
