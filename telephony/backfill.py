@@ -19,7 +19,7 @@ from telephony import events as ev
 from telephony import records
 from telephony.call import Call, Leg, State, begin, step
 from telephony.cel import CelCall
-from telephony.facts import Answered, Fact
+from telephony.facts import Answered, Ended, Fact, Queued
 from telephony.records import Entry
 from telephony.tables import LinkGapRow
 
@@ -93,11 +93,17 @@ def _make_good(session: Session, pbx: str, known: CelCall) -> list[Fact]:
         return _write(session, Entry(call), facts)
     if found.call.cause != "gap":
         return []
-    answered_before = found.call.answered_at is not None
-    reopened = _reopened(found.call)
-    call, facts = _continue(reopened, _events(known)[1:])
-    missed = [fact for fact in facts if isinstance(fact, Answered) and not answered_before]
-    return _write(session, replace(found, call=call), missed)
+    call, facts = _continue(_reopened(found.call), _events(known)[1:])
+    return _write(session, replace(found, call=call), _untold(found.call, facts))
+
+
+def _untold(before: Call, facts: Sequence[Fact]) -> list[Fact]:
+    """What nobody was told while the link was down: that somebody answered; and of a call whose
+    joining the queue was missed, so that it has no ticket, that it joined and how it ended."""
+    kinds: tuple[type[Fact], ...] = () if before.answered_at is not None else (Answered,)
+    if before.queued_at is None:
+        kinds = (*kinds, Queued, Ended)
+    return [fact for fact in facts if isinstance(fact, kinds)]
 
 
 def _reopened(call: Call) -> Call:
