@@ -119,7 +119,6 @@ def calls(
     found: dict[str, CelCall] = {}
     uniqueids: dict[str, str] = {}
     for event in events:
-        leads = event.uniqueid == event.linkedid
         uniqueids[event.channel] = event.uniqueid
         if begins(event, inbound):
             found[event.linkedid] = CelCall(
@@ -129,8 +128,8 @@ def calls(
                 caller_name=event.name,
                 dialled=event.exten,
             )
-        elif leads and event.linkedid in found:
-            _lead(found[event.linkedid], event, uniqueids)
+        elif event.uniqueid in found:  # joined to an older call, it bears that one's linkedid
+            _lead(found[event.uniqueid], event, uniqueids)
     return list(found.values())
 
 

@@ -94,7 +94,9 @@ def test_each_call_once_over_every_fault(tmp_path: Path, words: list[str]) -> No
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_each_call_once_over_any_link(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     """No plan of faults that the seed draws loses, doubles or leaves open a call."""
     count = asyncio.run(told(tmp_path_factory.mktemp("link"), ["any:5"], seed))
