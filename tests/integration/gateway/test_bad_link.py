@@ -7,7 +7,6 @@ lease, board, database, spill and back-fill. (What a real PBX does under a cut l
 
 import asyncio
 import random
-import time
 from pathlib import Path
 
 import pytest
