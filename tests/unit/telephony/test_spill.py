@@ -292,8 +292,8 @@ def test_a_stalled_database_never_leaves_the_socket_unread(
     """The PBX drops a session that is not read; ours is read in time, whatever the database does,
     and every event arrives in order. `HOTLINE_TEST_STALL_S=30` is the long run.
 
-    What counts is how much longer a byte stood unread than at a bare reader of the same bytes, in
-    the same moment: where the machine has no processor to give, neither reads."""
+    A bare reader of the same bytes, a process with nothing else to do, says what the machine grants
+    just then: where that one waits, too, ours may wait twice as long."""
     seconds = float(os.environ.get("HOTLINE_TEST_STALL_S", "6"))
     assert Handoff.__init__.__kwdefaults__ is not None
     monkeypatch.setitem(Handoff.__init__.__kwdefaults__, "spill_bytes", 1024 * 1024)
@@ -322,15 +322,14 @@ def test_a_stalled_database_never_leaves_the_socket_unread(
     assert not any(isinstance(taken.change, Lost) for taken in stalled.batches[:-1])
     assert max(held) > 1024 * 1024, "it never came to disk"
     ours = sorted(ns / 1e6 for ns in stalled.waited.values())
-    # Where a read took several stamps at once, both are asked about the oldest.
-    longer = max((ns - bare.get(stamp, 0)) / 1e6 for stamp, ns in stalled.waited.items())
+    machine = max(bare.values()) / 1e6
     sys.stdout.write(
         f"{sent} events, {max(held)} bytes on disk; unread at most {ours[-1]:.1f} ms, p99 "
         f"{ours[len(ours) * 99 // 100]:.1f} ms of {len(ours)} reads; at a bare reader at most "
-        f"{max(bare.values()) / 1e6:.1f} ms; longer than there at most {longer:.1f} ms\n"
+        f"{machine:.1f} ms\n"
     )
     assert ours[len(ours) // 2] < 50
-    assert seconds < 30 or longer < 50
+    assert seconds < 30 or ours[-1] < max(50, 2 * machine)
 
 
 def test_a_superseded_line_ends_and_keeps_nothing(tmp_path: Path) -> None:
