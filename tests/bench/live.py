@@ -22,6 +22,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -84,7 +85,12 @@ class Page(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the stream."""
         assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
         transport.write(self._request)
+
+    def close(self) -> None:
+        """Nobody looks any more."""
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Take the moment first, then what it says."""
@@ -136,16 +142,17 @@ async def tell(write: Callable[[bytes], None], heard: Heard, said: list[Said]) -
     await asyncio.sleep(AFTER_S)
 
 
-async def pages(heard: Heard, port: int, agents: list[str], requests: list[str]) -> None:
-    """Open a page for each agent."""
+async def pages(heard: Heard, port: int, agents: list[str], requests: list[str]) -> list[Page]:
+    """A page for each agent, open."""
     loop = asyncio.get_running_loop()
+    opened = []
     for agent, request in zip(agents, requests, strict=True):
-        text = f"GET {request}\r\nHost: 127.0.0.1\r\n"
-        _, page = await loop.create_connection(
-            lambda agent=agent, text=text: Page(heard, f"PJSIP/{agent}", f"{text}\r\n".encode()),
-            "127.0.0.1", port,
-        )  # fmt: skip
+        text = f"GET {request}\r\nHost: 127.0.0.1\r\n\r\n"
+        make = partial(Page, heard, f"PJSIP/{agent}", text.encode())
+        _, page = await loop.create_connection(make, "127.0.0.1", port)
         await asyncio.wait_for(page.open, 10)
+        opened.append(page)
+    return opened
 
 
 def people(environ: dict[str, str], agents: list[str]) -> list[str]:
@@ -221,14 +228,16 @@ async def measured(seconds: float, rate: float, consoles: int, rounds: int, at: 
     pbx = manager()
     await pbx.start()
     server = await asyncio.start_server(lambda _, writer: plain.put_nowait(writer), "127.0.0.1")
-    with relay(server.sockets[0].getsockname()[1]) as relay_port, product(at, pbx.port, agents) as (
-        house, tokens,
-    ):  # fmt: skip
-        try:
+    try:
+        with (
+            relay(server.sockets[0].getsockname()[1]) as relay_port,
+            product(at, pbx.port, agents) as (house, tokens),
+        ):
             out = await plain.get()
             cookies = [f"/live HTTP/1.1\r\nCookie: {TOKEN_COOKIE}={token}" for token in tokens]
-            await pages(ours, house.port, agents, cookies)
-            await pages(bare, relay_port, agents, [f"/live/{agent} HTTP/1.1" for agent in agents])
+            plainly = [f"/live/{agent} HTTP/1.1" for agent in agents]
+            opened = await pages(ours, house.port, agents, cookies)
+            opened += await pages(bare, relay_port, agents, plainly)
             while not pbx.listeners:  # noqa: ASYNC110 - a session tells nobody
                 await asyncio.sleep(0.05)
             await asyncio.sleep(1)
@@ -238,16 +247,19 @@ async def measured(seconds: float, rate: float, consoles: int, rounds: int, at: 
                     ("relay", bare, out.write),
                     ("hotline", ours, pbx.write),
                 ):
-                    said = script(int(seconds * rate), rate, agents, ids)
-                    await tell(write, heard, said)
+                    await tell(write, heard, script(int(seconds * rate), rate, agents, ids))
                     times = heard.fresh()
                     pops += len(times)
                     p99[name].append(quantile(times, 0.99))
                     print_round(name, times)
-        finally:
-            await pbx.stop()
-            server.close()
-    return Figures(p99["hotline"], p99["relay"], pops, ours.missing + bare.missing, ours.stray)
+            for page in opened:
+                page.close()
+            out.close()
+    finally:
+        await pbx.stop()
+        server.close()
+    return Figures(p99["hotline"], p99["relay"], pops, ours.missing + bare.missing,
+                   ours.stray + bare.stray)  # fmt: skip
 
 
 def quantile(times: list[float], part: float) -> float:
