@@ -31,7 +31,7 @@ CALLERS = len(STORIES) + 1  # one of the stories has two
 SPEED = 20.0
 RECORDED = {"recording_missing", "recording_unlinked", "plaintext_left"}
 """Nobody seals here: what becomes of recordings is not asked."""
-QUIET = 1.5  # seconds with everything well before the count is taken
+QUIET = 0.8  # seconds with everything well before the count is taken
 
 
 def counted(parts: Parts, since: int) -> Count:
