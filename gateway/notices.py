@@ -90,6 +90,8 @@ class Hub:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._subscriptions: set[Subscription] = set()
+        self._watching: dict[str, dict[Subscription, None]] = {}
+        """By topic, so that a pop for one page costs no look at all the others."""
         self._closed = False
 
     def publish(self, noted: Iterable[Notice]) -> None:
@@ -98,11 +100,13 @@ class Hub:
         if not noted:
             return
         with self._lock:
-            watching = list(self._subscriptions)
-        for notice in noted:
-            for subscription in watching:
-                if notice.topic in subscription.topics:
-                    subscription.offer(notice)
+            told = [
+                (subscription, notice)
+                for notice in noted
+                for subscription in self._watching.get(notice.topic, ())
+            ]
+        for subscription, notice in told:
+            subscription.offer(notice)
 
     @asynccontextmanager
     async def subscribe(self, topics: Collection[str]) -> AsyncIterator[Subscription]:
@@ -110,6 +114,8 @@ class Hub:
         subscription = Subscription(topics)
         with self._lock:
             self._subscriptions.add(subscription)
+            for topic in subscription.topics:
+                self._watching.setdefault(topic, {})[subscription] = None
             if self._closed:
                 subscription.offer(None)
         try:
@@ -117,6 +123,10 @@ class Hub:
         finally:
             with self._lock:
                 self._subscriptions.discard(subscription)
+                for topic in subscription.topics:
+                    self._watching[topic].pop(subscription, None)
+                    if not self._watching[topic]:
+                        del self._watching[topic]
 
     def close(self) -> None:
         """End every subscription, so that open pages let the server stop."""

@@ -11,7 +11,8 @@
     │   └── NotAsked       the PBX could not be reached: nothing was sent
     ├── Superseded         another gateway has this PBX's link now
     ├── CelUnreadable      the PBX's own event log has a line that cannot be read
-    └── TraceUnreadable    a recorded stream lacks what replaying it needs
+    ├── TraceUnreadable    a recorded stream lacks what replaying it needs
+    └── FaultUnreadable    a simulator's fault is not written as faults are
 
 Every message says, Chinese first, what happened and what the operator can do. None carries a
 secret, a telephone number or a caller's name.
@@ -68,3 +69,7 @@ class CelUnreadable(TelephonyError):
 
 class TraceUnreadable(TelephonyError):
     """A trace holds no inbound call, or no timestamps to replay it by."""
+
+
+class FaultUnreadable(TelephonyError):
+    """A fault the simulator was asked for is not written as `faults` says."""

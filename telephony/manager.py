@@ -63,11 +63,27 @@ class Manager:
         if self._server is not None:
             await self._server.wait_closed()
 
+    @property
+    def listeners(self) -> int:
+        """How many sessions have logged in and are open."""
+        return len(self._listening)
+
     def send(self, headers: Headers) -> None:
         """One message to everybody who has logged in."""
-        data = render(headers)
+        self.write(render(headers))
+
+    def write(self, data: bytes) -> None:
+        """Bytes, whatever they are, to everybody who has logged in."""
         for writer in list(self._listening):
             writer.write(data)
+
+    async def hang_up(self, last: bytes = b"") -> None:
+        """Ends every session after these bytes, in order: what was written before arrives."""
+        self.write(last)
+        for writer in list(self._open):
+            self._listening.discard(writer)
+            writer.close()
+        await asyncio.sleep(0)
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)

@@ -1,17 +1,16 @@
 """A PBX that is none: it tells real traces again over a real AMI socket, and writes the WAVs.
 
 For the demonstration and for tests of what lies above telephony; never the proof of what a real PBX
-does. Each call gets fresh ids, the caller and agent asked for, and the pauses asked for; beside AMI
-it leaves what Asterisk would: a WAV under `<spool>/<yyyy>/<mm>/<dd>/<uniqueid>.wav` that grows, has
-no lengths in its header until it is closed and then is renamed into `<spool>/ready/`, and the lines
-of the call in a CEL file. Times are UTC.
+does. Any trace, many at once, at any speed, over a link as bad as a plan says (`faults`). Each call
+gets fresh ids, and with `place_call` the caller, agent and pauses asked for; beside AMI it leaves
+what Asterisk would: a WAV under `<spool>/<yyyy>/<mm>/<dd>/<uniqueid>.wav` that is renamed into
+`<spool>/ready/` when it is closed (`tape`), and the lines of the call in a CEL file. Times are UTC.
 """
 
 import asyncio
 import random
 import ssl
-from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,19 +18,25 @@ from types import TracebackType
 from typing import Final, Self
 
 from telephony import cel_lines, voice
+from telephony.faults import Fault
+from telephony.listing import Listing
 from telephony.manager import Manager
 from telephony.roll import Roll
+from telephony.tape import Tape
+from telephony.teller import Teller
 from telephony.trace import Beat, Caller, Headers, Trace, event_of
 
 _ANSWERED: Final = "answered.ami"
 _ABANDONED: Final = "abandoned.ami"
-_NOT_LISTED: Final = frozenset({"Event", "Timestamp"})
+TALK_S: Final = 4.0
+"""How long they talk on the tape of a replay."""
+USER: Final = "hotline"
 
 
 class Simulator:
     """`async with Simulator(...) as pbx`: listens on 127.0.0.1, port `pbx.port`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing a PBX has
         self,
         spool: Path,
         cel: Path,
@@ -39,33 +44,41 @@ class Simulator:
         secret: str,
         clock: Callable[[], int],
         rng: random.Random,
-        user: str = "hotline",
         speed: float = 1.0,
         agents: Collection[str] = ("8001", "8002", "8003", "8004"),
         tls: ssl.SSLContext | None = None,
+        plan: Sequence[Fault] = (),
+        port: int = 0,
     ) -> None:
         """`clock`: µs since the epoch; `speed`: how many simulated seconds a real one holds;
-        `agents`: the extensions in the queue."""
+        `agents`: the extensions in the queue; `plan`: what goes wrong on the link; `port`: where
+        to listen, 0 for a free one."""
+        self.secret = secret
         self._spool = spool
         self._cel = cel
         self._clock = clock
         self._rng = rng
         self._speed = speed
         self._count = 0
-        self._up: dict[str, dict[str, str]] = {}
+        self._speeches: dict[float, bytes] = {}
+        self._listing = Listing()
         self._calls: set[asyncio.Task[str]] = set()
         self._roll = Roll(agents, clock)
         self._manager = Manager(
-            user=user,
+            user=USER,
             secret=secret,
-            channels=lambda: list(self._up.values()),
+            channels=self._listing.channels,
             challenge=lambda: str(rng.randrange(10**8, 10**9)),
             queues=self._roll.listed,
             tls=tls,
         )
+        self._listen_at = port
+        self._teller = Teller(self._manager, plan, rng)
 
     async def __aenter__(self) -> Self:
-        await self._manager.start()
+        """Raises `OSError` where the port is taken."""
+        await self._manager.start(self._listen_at)
+        self._teller.start()
         return self
 
     async def __aexit__(
@@ -77,12 +90,29 @@ class Simulator:
         for call in list(self._calls):
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
+        await self._teller.stop()
         await self._manager.stop()
 
     @property
     def port(self) -> int:
         """Where the manager interface listens."""
         return self._manager.port
+
+    @property
+    def listeners(self) -> int:
+        """How many gateways are signed in."""
+        return self._manager.listeners
+
+    @property
+    def said(self) -> int:
+        """How many messages were told."""
+        return self._teller.said
+
+    async def finish(self) -> None:
+        """Waits until every call is told and every fault over; the sessions end in order."""
+        await asyncio.gather(*self._calls)
+        await self._teller.finish()
+        await self._manager.hang_up()
 
     async def cut(self) -> None:
         """Drops every AMI session and comes back on the same port, as a restarted PBX would."""
@@ -101,7 +131,7 @@ class Simulator:
         answered: bool = True,
     ) -> "asyncio.Task[str]":
         """The call as a task of its own; see `place_call`."""
-        call = asyncio.create_task(
+        return self._begun(
             self.place_call(
                 caller_number,
                 caller_name,
@@ -111,6 +141,13 @@ class Simulator:
                 answered=answered,
             )
         )
+
+    def begin_replay(self, trace: Trace) -> "asyncio.Task[str]":
+        """A trace as a task of its own, as it was but for fresh ids; see `replay`."""
+        return self._begun(self.replay(trace))
+
+    def _begun(self, telling: Coroutine[None, None, str]) -> "asyncio.Task[str]":
+        call = asyncio.create_task(telling)
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
         return call
@@ -131,98 +168,88 @@ class Simulator:
         """
         trace = _trace(_ANSWERED if answered else _ABANDONED)
         ids = self._fresh(trace, agent)
-        uniqueid = ids[trace.linkedid]
-        recording = _Recording(self._spool, uniqueid, self._clock())
         pauses = {"HangupRequest": talk_s if answered else ring_s}
         if answered:
             pauses["DialEnd"] = ring_s
-        for beat in trace.told(ids, Caller(caller_number, caller_name, agent)):
-            event = event_of(beat.headers)
-            await asyncio.sleep(pauses.pop(event, beat.pause_s) / self._speed)
-            self._send(beat, uniqueid)
-            if event == "MixMonitorStart":
-                await asyncio.to_thread(recording.begin)
-            elif event == "AgentConnect":
-                sound = await asyncio.to_thread(voice.speech, talk_s, self._rng)
-                await asyncio.to_thread(recording.write, sound)
-        await asyncio.to_thread(recording.finish)
-        return uniqueid
+        told = trace.told(ids, Caller(caller_number, caller_name, agent))
+        await self._tell(told, pauses, talk_s)
+        return ids[trace.linkedid]
 
-    def _fresh(self, trace: Trace, agent: str) -> dict[str, str]:
-        """Names never used before for all the recording's ids, channels and bridges."""
+    async def replay(self, trace: Trace) -> str:
+        """Tells a trace to its end, with its own callers, agents and pauses; answers the linkedid
+        of its first call."""
+        ids = self._fresh(trace)
+        await self._tell(trace.told(ids, Caller(trace.caller, "", trace.agent)), {}, TALK_S)
+        return ids[trace.linkedid]
+
+    async def _tell(self, beats: Iterable[Beat], pauses: dict[str, float], talk_s: float) -> None:
+        """Tells `beats`, and keeps a tape for each channel recorded. `pauses`: those that are not
+        the trace's, by the event they come before."""
+        tapes: dict[str, Tape] = {}
+        for beat in beats:
+            event, values = event_of(beat.headers), dict(beat.headers)
+            await asyncio.sleep(pauses.pop(event, beat.pause_s) / self._speed)
+            self._send(beat)
+            tape = tapes.get(values.get("Uniqueid", ""))
+            if event == "MixMonitorStart":
+                tape = Tape(self._spool, values["Uniqueid"], self._clock())
+                await asyncio.to_thread(tape.begin)
+                tapes[values["Uniqueid"]] = tape
+            elif event == "AgentConnect" and tape is not None:
+                sound = await asyncio.to_thread(self._speech, talk_s)
+                await asyncio.to_thread(tape.write, sound)
+            elif event == "Hangup" and tape is not None:
+                await asyncio.to_thread(tapes.pop(values["Uniqueid"]).finish)
+        for tape in tapes.values():
+            await asyncio.to_thread(tape.finish)
+
+    def _speech(self, talk_s: float) -> bytes:
+        """What is said in `talk_s` seconds: made once a length: it costs more than the call."""
+        if talk_s not in self._speeches:
+            self._speeches[talk_s] = voice.speech(talk_s, self._rng)
+        return self._speeches[talk_s]
+
+    def _fresh(self, trace: Trace, agent: str = "") -> dict[str, str]:
+        """Names never used before for all the recording's ids, channels and bridges. `agent`: who
+        stands for the trace's own; then every other phone is the trunk."""
         now_s = self._clock() // 1_000_000
         fresh: dict[str, str] = {}
         for name in trace.names():
             number, self._count = self._count, self._count + 1
-            if name.startswith("PJSIP/"):
-                device = f"PJSIP/{agent}" if f"/{trace.agent}-" in name else "PJSIP/trunk"
-                fresh[name] = f"{device}-{number:08x}"
+            if "/" in name:
+                fresh[name] = _channel(name, number, fresh, trace.agent, agent)
             elif "." in name:
                 fresh[name] = f"{now_s}.{number}"
             else:
                 fresh[name] = f"{self._rng.getrandbits(64):016x}"
         return fresh
 
-    def _send(self, beat: Beat, linkedid: str) -> None:
+    def _send(self, beat: Beat) -> None:
         at = self._clock()
         headers: Headers = tuple(
             (key, f"{at // 1_000_000}.{at % 1_000_000:06d}" if key == "Timestamp" else value)
             for key, value in beat.headers
         )
-        self._note(headers)
+        self._listing.note(headers)
         self._roll.note(headers)
-        self._manager.send(headers)
-        lines = cel_lines.of(headers, at, linkedid, self._peer(dict(headers)))
+        self._teller.say(headers)
+        values = dict(headers)
+        lines = cel_lines.of(headers, at, values.get("Linkedid", ""), self._listing.peer(values))
         if lines:
             with self._cel.open("a", encoding="utf-8", newline="") as file:
                 file.write(lines)
 
-    def _note(self, headers: Headers) -> None:
-        """Keeps what CoreShowChannels would list."""
-        event, values = event_of(headers), dict(headers)
-        channel = values.get("Uniqueid", "")
-        if event == "Newchannel":
-            listed = {key: value for key, value in values.items() if key not in _NOT_LISTED}
-            self._up[channel] = listed | {"Application": "", "Duration": "00:00:00"}
-        elif event == "QueueCallerJoin" and channel in self._up:
-            self._up[channel] |= {"Application": "Queue", "ApplicationData": values["Queue"]}
-        elif event == "BridgeEnter" and channel in self._up:
-            self._up[channel] |= {"BridgeId": values["BridgeUniqueid"]}
-        elif event == "Hangup":
-            self._up.pop(channel, None)
 
-    def _peer(self, values: Mapping[str, str]) -> str:
-        """The channel that shares this one's bridge, '' when alone."""
-        bridge = values.get("BridgeUniqueid")
-        others = (
-            up["Channel"]
-            for uniqueid, up in self._up.items()
-            if bridge and up.get("BridgeId") == bridge and uniqueid != values.get("Uniqueid")
-        )
-        return next(others, "")
-
-
-class _Recording:
-    """One WAV as MixMonitor leaves it. All methods block."""
-
-    def __init__(self, spool: Path, uniqueid: str, at: int) -> None:
-        day = datetime.fromtimestamp(at / 1_000_000, UTC)
-        self._path = spool / f"{day:%Y/%m/%d}" / f"{uniqueid}.wav"
-        self._ready = spool / "ready" / f"{uniqueid}.wav"
-
-    def begin(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._ready.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_bytes(voice.header(0))
-
-    def write(self, samples: bytes) -> None:
-        with self._path.open("ab") as file:
-            file.write(samples)
-
-    def finish(self) -> None:
-        with self._path.open("r+b") as file:
-            file.write(voice.header(self._path.stat().st_size - 44))
-        self._path.rename(self._ready)
+def _channel(name: str, number: int, fresh: Mapping[str, str], ours: str, agent: str) -> str:
+    """Another name for a channel; the two halves of a Local channel keep together."""
+    device, _, instance = name.rpartition("-")
+    _, semicolon, half = instance.partition(";")
+    other = fresh.get(f"{name[: -len(half)]}{'2' if half == '1' else '1'}") if half else None
+    if other is not None:
+        return other[: -len(half)] + half
+    if agent:
+        device = f"PJSIP/{agent}" if f"/{ours}-" in name else "PJSIP/trunk"
+    return f"{device}-{number:08x}{semicolon}{half}"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A recorded AMI stream of one call, to be told again as another call. Pure.
+"""A recorded AMI stream of one call or several, to be told again as others. Pure.
 
 A trace is what a real Asterisk 22 sent with the manager.conf we ship. Told anew, each id, channel,
 bridge, number and agent of the recording is replaced; what happened, in which order and how far
@@ -9,14 +9,21 @@ how long they talk.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Final
 
-from telephony.errors import TraceUnreadable
+from telephony.errors import TraceUnreadable, WireError
 from telephony.wire import Message, Wire
 
 Headers = tuple[tuple[str, str], ...]
 
 _IDS: Final = ("Uniqueid", "Linkedid", "DestUniqueid", "DestLinkedid")
+_ID: Final = re.compile(
+    r"[0-9]{6,}\.[0-9]+"
+    r"|[A-Za-z0-9]+/\S+?-[0-9a-f]{8}(?:;[12])?"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+"""A unique id, a channel, a bridge: also in the middle of a file's name or a list."""
 _CALLER: Final = ("CallerIDNum", "CallerIDName", "ConnectedLineNum", "ConnectedLineName")
 _OF_CALLER: Final = frozenset([*_CALLER, *(f"Dest{name}" for name in _CALLER)])
 
@@ -40,7 +47,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One call's messages. `caller`, `agent`: as the recording has them; `agent` '' when none."""
+    """What was said. `linkedid`, `caller`, `agent`: the first call's; `agent` '' when none."""
 
     beats: tuple[Beat, ...]
     linkedid: str
@@ -49,13 +56,19 @@ class Trace:
 
     @classmethod
     def read(cls, data: bytes) -> "Trace":
-        """Takes a recorded stream apart. Raises `TraceUnreadable` when there is no call in it."""
-        messages = [m for m in Wire(greeted=True).feed(data) if m.kind == "event"]
-        first = next((m for m in messages if m.name == "Newchannel"), None)
-        if first is None or first.get("Uniqueid") != first.get("Linkedid"):
-            raise TraceUnreadable(
-                "录制中没有来电。 The trace does not begin with a call from outside."
-            )
+        """Takes a recorded stream apart; answers that only their asker wanted are left out.
+
+        Raises `TraceUnreadable` when it is no AMI stream, or there is no call's beginning in it.
+        """
+        try:
+            said = Wire(greeted=True).feed(data)
+        except WireError as error:
+            raise _no_trace() from error
+        messages = [m for m in said if m.kind == "event" and not m.get("ActionID")]
+        begun = (m for m in messages if m.name == "Newchannel")
+        first = next((m for m in begun if m.get("Uniqueid") == m.get("Linkedid")), None)
+        if first is None:
+            raise _no_trace()
         agent = next((m.get("Interface") for m in messages if m.name == "AgentCalled"), "")
         return cls(
             beats=tuple(_beats(messages)),
@@ -66,11 +79,9 @@ class Trace:
 
     def told(self, ids: Mapping[str, str], caller: Caller) -> Iterator[Beat]:
         """The call again, with other ids and people. `ids`: what `names` gave, and its stead."""
-        swaps = sorted(ids, key=len, reverse=True)
-        pattern = re.compile("|".join(map(re.escape, swaps)))
         for beat in self.beats:
             headers = tuple(
-                (key, self._value(key, value, ids, pattern, caller)) for key, value in beat.headers
+                (key, self._value(key, value, ids, caller)) for key, value in beat.headers
             )
             yield Beat(beat.pause_s, headers)
 
@@ -84,13 +95,11 @@ class Trace:
                     found[value] = None
         return tuple(found)
 
-    def _value(
-        self, key: str, value: str, ids: Mapping[str, str], ours: re.Pattern[str], caller: Caller
-    ) -> str:
+    def _value(self, key: str, value: str, ids: Mapping[str, str], caller: Caller) -> str:
         if key in _OF_CALLER and value == self.caller:
             return caller.name if key.endswith("Name") and caller.name else caller.number
-        value = ours.sub(lambda match: ids[match[0]], value)
-        if self.agent and self.agent in value and key not in _IDS:
+        value = _ID.sub(lambda match: ids.get(match[0], match[0]), value)
+        if self.agent not in {"", caller.agent} and self.agent in value and key not in _IDS:
             value = re.sub(rf"\b{re.escape(self.agent)}\b", caller.agent, value)
         return value
 
@@ -100,15 +109,32 @@ def event_of(headers: Headers) -> str:
     return next((value for key, value in headers if key == "Event"), "")
 
 
+def _no_trace() -> TraceUnreadable:
+    return TraceUnreadable(
+        "文件不是 AMI 录制，或其中没有来电的开头。请用 AMI 连接收到的原始内容。 "
+        "No recorded AMI stream, or no call begins in it: give what an AMI session received, byte "
+        "for byte."
+    )
+
+
 def _beats(messages: Sequence[Message]) -> Iterator[Beat]:
-    last: float | None = None
-    for message in messages:
-        try:
-            at = float(message.get("Timestamp"))
-        except ValueError:
-            raise TraceUnreadable(
-                "录制缺少时间戳，请设置 timestampevents = yes。"
-                " The trace has no timestamps: record it with timestampevents = yes."
-            ) from None
-        yield Beat(0.0 if last is None else max(0.0, at - last), message.headers)
+    """Each message with the pause before it; one without a timestamp comes with the one before."""
+    stamps = [_stamp(message) for message in messages]
+    last = next((stamp for stamp in stamps if stamp is not None), None)
+    if last is None:
+        raise TraceUnreadable(
+            "录制缺少时间戳，请设置 timestampevents = yes。"
+            " The trace has no timestamps: record it with timestampevents = yes."
+        )
+    for message, stamp in zip(messages, stamps, strict=True):
+        at = last if stamp is None else stamp
+        yield Beat(max(0.0, at - last), message.headers)
         last = at
+
+
+def _stamp(message: Message) -> float | None:
+    try:
+        at = float(message.get("Timestamp"))
+    except ValueError:
+        return None
+    return at if isfinite(at) else None

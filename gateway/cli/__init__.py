@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.cli import checking, keeping, running, sealing
+from gateway.cli import checking, keeping, replaying, running, sealing
 from gateway.cli.command import Command, Result
 from gateway.errors import HotlineError
 from gateway.migrations import CommandError
@@ -29,6 +29,7 @@ COMMANDS: tuple[Command, ...] = (
     *keeping.COMMANDS,
     *checking.COMMANDS,
     *sealing.COMMANDS,
+    *replaying.COMMANDS,
 )
 OURS = (HotlineError, TelephonyError, QueueingError, RecordingsError)
 

@@ -17,7 +17,7 @@ from tests.rig.gateway import HOTLINE
 from tests.unit.cli.conftest import Hotline
 
 BOTH = re.compile(r"[\u4e00-\u9fff].*[A-Za-z]{2}|[A-Za-z]{2}.*[\u4e00-\u9fff]", re.DOTALL)
-LONG_RUNNING = {"serve", "demo"}  # tried as processes, in tests/integration/gateway
+LONG_RUNNING = {"serve", "demo", "pbx replay"}  # tried as processes, in tests/integration/gateway
 
 
 def words_of(command: Command) -> str:

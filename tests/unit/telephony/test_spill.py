@@ -2,27 +2,31 @@
 
 import asyncio
 import gc
+import json
 import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.serve import SWITCH_S
 from telephony import handoff as handoffs
 from telephony.address import Address
 from telephony.batch import Batch, Connected, Lost
 from telephony.errors import Superseded
 from telephony.handoff import Handoff
-from telephony.line import Client, Line, Timing
+from telephony.line import Line, Timing
+from telephony.pipe import Pipe
 from telephony.spill import Spill
 from telephony.wire import Message
+from tests.unit.telephony.flood import note
 from tests.unit.telephony.house import NOW, Store, Taker
 from tests.unit.telephony.peer import event
 from tests.unit.telephony.test_board import ANSWERED, dump
@@ -206,19 +210,41 @@ def test_what_was_not_taken_at_the_end_is_there_at_the_next_start(
 
 
 @contextmanager
-def flood(rate: int, seconds: float) -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
-    """The flooding PBX and its port."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.unit.telephony.flood", str(rate), str(seconds)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with process:
-        try:
-            yield int(process.stdout.readline()), process
-        finally:
-            process.stdin.close()
+def flood(rate: int, seconds: float) -> Iterator["Flood"]:
+    """The flooding PBX, and the bare reader of the same bytes."""
+    command = [sys.executable, "-m", "tests.unit.telephony.flood"]
+    sender = subprocess.Popen([*command, str(rate), str(seconds)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True, cwd=ROOT)  # fmt: skip
+    with sender:
+        assert sender.stdout is not None
+        port, bare_port = map(int, sender.stdout.readline().split())
+        bare = subprocess.Popen([*command, "read", str(bare_port)], stdout=subprocess.PIPE,
+                                text=True, cwd=ROOT)  # fmt: skip
+        with bare:
+            try:
+                yield Flood(port, sender, bare)
+            finally:
+                bare.kill()
+                sender.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """Its AMI port and processes."""
+
+    port: int
+    sender: "subprocess.Popen[str]"
+    bare: "subprocess.Popen[str]"
+
+    def sent(self) -> int:
+        """How many events it sent, once it has sent them."""
+        assert self.sender.stdout is not None
+        return int(self.sender.stdout.readline())
+
+    def waited_at_bare(self) -> dict[int, int]:
+        """How long each stamp waited for the bare reader (ns)."""
+        assert self.bare.stdout is not None
+        return {int(stamp): ns for stamp, ns in json.loads(self.bare.stdout.read()).items()}
 
 
 class Stalled:
@@ -227,71 +253,83 @@ class Stalled:
     def __init__(self, port: int, spill: Path, patch: pytest.MonkeyPatch) -> None:
         self.free = threading.Event()
         self.batches: list[Batch] = []
-        self.unread_ms: list[float] = []
+        self.waited: dict[int, int] = {}
         self.line = Line(
             Address("127.0.0.1", port, "u", "secret"), pbx="p", on_batch=self._take,
             clock=clock, timing=QUICK, spill=spill,
         )  # fmt: skip
-        hand = Client._hand
+        read = Pipe.read
 
-        def stamped(client: Client, events: list[Message]) -> None:
-            sent = events[0].get("Sent")  # the oldest of what was read now
-            if sent:
-                self.unread_ms.append((time.monotonic_ns() - int(sent)) / 1e6)
-            hand(client, events)
+        def stamped(pipe: Pipe) -> bytes:
+            data = read(pipe)
+            note(self.waited, data)
+            return data
 
-        patch.setattr(Client, "_hand", stamped)
+        patch.setattr(Pipe, "read", stamped)
 
     async def _take(self, batch: Batch) -> None:
         await asyncio.to_thread(self.free.wait)
         self.batches.append(batch)
 
 
+@pytest.fixture
+def as_served() -> Iterator[None]:
+    """As `gateway.serve` sets the interpreter up: what is loaded is not walked by the collector
+    while the PBX waits, and a thread that computes lets go soon."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+    sys.setswitchinterval(before)
+
+
 @pytest.mark.alone
 def test_a_stalled_database_never_leaves_the_socket_unread(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_served: None
 ) -> None:
-    """The PBX drops a session whose socket is unread for 100 ms; ours is read in time, whatever the
-    database does, and every event arrives in order. `HOTLINE_TEST_STALL_S=30` is the long run."""
+    """The PBX drops a session that is not read; ours is read in time, whatever the database does,
+    and every event arrives in order. `HOTLINE_TEST_STALL_S=30` is the long run.
+
+    A bare reader of the same bytes, a process with nothing else to do, says what the machine grants
+    just then: where that one waits, too, ours may wait twice as long."""
     seconds = float(os.environ.get("HOTLINE_TEST_STALL_S", "6"))
     assert Handoff.__init__.__kwdefaults__ is not None
     monkeypatch.setitem(Handoff.__init__.__kwdefaults__, "spill_bytes", 1024 * 1024)
     held = []
 
-    async def play(stalled: Stalled, process: "subprocess.Popen[str]") -> int:
+    async def play(stalled: Stalled, pbx: Flood) -> int:
         task = asyncio.create_task(stalled.line.run())
-        assert process.stdout is not None
         try:
-            said = asyncio.create_task(asyncio.to_thread(process.stdout.readline))
+            said = asyncio.create_task(asyncio.to_thread(pbx.sent))
             while not said.done():
                 held.append((tmp_path / "spill").stat().st_size if stalled.line.connected else 0)
                 await asyncio.sleep(0.05)
-            sent = int(said.result())
             stalled.free.set()
-            await until(lambda: len(numbers(stalled.batches)) >= sent, 30)
-            return sent
+            await until(lambda: len(numbers(stalled.batches)) >= said.result(), 30)
+            return said.result()
         finally:
             stalled.free.set()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    gc.collect()
-    gc.freeze()  # as the gateway does: what pytest has loaded is not walked while the PBX waits
-    with flood(2_000, seconds) as (port, process):
-        stalled = Stalled(port, tmp_path / "spill", monkeypatch)
-        sent = asyncio.run(play(stalled, process))
-    gc.unfreeze()
+    with flood(2_000, seconds) as pbx:
+        stalled = Stalled(pbx.port, tmp_path / "spill", monkeypatch)
+        sent = asyncio.run(play(stalled, pbx))
+        bare = pbx.waited_at_bare()
     assert numbers(stalled.batches) == [str(number) for number in range(sent)]
     assert not any(isinstance(taken.change, Lost) for taken in stalled.batches[:-1])
     assert max(held) > 1024 * 1024, "it never came to disk"
-    ordered = sorted(stalled.unread_ms)
-    usual = f"p99 {ordered[len(ordered) * 99 // 100]:.1f} ms of {len(ordered)} reads"
-    worst = f"{sent} events, {max(held)} bytes on disk, unread {max(stalled.unread_ms):.1f} ms"
-    sys.stdout.write(f"{worst}, {usual}\n")
-    # The short run is about loss and order; single waits in it are the machine's as much as ours.
-    # The long run, on a machine with nothing beside it, is held to 50 ms throughout.
-    assert ordered[len(ordered) // 2] < 50
-    assert seconds < 30 or ordered[-1] < 50
+    ours = sorted(ns / 1e6 for ns in stalled.waited.values())
+    machine = max(bare.values()) / 1e6
+    sys.stdout.write(
+        f"{sent} events, {max(held)} bytes on disk; unread at most {ours[-1]:.1f} ms, p99 "
+        f"{ours[len(ours) * 99 // 100]:.1f} ms of {len(ours)} reads; at a bare reader at most "
+        f"{machine:.1f} ms\n"
+    )
+    assert ours[len(ours) // 2] < 50
+    assert seconds < 30 or ours[-1] < max(50, 2 * machine)
 
 
 def test_a_superseded_line_ends_and_keeps_nothing(tmp_path: Path) -> None:
@@ -306,6 +344,6 @@ def test_a_superseded_line_ends_and_keeps_nothing(tmp_path: Path) -> None:
         with pytest.raises(Superseded):
             await asyncio.wait_for(line.run(), 5)
 
-    with flood(100, 0.2) as (port, _):
-        asyncio.run(play(port))
+    with flood(100, 0.2) as pbx:
+        asyncio.run(play(pbx.port))
     assert not (tmp_path / "spill").exists()
