@@ -16,13 +16,14 @@ from telephony.tables import Base, JournalRow
 from telephony.wire import Message, Wire
 
 _JOURNAL: Final = Base.metadata.tables["journal"]
+_APPEND: Final = insert(_JOURNAL)
 _PAGE: Final = 100
 
 
 def append(session: Session, pbx: str, batch: Batch) -> None:
     """Keeps the batch's messages; the caller's transaction decides whether for good."""
-    session.execute(
-        insert(_JOURNAL),
+    session.connection().execute(
+        _APPEND,
         {
             "pbx": pbx,
             "link_session": batch.link_session,

@@ -30,11 +30,11 @@ def understand(message: Message, received_at: int = 0) -> ev.Event | None:
 
 
 def _when(message: Message, received_at: int) -> int:
+    """The PBX's own time: seconds and a fraction, which is no padded one on every version."""
     seconds, _, fraction = message.values.get("Timestamp", "").partition(".")
-    digits = seconds + fraction
-    if len(fraction) == 6 and len(digits) <= 17 and digits.isascii() and digits.isdecimal():
-        return int(digits)
-    return received_at
+    digits = seconds + fraction.ljust(6, "0")
+    known = seconds and fraction and len(fraction) <= 6 and len(seconds) <= 11
+    return int(digits) if known and digits.isascii() and digits.isdecimal() else received_at
 
 
 def _known(text: str, width: int) -> str:

@@ -51,6 +51,9 @@ _CALL_BACK: Final = (
     .where(_TICKET.c.id == bindparam("ticket"), _TICKET.c.call_back == bindparam("read"))
     .values(call_back=bindparam("now"))
 )
+_OPEN: Final = insert(_TICKET).returning(_TICKET.c.id, sort_by_parameter_order=True)
+_OPENS: Final = insert(_OPENED)
+_TELL: Final = insert(_STEP)
 
 
 @dataclass(slots=True)
@@ -77,8 +80,9 @@ class Bundle:
     def __init__(self, session: Session, facts: Sequence[Fact]) -> None:
         self.session = session
         session.flush()
-        rows = session.execute(_MATTERS, {"calls": sorted({fact.call_id for fact in facts})})
-        self._matters = {row[0]: _matter(*row) for row in rows}
+        self._database = session.connection()
+        rows = self._database.execute(_MATTERS, {"calls": sorted({fact.call_id for fact in facts})})
+        self._matters = {row.id: _matter(row) for row in rows}
         self._read = {
             matter.ticket_id: (matter.owner, matter.call_back) for matter in self._matters.values()
         }
@@ -109,13 +113,13 @@ class Bundle:
         }
         if not first:
             return
-        made = self.session.scalars(
-            insert(_TICKET).returning(_TICKET.c.id, sort_by_parameter_order=True),
+        made = self._database.scalars(
+            _OPEN,
             [_draft(self._matters[call_id], fact) for call_id, fact in first.items()],
         ).all()
         opened = dict(zip(first, made, strict=True))
-        self.session.execute(
-            insert(_OPENED),
+        self._database.execute(
+            _OPENS,
             [{"call_id": call_id, "ticket_id": ticket} for call_id, ticket in opened.items()],
         )
         for call_id, ticket in opened.items():
@@ -151,21 +155,19 @@ class Bundle:
             if matter.call_back != call_back:
                 due = {"ticket": matter.ticket_id, "read": call_back, "now": matter.call_back}
                 called_back.append(due)
-        for statement, rows in (
-            (_OWNED, owned),
-            (_CALL_BACK, called_back),
-            (insert(_STEP), self._steps),
-        ):
+        todo = ((_OWNED, owned), (_CALL_BACK, called_back), (_TELL, self._steps))
+        for statement, rows in todo:
             if rows:
-                self.session.execute(statement, rows)
+                self._database.execute(statement, rows)
         self.session.expire_all()
 
 
-def _matter(call_id: int, pbx: str, linkedid: str, number: str, name: str,
-            last_agent: str | None, ticket_id: int | None, state: str | None,
-            owner: str | None, call_back: str | None) -> Matter:  # fmt: skip
-    return Matter(call_id, pbx, linkedid, number, name, last_agent or "",
-                  ticket_id or 0, state or "", owner or "", call_back or "")  # fmt: skip
+def _matter(row: Sequence[Any]) -> Matter:
+    call_id, pbx, linkedid, number, name, agent, ticket_id, state, owner, call_back = row
+    if ticket_id is None:
+        return Matter(call_id, pbx, linkedid, number, name, agent or "")
+    call = (call_id, pbx, linkedid, number, name, agent or "")
+    return Matter(*call, ticket_id, state, owner, call_back)
 
 
 def _draft(matter: Matter, fact: Queued) -> dict[str, Any]:

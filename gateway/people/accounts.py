@@ -230,7 +230,7 @@ def logins_at(session: Session, extensions: Collection[str]) -> dict[str, str]:
     """PBX interface → login of the person there, for those of `extensions` that are somebody's."""
     if not extensions:
         return {}
-    rows = session.execute(_AT_PHONE, {"extensions": sorted(extensions)})
+    rows = session.connection().execute(_AT_PHONE, {"extensions": sorted(extensions)})
     return {extension: login for extension, login in rows}  # noqa: C416 - as in `named`
 
 
