@@ -18,7 +18,7 @@ from telephony.wire import Message
 
 Reader = Callable[[Message, int], ev.Event | None]
 
-PARTIES: Final = 4_096
+PARTIES: Final = 1_024
 """A channel is spoken of many times in a row, mostly in the same words: made once, it is known
 again. So many are remembered."""
 
