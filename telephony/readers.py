@@ -14,19 +14,27 @@ from functools import cache, lru_cache
 from typing import Final
 
 from telephony import events as ev
-from telephony.wire import Message
+from telephony.wire import EOL, Message
 
 Reader = Callable[[Message, int], ev.Event | None]
 
 PARTIES: Final = 1_024
 """A channel is spoken of many times in a row, mostly in the same words: made once, it is known
 again. So many are remembered."""
+FIRST_LINES: Final = 256
+"""The same of events' names, of which a PBX has a hundred or two."""
 
 
 def understand(message: Message, received_at: int = 0) -> ev.Event | None:
     """The event a message is, or None when it is none of ours."""
-    reader = READERS.get(message.event)
+    reader = _reader(message.raw.partition(EOL)[0])
     return reader(message, _when(message, received_at)) if reader else None
+
+
+@lru_cache(maxsize=FIRST_LINES)
+def _reader(first_line: bytes) -> Reader | None:
+    message = Message(first_line)
+    return READERS.get(message.name) if message.kind == "event" else None
 
 
 def _when(message: Message, received_at: int) -> int:

@@ -91,13 +91,6 @@ class Message:
         first = self.raw.partition(EOL)[0].partition(b":")[2]
         return first.strip().decode("utf-8", _ESCAPE)
 
-    @property
-    def event(self) -> str:
-        """The event's name; '' for whatever is none."""
-        if self.raw[:6] != b"Event:":
-            return ""
-        return self.raw.partition(EOL)[0][6:].strip().decode("utf-8", _ESCAPE)
-
     def get(self, name: str, default: str = "") -> str:
         """The first value of that header, or `default`."""
         return self.values.get(name, default)
@@ -123,6 +116,8 @@ class Wire:
     def __init__(self, limits: Limits | None = None, *, greeted: bool = False) -> None:
         """`greeted`: the stream begins without a banner, as the journal keeps it."""
         self._limits = limits or Limits()
+        # What is no longer than this passes no limit: a header takes two bytes at least.
+        self._small = min(self._limits.line, self._limits.message, 2 * self._limits.headers - 1)
         self._greeted = greeted
         self._rest = b""
         self._broken = False
@@ -148,10 +143,12 @@ class Wire:
         if not self._greeted and not self._greet(found):
             return found
         *parts, rest = self._rest.split(END)
+        small = self._small
         for part in parts:
-            body = _begun(part)
-            if body:
+            body = _begun(part) if part[:2] == EOL else part
+            if len(body) > small:
                 self._check(body)
+            if body:
                 found.append(Message(body))
         self._rest = _begun(rest)
         self._check_unfinished()
@@ -182,7 +179,7 @@ class Wire:
             )
         if size > limits.line:
             self._check_lines(body.split(EOL))
-        if size >= 2 * limits.headers and body.count(EOL) >= limits.headers:
+        if body.count(EOL) >= limits.headers:
             raise _too_much(
                 f"消息头超过 {limits.headers} 个",
                 f"A message has more than {limits.headers} headers",

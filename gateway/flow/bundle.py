@@ -51,7 +51,8 @@ _CALL_BACK: Final = (
     .where(_TICKET.c.id == bindparam("ticket"), _TICKET.c.call_back == bindparam("read"))
     .values(call_back=bindparam("now"))
 )
-_OPEN: Final = insert(_TICKET).returning(_TICKET.c.id, sort_by_parameter_order=True)
+_DRAFT: Final = ("opened_at", "channel", "queue", "caller_phone", "caller_name")
+_OPEN: Final = insert(_TICKET).returning(_TICKET.c.id, *(_TICKET.c[name] for name in _DRAFT))
 _OPENS: Final = insert(_OPENED)
 _TELL: Final = insert(_STEP)
 
@@ -113,11 +114,14 @@ class Bundle:
         }
         if not first:
             return
-        made = self._database.scalars(
-            _OPEN,
-            [_draft(self._matters[call_id], fact) for call_id, fact in first.items()],
-        ).all()
-        opened = dict(zip(first, made, strict=True))
+        drafts = {call_id: _draft(self._matters[call_id], fact) for call_id, fact in first.items()}
+        rows = self._database.execute(
+            _OPEN, [dict(zip(_DRAFT, draft, strict=True)) for draft in drafts.values()]
+        )
+        made: dict[tuple[Any, ...], list[int]] = {}
+        for ticket, *draft in rows:  # in no order; but those of the same content are alike
+            made.setdefault(tuple(draft), []).append(ticket)
+        opened = {call_id: made[draft].pop() for call_id, draft in drafts.items()}
         self._database.execute(
             _OPENS,
             [{"call_id": call_id, "ticket_id": ticket} for call_id, ticket in opened.items()],
@@ -170,12 +174,7 @@ def _matter(row: Sequence[Any]) -> Matter:
     return Matter(*call, ticket_id, state, owner, call_back)
 
 
-def _draft(matter: Matter, fact: Queued) -> dict[str, Any]:
-    named = matter.name != matter.number
-    return {
-        "opened_at": fact.at,
-        "channel": "phone",
-        "queue": fact.queue,
-        "caller_phone": matter.number,
-        "caller_name": matter.name[:NAME_MAX] if named else "",
-    }
+def _draft(matter: Matter, fact: Queued) -> tuple[Any, ...]:
+    """What is in a new ticket, by `_DRAFT`."""
+    name = matter.name[:NAME_MAX] if matter.name != matter.number else ""
+    return fact.at, "phone", fact.queue, matter.number, name

@@ -50,7 +50,7 @@ def as_values(data: bytes) -> None:
     assert list(message.headers) == headers
     first = dict(reversed(headers))
     assert message.values == first
-    assert message.event == headers[0][1].strip()
+    assert (message.kind, message.name) == ("event", headers[0][1])
     event = _understood(message)
     if event is not None and event.party.uniqueid:
         texts = {ev.storable(value, ev.ID_WIDTH) for value in first.values()}
