@@ -9,7 +9,7 @@ ARGS   ?=
 # With ARGS one of the two runs may choose no test (pytest's exit 5); without, that is a failure.
 NONE_IS_FINE = || test $$? -eq 5 -a -n '$(ARGS)'
 
-.PHONY: help setup run test check torture-telephony lock clean
+.PHONY: help setup run test check torture-telephony bench fuzz lock clean
 
 help: ## 列出所有命令 · list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +43,15 @@ lock: $(VENV)/.tests-installed ## 重新生成锁文件 · make the lock files a
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	  --upgrade --extra postgresql --group test --group check pyproject.toml -o requirements-dev.lock
 
+bench: $(VENV)/.tests-installed ## 测速，对照同一次运行中的基线 · how fast, against what is measured beside it
+	$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: $(VENV)/.tests-installed ## 一千万个输入试探解析 · ten million inputs against the parser
+	$(BIN)/python -m tests.fuzz values 6000000 .fuzz/values
+	$(BIN)/python -m tests.fuzz stream 4000000 .fuzz/stream
+
 clean: ## 删除 .venv 与缓存 · remove .venv and the caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
 
 $(VENV)/.made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python 3.11 以上 · Python 3.11 or later is needed")'

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -45,6 +45,13 @@ RENEW_S: Final = 1.0
 TRY_S: Final = 0.5
 IDLE_S: Final = 3
 
+_NOT_IDLE: Final = text(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'")
+_FENCE: Final = (
+    select(LeaseRow.__table__.c.fence)
+    .where(LeaseRow.__table__.c.name == bindparam("of"))
+    .with_for_update(read=True)
+)
+
 T = TypeVar("T")
 
 
@@ -58,11 +65,10 @@ class Lease:
 
     def check(self, session: Session) -> None:
         """First thing in a transaction. Raises `LeaseLost` when somebody else has the duty."""
-        if session.get_bind().dialect.name == "postgresql":
-            session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'"))
-        fence = session.scalar(
-            select(LeaseRow.fence).where(LeaseRow.name == self.name).with_for_update(read=True)
-        )
+        database = session.connection()
+        if database.dialect.name == "postgresql":
+            database.execute(_NOT_IDLE)
+        fence = database.scalar(_FENCE, {"of": self.name})
         if fence != self.fence:
             self.lost = True
             raise LeaseLost(self.name)

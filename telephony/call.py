@@ -69,7 +69,7 @@ def step(call: Call, event: ev.Event) -> Step | None:
     after, told = _apply(call, event)
     if call.state is State.HELD and state is not State.HELD:
         after = replace(after, legs=tuple(leg.resumed(event.at) for leg in after.legs))
-    return replace(after, state=state), told
+    return after if after.state is state else replace(after, state=state), told
 
 
 def _apply(call: Call, event: ev.Event) -> Step:
@@ -106,8 +106,8 @@ def _everyday(call: Call, event: ev.Event) -> Step:
 
 def _queued(call: Call, event: ev.CallerQueued) -> Step:
     at, queue = event.at, event.queue
-    call = replace(call, queue=queue, left_queue_at=None, cause=None)
-    call = replace(call, queued_at=at if call.queued_at is None else call.queued_at)
+    first = at if call.queued_at is None else call.queued_at
+    call = replace(call, queue=queue, queued_at=first, left_queue_at=None, cause=None)
     return call, (fa.Queued(**_of(call, at), queue=queue),)
 
 

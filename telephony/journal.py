@@ -16,12 +16,13 @@ from telephony.tables import Base, JournalRow, PoisonRow
 from telephony.wire import Message, Wire
 
 _JOURNAL: Final = Base.metadata.tables["journal"]
+_APPEND: Final = insert(_JOURNAL)
 _PAGE: Final = 100
 
 
 def append(session: Session, pbx: str, batch: Batch) -> None:
     """Keeps the batch's messages; the caller's transaction decides whether for good."""
-    session.execute(insert(_JOURNAL), _row(pbx, batch))
+    session.connection().execute(_APPEND, _row(pbx, batch))
 
 
 def set_aside(session: Session, pbx: str, batch: Batch, error: str, now: int) -> None:

@@ -372,7 +372,9 @@ class Line:
         self.trouble = reason
         if not self._down:
             self._down = True
-            log.warning("PBX %s: link down (%s)", self._pbx, reason)
+            # Our own errors say what to do; another's text may hold whatever the peer sent.
+            why = f": {client.error}" if isinstance(client.error, WireError | _Overflow) else ""
+            log.warning("PBX %s: link down (%s)%s", self._pbx, reason, why)
             handoff.tell(client.link_session, self._clock(), Lost(reason, self._heard_at))
 
     async def _consume(self, handoff: Handoff) -> None:

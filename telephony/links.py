@@ -28,7 +28,7 @@ def note(session: Session, pbx: str, batch: Batch, *, refused: int = 0) -> None:
     """Writes what the batch says of the link: up, down or simply heard."""
     if batch.change is None:
         heard = {"of": pbx, "at": batch.received_at, "refused": refused}
-        session.execute(_HEARD, heard)
+        session.connection().execute(_HEARD, heard)
         return
     state = session.get(LinkStateRow, pbx, populate_existing=True)
     if isinstance(batch.change, Connected):

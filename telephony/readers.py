@@ -15,27 +15,35 @@ from typing import Final
 
 from telephony import events as ev
 from telephony.outgoing import is_outgoing
-from telephony.wire import Message
+from telephony.wire import EOL, Message
 
 Reader = Callable[[Message, int], ev.Event | None]
 
-PARTIES: Final = 4_096
+PARTIES: Final = 1_024
 """A channel is spoken of many times in a row, mostly in the same words: made once, it is known
 again. So many are remembered."""
+FIRST_LINES: Final = 256
+"""The same of events' names, of which a PBX has a hundred or two."""
 
 
 def understand(message: Message, received_at: int = 0) -> ev.Event | None:
     """The event a message is, or None when it is none of ours."""
-    reader = READERS.get(message.event)
+    reader = _reader(message.raw.partition(EOL)[0])
     return reader(message, _when(message, received_at)) if reader else None
 
 
+@lru_cache(maxsize=FIRST_LINES)
+def _reader(first_line: bytes) -> Reader | None:
+    message = Message(first_line)
+    return READERS.get(message.name) if message.kind == "event" else None
+
+
 def _when(message: Message, received_at: int) -> int:
+    """The PBX's own time: seconds and a fraction, which is no padded one on every version."""
     seconds, _, fraction = message.values.get("Timestamp", "").partition(".")
-    digits = seconds + fraction
-    if len(fraction) == 6 and len(digits) <= 17 and digits.isascii() and digits.isdecimal():
-        return int(digits)
-    return received_at
+    digits = seconds + fraction.ljust(6, "0")
+    known = seconds and fraction and len(fraction) <= 6 and len(seconds) <= 11
+    return int(digits) if known and digits.isascii() and digits.isdecimal() else received_at
 
 
 def _known(text: str, width: int) -> str:

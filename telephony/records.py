@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from telephony.call import Call, Leg, State
@@ -16,6 +16,15 @@ from telephony.tables import Base, CallLegRow, CallRow
 
 _CALL: Final = Base.metadata.tables["call"]
 _LEG: Final = Base.metadata.tables["call_leg"]
+_KNOWN: Final = select(_CALL.c.linkedid).where(
+    _CALL.c.pbx == bindparam("of"), _CALL.c.linkedid.in_(bindparam("names", expanding=True))
+)
+_NEW: Final = insert(_CALL).returning(_CALL.c.linkedid, _CALL.c.id)
+_CHANGED: Final = update(_CALL).where(_CALL.c.id == bindparam("row"))
+_NEW_LEG: Final = insert(_LEG)
+_CHANGED_LEG: Final = update(_LEG).where(
+    _LEG.c.call_id == bindparam("of"), _LEG.c.leg == bindparam("name")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +70,8 @@ def known_ids(session: Session, pbx: str, linkedids: Iterable[str]) -> set[str]:
     wanted = sorted(set(linkedids))
     found: set[str] = set()
     for start in range(0, len(wanted), 500):
-        found.update(
-            session.scalars(
-                select(CallRow.linkedid).where(
-                    CallRow.pbx == pbx, CallRow.linkedid.in_(wanted[start : start + 500])
-                )
-            )
-        )
+        names = wanted[start : start + 500]
+        found.update(session.connection().scalars(_KNOWN, {"of": pbx, "names": names}))
     return found
 
 
@@ -98,22 +102,23 @@ def outlines(session: Session, pbx: str, linkedids: Iterable[str]) -> dict[str, 
 def write(session: Session, changed: Sequence[Entry]) -> list[Entry]:
     """Writes calls and legs, new and changed; the entries come back with their rows' ids."""
     session.flush()
+    database = session.connection()
     new = [_values(entry.call) for entry in changed if not entry.call_id]
     old = [{"row": entry.call_id, **_values(entry.call)} for entry in changed if entry.call_id]
     ids: dict[str, int] = {}
     if new:
-        made = session.execute(insert(_CALL).returning(_CALL.c.linkedid, _CALL.c.id), new)
+        made = database.execute(_NEW, new)
         ids = {linkedid: row for linkedid, row in made}  # noqa: C416 - rows unpack, dict() is untyped
     if old:
-        session.execute(update(_CALL).where(_CALL.c.id == bindparam("row")), old)
+        database.execute(_CHANGED, old)
     placed = [
         Entry(entry.call, entry.call_id or ids[entry.call.linkedid], entry.legs)
         for entry in changed
     ]
-    return _write_legs(session, placed)
+    return _write_legs(database, placed)
 
 
-def _write_legs(session: Session, entries: list[Entry]) -> list[Entry]:
+def _write_legs(database: Connection, entries: list[Entry]) -> list[Entry]:
     """The legs that are not as they were written last; `entries` as they are now."""
     added: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
@@ -125,10 +130,9 @@ def _write_legs(session: Session, entries: list[Entry]) -> list[Entry]:
             elif written[leg.leg] is not leg:
                 changed.append({"of": entry.call_id, "name": leg.leg, **_leg_values(leg)})
     if added:
-        session.execute(insert(_LEG), added)
+        database.execute(_NEW_LEG, added)
     if changed:
-        same = (_LEG.c.call_id == bindparam("of")) & (_LEG.c.leg == bindparam("name"))
-        session.execute(update(_LEG).where(same), changed)
+        database.execute(_CHANGED_LEG, changed)
     return [Entry(entry.call, entry.call_id, _named(entry.call)) for entry in entries]
 
 

@@ -91,13 +91,6 @@ class Message:
         first = self.raw.partition(EOL)[0].partition(b":")[2]
         return first.strip().decode("utf-8", _ESCAPE)
 
-    @property
-    def event(self) -> str:
-        """The event's name; '' for whatever is none."""
-        if self.raw[:6] != b"Event:":
-            return ""
-        return self.raw.partition(EOL)[0][6:].strip().decode("utf-8", _ESCAPE)
-
     def get(self, name: str, default: str = "") -> str:
         """The first value of that header, or `default`."""
         return self.values.get(name, default)
@@ -123,6 +116,8 @@ class Wire:
     def __init__(self, limits: Limits | None = None, *, greeted: bool = False) -> None:
         """`greeted`: the stream begins without a banner, as the journal keeps it."""
         self._limits = limits or Limits()
+        # What is no longer than this passes no limit: a header takes two bytes at least.
+        self._small = min(self._limits.line, self._limits.message, 2 * self._limits.headers - 1)
         self._greeted = greeted
         self._rest = b""
         self._broken = False
@@ -147,22 +142,23 @@ class Wire:
         self._rest += data
         if not self._greeted and not self._greet(found):
             return found
-        *parts, self._rest = self._rest.split(END)
+        *parts, rest = self._rest.split(END)
+        small = self._small
         for part in parts:
-            body = part
-            while body.startswith(EOL):  # Asterisk itself sends a third CR LF after some events
-                body = body[2:]
-            if body:
+            body = _begun(part) if part[:2] == EOL else part
+            if len(body) > small:
                 self._check(body)
+            if body:
                 found.append(Message(body))
-        self._check(self._rest, unfinished=True)
+        self._rest = _begun(rest)
+        self._check_unfinished()
         return found
 
     def _greet(self, found: list[Message]) -> bool:
         """Reads the banner, a single line without an empty one after it."""
         line, eol, rest = self._rest.partition(EOL)
         if not eol:
-            self._check(self._rest, unfinished=True)
+            self._check_unfinished()
             return False
         if not _BANNER.match(line):
             raise WireError(
@@ -174,25 +170,36 @@ class Wire:
         found.append(Message(line))
         return True
 
-    def _check(self, body: bytes, *, unfinished: bool = False) -> None:
-        """Refuses what passes a limit. An unfinished message may hold most of its end."""
-        limits = self._limits
-        size = len(body) - (3 if unfinished else 0)
+    def _check(self, body: bytes) -> None:
+        """Refuses a message that passes a limit."""
+        limits, size = self._limits, len(body)
         if size > limits.message:
-            raise WireError(
-                f"消息超过 {limits.message} 字节，连接将重建。"
-                f" A message passes {limits.message} bytes: the link is made anew."
+            raise _too_much(
+                f"消息超过 {limits.message} 字节", f"A message passes {limits.message} bytes"
             )
-        if size > limits.line and max(map(len, body.split(EOL))) - unfinished > limits.line:
-            raise WireError(
-                f"单行超过 {limits.line} 字节，连接将重建。"
-                f" A line passes {limits.line} bytes: the link is made anew."
+        if size > limits.line:
+            self._check_lines(body.split(EOL))
+        if body.count(EOL) >= limits.headers:
+            raise _too_much(
+                f"消息头超过 {limits.headers} 个",
+                f"A message has more than {limits.headers} headers",
             )
-        if not unfinished and body.count(EOL) >= limits.headers:
-            raise WireError(
-                f"消息头超过 {limits.headers} 个，连接将重建。"
-                f" A message has more than {limits.headers} headers: the link is made anew."
+
+    def _check_unfinished(self) -> None:
+        """The same for what has come of the next one: it may hold most of its end."""
+        rest, limits = self._rest, self._limits
+        if len(rest) - 3 > limits.message:
+            raise _too_much(
+                f"消息超过 {limits.message} 字节", f"A message passes {limits.message} bytes"
             )
+        if len(rest) > limits.line:
+            *lines, last = rest.split(EOL)
+            self._check_lines([*lines, last.removesuffix(b"\r")])
+
+    def _check_lines(self, lines: list[bytes]) -> None:
+        longest = self._limits.line
+        if max(map(len, lines)) > longest:
+            raise _too_much(f"单行超过 {longest} 字节", f"A line passes {longest} bytes")
 
 
 def action(name: str, fields: Iterable[tuple[str, str]] = (), action_id: str = "") -> bytes:
@@ -216,6 +223,17 @@ def action(name: str, fields: Iterable[tuple[str, str]] = (), action_id: str = "
             f"指令 {name!r} 的字段无法编码，未发送。"
             f" A field of action {name!r} cannot be encoded: nothing was sent."
         ) from error
+
+
+def _begun(part: bytes) -> bytes:
+    """A message from its first line on: Asterisk itself sends a third CR LF after some events."""
+    while part.startswith(EOL):
+        part = part[2:]
+    return part
+
+
+def _too_much(chinese: str, english: str) -> WireError:
+    return WireError(f"{chinese}，连接将重建。 {english}: the link is made anew.")
 
 
 def _first_values(lines: list[str]) -> dict[str, str]:

@@ -51,6 +51,10 @@ _CALL_BACK: Final = (
     .where(_TICKET.c.id == bindparam("ticket"), _TICKET.c.call_back == bindparam("read"))
     .values(call_back=bindparam("now"))
 )
+_DRAFT: Final = ("opened_at", "channel", "queue", "caller_phone", "caller_name")
+_OPEN: Final = insert(_TICKET).returning(_TICKET.c.id, *(_TICKET.c[name] for name in _DRAFT))
+_OPENS: Final = insert(_OPENED)
+_TELL: Final = insert(_STEP)
 
 
 @dataclass(slots=True)
@@ -77,8 +81,9 @@ class Bundle:
     def __init__(self, session: Session, facts: Sequence[Fact]) -> None:
         self.session = session
         session.flush()
-        rows = session.execute(_MATTERS, {"calls": sorted({fact.call_id for fact in facts})})
-        self._matters = {row[0]: _matter(row) for row in rows}
+        self._database = session.connection()
+        rows = self._database.execute(_MATTERS, {"calls": sorted({fact.call_id for fact in facts})})
+        self._matters = {row.id: _matter(row) for row in rows}
         self._read = {
             matter.ticket_id: (matter.owner, matter.call_back) for matter in self._matters.values()
         }
@@ -114,13 +119,16 @@ class Bundle:
         }
         if not first:
             return
-        made = self.session.scalars(
-            insert(_TICKET).returning(_TICKET.c.id, sort_by_parameter_order=True),
-            [_draft(self._matters[call_id], fact) for call_id, fact in first.items()],
-        ).all()
-        opened = dict(zip(first, made, strict=True))
-        self.session.execute(
-            insert(_OPENED),
+        drafts = {call_id: _draft(self._matters[call_id], fact) for call_id, fact in first.items()}
+        rows = self._database.execute(
+            _OPEN, [dict(zip(_DRAFT, draft, strict=True)) for draft in drafts.values()]
+        )
+        made: dict[tuple[Any, ...], list[int]] = {}
+        for ticket, *draft in rows:  # in no order; but those of the same content are alike
+            made.setdefault(tuple(draft), []).append(ticket)
+        opened = {call_id: made[draft].pop() for call_id, draft in drafts.items()}
+        self._database.execute(
+            _OPENS,
             [{"call_id": call_id, "ticket_id": ticket} for call_id, ticket in opened.items()],
         )
         for call_id, ticket in opened.items():
@@ -156,28 +164,22 @@ class Bundle:
             if matter.call_back != call_back:
                 due = {"ticket": matter.ticket_id, "read": call_back, "now": matter.call_back}
                 called_back.append(due)
-        for statement, rows in (
-            (_OWNED, owned),
-            (_CALL_BACK, called_back),
-            (insert(_STEP), self._steps),
-        ):
+        todo = ((_OWNED, owned), (_CALL_BACK, called_back), (_TELL, self._steps))
+        for statement, rows in todo:
             if rows:
-                self.session.execute(statement, rows)
+                self._database.execute(statement, rows)
         self.session.expire_all()
 
 
-def _matter(row: Any) -> Matter:  # noqa: ANN401 - a row as `_MATTERS` selects it
-    call_id, pbx, linkedid, number, name, last_agent, ticket_id, state, owner, call_back = row
-    return Matter(call_id, pbx, linkedid, number, name, last_agent or "",
-                  ticket_id or 0, state or "", owner or "", call_back or "")  # fmt: skip
+def _matter(row: Sequence[Any]) -> Matter:
+    call_id, pbx, linkedid, number, name, agent, ticket_id, state, owner, call_back = row
+    if ticket_id is None:
+        return Matter(call_id, pbx, linkedid, number, name, agent or "")
+    call = (call_id, pbx, linkedid, number, name, agent or "")
+    return Matter(*call, ticket_id, state, owner, call_back)
 
 
-def _draft(matter: Matter, fact: Queued) -> dict[str, Any]:
-    named = matter.name != matter.number
-    return {
-        "opened_at": fact.at,
-        "channel": "phone",
-        "queue": fact.queue,
-        "caller_phone": matter.number,
-        "caller_name": matter.name[:NAME_MAX] if named else "",
-    }
+def _draft(matter: Matter, fact: Queued) -> tuple[Any, ...]:
+    """What is in a new ticket, by `_DRAFT`."""
+    name = matter.name[:NAME_MAX] if matter.name != matter.number else ""
+    return fact.at, "phone", fact.queue, matter.number, name

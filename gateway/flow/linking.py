@@ -72,7 +72,7 @@ def calls_known(session: Session, calls: Sequence[KnownCall]) -> None:
     if not known:
         return
     wanted = {"of": calls[0].pbx, "names": sorted(known)}
-    for recording_id, name in session.execute(_RECORDED, wanted).all():
+    for recording_id, name in session.connection().execute(_RECORDED, wanted).all():
         call = known[name]
         _link(session, recording_id, call.call_id, call.ticket_id or None)
 

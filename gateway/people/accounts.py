@@ -261,7 +261,7 @@ def logins_at(session: Session, pbx: str, extensions: Collection[str]) -> dict[s
     somebody's."""
     if not extensions:
         return {}
-    rows = session.execute(_AT_PHONE, {"pbx": pbx, "extensions": sorted(extensions)})
+    rows = session.connection().execute(_AT_PHONE, {"pbx": pbx, "extensions": sorted(extensions)})
     return {extension: login for extension, login in rows}  # noqa: C416 - as in `named`
 
 

@@ -3,8 +3,9 @@
 Always holds: nothing listens on the network (one socket in a private directory; on loopback where a
 test asks for a port), the server runs as an ordinary account, and stopping it leaves no process and
 no file.
-What it is not: durable. `fsync`, `full_page_writes` and `synchronous_commit` are off, because these
-tests ask what the code does with transactions and locks, not what the disk keeps after a power cut.
+What it is not, unless asked for: durable. `fsync`, `full_page_writes` and `synchronous_commit` are
+off, because tests ask what the code does with transactions and locks, not what the disk keeps after
+a power cut. A measurement of speed asks for `durable`.
 """
 
 import itertools
@@ -56,7 +57,7 @@ class Postgres:
 
 
 @contextmanager
-def postgres(port: int | None = None) -> Iterator[Postgres]:
+def postgres(port: int | None = None, *, durable: bool = False) -> Iterator[Postgres]:
     """Bring a cluster up, and stop it at once at the end; with `port`, on 127.0.0.1 as well."""
     binaries = _binaries()
     owner = account("postgres")
@@ -69,7 +70,8 @@ def postgres(port: int | None = None) -> Iterator[Postgres]:
         where = where or "-c listen_addresses=''"
         options = f"{where} -c unix_socket_directories={directory}"
         options += " -c max_connections=200"
-        options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+        if not durable:
+            options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
         log = str(directory / "log")
         cluster.run("pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
         try:

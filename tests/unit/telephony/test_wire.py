@@ -111,6 +111,37 @@ def test_a_breach_of_a_bound_is_an_error_and_ends_the_wire(limits: Limits, data:
         wire.feed(b"Event: X\r\n\r\n")
 
 
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [(b"a" * 51, True), (b"a" * 50 + b"\r", False), (b"a" * 51 + b"\r\nB: c\r\n", True)],
+    ids=["too long", "its end may follow", "too long and over"],
+)
+def test_a_bound_does_not_depend_on_the_cut(line: bytes, refused: bool) -> None:
+    """Found by fuzzing: a line one byte too long was refused when cut before its LF, and otherwise
+    only when its message ended."""
+    verdicts = []
+    for size in (1, 7, 1_000):
+        wire = Wire(Limits(line=50), greeted=True)
+        try:
+            for n in range(0, len(line), size):
+                wire.feed(line[n : n + size])
+        except WireError:
+            verdicts.append(True)
+        else:
+            verdicts.append(False)
+    assert verdicts == [refused] * 3
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1_000])
+def test_empty_lines_before_a_message_are_none_of_its_bytes(size: int) -> None:
+    """Asterisk sends a third CR LF after some events: the longest message may follow one."""
+    raw = b"Event: X\r\nA: " + b"a" * 87
+    data = b"\r\n" + raw + b"\r\n\r\n"
+    wire = Wire(Limits(message=len(raw)), greeted=True)
+    found = [m for n in range(0, len(data), size) for m in wire.feed(data[n : n + size])]
+    assert [message.raw for message in found] == [raw]
+
+
 def test_a_peer_that_is_no_manager_interface_is_refused() -> None:
     """A wrong port is told at once instead of being read as events."""
     with pytest.raises(WireError, match="Asterisk"):
