@@ -1,6 +1,7 @@
 """What may be sent to the PBX, whoever asks for it; and the names that we give our calls."""
 
 import secrets
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
@@ -36,11 +37,12 @@ def test_only_digits_are_dialled(number: str) -> None:
 def test_only_a_device_is_rung_or_paused(interface: str) -> None:
     """One device and nothing beside it: no list, no Local channel into the dialplan, no header."""
     plain = all(c.isascii() and (c.isalnum() or c in "/_.-") for c in interface)
-    for act in (
+    acts: tuple[Callable[[], None], ...] = (
         lambda: NOWHERE.originate(uniqueid=FIT, interface=interface, number="12345"),
         lambda: NOWHERE.pause(interface, "meal"),
         lambda: NOWHERE.unpause(interface),
-    ):
+    )
+    for act in acts:
         with pytest.raises((NotAsked, UnfitToSend)) as refused:
             act()
         assert plain or refused.type is UnfitToSend
