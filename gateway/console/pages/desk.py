@@ -7,6 +7,7 @@ is in none of those pieces except `work`, which the page asks for only when the 
 
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -43,10 +44,24 @@ def show(visit: Visit) -> Response:
 def live(visit: Visit) -> Response:
     """GET /desk/live: what may change while somebody types; also what an act at the desk did."""
     asked = visit.asked("front") or visit.field("front")
+    front = row_id(asked) if asked else None
     with visit.parts.database.reading() as session:
         desk = views.desk(session, visit.person)
-    lists = _lists(desk, row_id(asked) if asked else None)
-    return render.page(visit, "parts/desk_live.html", oob=True, **lists)
+        asks = _asks(session, visit, front)
+    lists = _lists(desk, front)
+    return render.page(visit, "parts/desk_live.html", oob=True, **lists, **asks)
+
+
+def _asks(session: Session, visit: Visit, front: int | None) -> dict[str, Any]:
+    """Which call the ticket in front asks for; it may be another's by now."""
+    row = session.scalar(
+        select(TicketRow).where(TicketRow.id == front, views.readable(visit.person))
+    )
+    return {
+        "row": row,
+        "purpose": calling.purpose_of(row) if row is not None else None,
+        "control_on": control.enabled(visit.parts),
+    }
 
 
 def work(visit: Visit) -> Response:

@@ -64,7 +64,8 @@ def test_a_call_we_placed_live_and_from_cel(pbx: Pbx, sqlite_url: str, name: str
         assert session.get_one(LinkStateRow, PBX).unknown_events == 0
         talked = outcome == "answered"
         assert call.recording_expected == talked
-        assert (pbx.spool / "ready" / f"{call.linkedid}.wav").exists() == talked
+        # Where nobody talked the PBX may leave an empty file, or none.
+        assert (pbx.spool / "ready" / f"{call.linkedid}.wav").exists() or not talked
         if outcome != "no_agent":
             assert call.caller_number == OUTSIDE[1:]
         (known,) = [c for c in cel.calls(cel.read(pbx.cel)) if c.linkedid == call.linkedid]
