@@ -92,7 +92,9 @@ class Gateway:
         self.process = None
 
     def _env(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "HOME": str(self.state), **self.environ}
+        # PYTHONPATH: the code under test, where that is not the installed one.
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        return {**kept, "HOME": str(self.state), **self.environ}
 
     def hotline(self, *words: str, given: str = "") -> tuple[int, Any]:
         """Another command of the same house: exit status and what `--json` printed."""
