@@ -213,7 +213,8 @@ def open_gap(store: Store, taker: Taker) -> None:
 def take(store: Store, reading: Reading) -> None:
     """What the gateway does with a reading; the interval is left waiting."""
     with store.begin() as session:
-        fill(session, PBX, reading.calls, read_until_at=NOW, now=NOW)
+        now = max((call.last_at for call in reading.calls), default=NOW)  # an end may yet come
+        fill(session, PBX, reading.calls, read_until_at=NOW, now=now)
         marks.keep(session, PBX, reading, NOW)
         for gap in session.query(LinkGapRow):
             gap.backfilled_at = None
