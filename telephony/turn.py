@@ -190,8 +190,11 @@ def _unread(event: Event) -> bool:
         return True
     if isinstance(event, OF_AGENTS) and event.indirect:
         return True
-    agents = not event.party.leads or is_outgoing(event.party.uniqueid)
-    return agents and isinstance(event, ev.ChannelBegan | ev.ChannelEnded | ev.RecordingBegan)
+    if is_outgoing(event.party.uniqueid):  # the agent's phone, which rests after the call is over
+        return isinstance(event, ev.ChannelEnded | ev.RecordingBegan)
+    return not event.party.leads and isinstance(
+        event, ev.ChannelBegan | ev.ChannelEnded | ev.RecordingBegan
+    )
 
 
 def _told_already(call: Call, event: Event) -> bool:

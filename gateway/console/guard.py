@@ -187,6 +187,8 @@ def _object(session: Session, page: Page, visit: Visit) -> str:
     """The page's address with the id in it where there is such a row, and without it otherwise:
     what people type into an address may be a telephone number (DESIGN §3, promise 10)."""
     ids: dict[str, int] = {}
+    if not visit.request.path_params.keys() <= _IDS.keys():
+        return page.path
     try:
         for name in visit.request.path_params:
             ids[name] = visit.number(name)

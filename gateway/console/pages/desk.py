@@ -60,7 +60,7 @@ def _asks(session: Session, visit: Visit, front: int | None) -> dict[str, Any]:
     return {
         "row": row,
         "purpose": calling.purpose_of(row) if row is not None else None,
-        "control_on": control.enabled(visit.parts),
+        "control_on": control.enabled(visit.parts, visit.person.pbx),
     }
 
 

@@ -95,6 +95,6 @@ def test_news_goes_to_whom_it_concerns(bare: scene.Morning) -> None:
         for login, topics in watching.items()
     }
     assert {login: topics for login, topics in presence.items() if topics} == {
-        "wang": {"presence:PJSIP/8003"},
-        "ayi": {"presence:PJSIP/8004"},
+        "wang": {"presence:pbx1:PJSIP/8003"},
+        "ayi": {"presence:pbx1:PJSIP/8004"},
     }

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from gateway.flow import intake, linking
 from gateway.parts import Parts
 from gateway.people.roles import Role
-from gateway.tables import RecordingLinkRow, TicketRow, TicketStepRow
+from gateway.tables import PlacedCallRow, RecordingLinkRow, TicketRow, TicketStepRow
 from gateway.tickets import acts
 from recordings import keys, naming
 from telephony.batch import Batch
@@ -25,6 +25,8 @@ from tests.unit.telephony.test_stories import STORIES
 
 UNQUEUED = {"informed"}
 """A number that queues nobody opens no ticket."""
+OUTGOING = {name for name in STORIES if name.startswith("out-")}
+"""Calls placed from a ticket: they open none."""
 LOST = ("blind-not-answered", "blind-given-up", "blind-to-queue-given-up")
 EXTENSIONS = ("8001", "8002", "8003", "8004")
 
@@ -60,7 +62,7 @@ def agents(session: Session) -> None:
         house.person(session, extension, Role.AGENT, extension=f"PJSIP/{extension}")
 
 
-@pytest.mark.parametrize("name", sorted(STORIES.keys() - UNQUEUED))
+@pytest.mark.parametrize("name", sorted(STORIES.keys() - UNQUEUED - OUTGOING))
 def test_one_ticket_follows_the_caller(session: Session, name: str) -> None:
     """Whatever the call did: one ticket a caller, owned by who answered first, whose story tells
     each agent's part in order of time; every leg has its agent and its times; the recording, told
@@ -110,6 +112,36 @@ def _parts(legs: Sequence[CallLegRow]) -> list[tuple[int, str]]:
         for leg in legs
         if leg.answered_at is not None
     )
+
+
+@pytest.mark.parametrize("name", sorted(OUTGOING))
+def test_a_call_placed_from_a_ticket_stays_with_it(session: Session, name: str) -> None:
+    """Whatever came of it: no second ticket; the one that asked has call and recording, and is
+    done with calling back only when the person was reached."""
+    agents(session)
+    stream = messages(trace(f"{name}.ami"))
+    ticket = TicketRow(opened_at=house.NOW, channel="phone", queue="hotline", call_back="due",
+                       caller_phone="13900139000", caller_name="", owner="8001")  # fmt: skip
+    session.add(ticket)
+    session.flush()
+    placed = PlacedCallRow(
+        pbx="pbx1", uniqueid=stream[0].get("Linkedid"), ticket_id=ticket.id, purpose="callback",
+        interface="PJSIP/8001", number="13900139000", asked_by="8001", asked_at=house.NOW,
+    )  # fmt: skip
+    session.add(placed)
+    play(session, stream)
+    call = session.scalars(select(CallRow)).one()
+    linking.captured(session, house.recording(session, call.linkedid))
+    session.expire_all()
+    assert house.only(session).id == ticket.id
+    assert (placed.call_id, placed.settled_at) == (call.id, call.ended_at)
+    assert intake.ticket_of(session, call.id) is ticket
+    assert session.scalars(select(RecordingLinkRow.ticket_id)).one() == ticket.id
+    reached = call.outcome == "answered"
+    steps = session.scalars(select(TicketStepRow.action)).all()
+    lost = "lose" in steps
+    assert ticket.call_back == ("done" if reached and not lost else "due")
+    assert ("reach" in steps, "not-reach" in steps) == (reached, not reached)
 
 
 @pytest.mark.parametrize("name", LOST)

@@ -210,6 +210,8 @@ def test_only_those_concerned_are_told(parts: Parts) -> None:
         wallboard.told(session, "pbx1", Moved(), None)
         assert notices.take(session) == []
         wallboard.told(session, "pbx1", Moved(["PJSIP/1"]), None)
-        assert [note.topic for note in notices.take(session)] == ["wallboard", "presence:PJSIP/1"]
+        assert [note.topic for note in notices.take(session)] == [
+            *("wallboard", "presence:pbx1:PJSIP/1"),
+        ]
         wallboard.told(session, "pbx1", Moved(), Connected())
         assert [note.topic for note in notices.take(session)] == ["wallboard", "desks"]
