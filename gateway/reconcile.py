@@ -25,6 +25,11 @@ from telephony import cel_source, links
 from telephony.cel import CelCall
 from telephony.tables import CallRow, LinkGapRow
 
+_SUMMED = (
+    *("cel_calls", "call_records", "tickets", "doubled", "gaps"),
+    *("never_queued", "cel_unreadable"),
+)
+
 
 @dataclass(slots=True)
 class Recordings:
@@ -88,16 +93,17 @@ def whole(parts: Parts, since: int, until: int) -> dict[str, Any]:
     counts = {one.name: reconcile(parts, one.name, since, until) for one in parts.settings.pbxs}
     total = Count(agrees=all(count.agrees for count in counts.values()))
     for name, count in counts.items():
-        for figure in ("cel_calls", "call_records", "tickets", "doubled", "gaps", "cel_unreadable"):
+        for figure in _SUMMED:
             setattr(total, figure, getattr(total, figure) + getattr(count, figure))
         for figure in asdict(total.recordings):
             ours, theirs = getattr(total.recordings, figure), getattr(count.recordings, figure)
             setattr(total.recordings, figure, ours + theirs)
         total.work_orders = count.work_orders
         total.incomplete += count.incomplete
-        for fault, names in count.faults.items():
-            known = total.faults.setdefault(fault, [])
-            known += names if len(counts) == 1 else [f"{name}/{one}" for one in names]
+        for ours, theirs in ((total.faults, count.faults), (total.explained, count.explained)):
+            for kind, names in theirs.items():
+                known = ours.setdefault(kind, [])
+                known += names if len(counts) == 1 else [f"{name}/{one}" for one in names]
     own = {name: {k: v for k, v in count.plain().items() if k != "work_orders"}
            for name, count in counts.items()}  # fmt: skip
     return {**total.plain(), "pbxs": own}

@@ -37,7 +37,7 @@ ANSWER_MS: Final = 120_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STRINGS: Final = (
     *("eventtype", "cid_name", "cid_num", "exten", "context", "channame", "appname", "appdata"),
-    *("uniqueid", "linkedid", "peer"),
+    *("uniqueid", "linkedid", "peer", "extra"),
 )
 _ASKED: Final = text(
     f"SELECT id, eventtime, {', '.join(_STRINGS)}, "  # noqa: S608 - the names above
@@ -189,6 +189,7 @@ def _event(row: RowMapping, utc_offset_min: int, *, bytewise: bool) -> CelEvent 
         uniqueid=said["uniqueid"],
         linkedid=said["linkedid"],
         peer=said["peer"],
+        extra=said["extra"],
     )
 
 

@@ -95,7 +95,7 @@ def test_a_real_pbx_writes_the_same_into_its_table_as_into_its_file() -> None:
         assert abs(tabled.started_at - known.started_at) < 1000
         assert abs((tabled.ended_at or 0) - (known.ended_at or 0)) < 1000
         for name in ("caller_name", "caller_number", "queue", "agent", "agent_leg", "dialled",
-                     "answered", "recorded", "queued"):  # fmt: skip
+                     "answered", "recorded", "queued", "hangup_cause"):  # fmt: skip
             assert getattr(tabled, name) == getattr(known, name), name
     assert reading.unreadable == 0
     assert {one.caller_name for one in filed} >= {"王小明 𠮷"}

@@ -30,6 +30,10 @@ from tests.unit.telephony.test_gaps import EMPTY, link
 BOTH = TRACES / "both"
 STORIES = sorted(path.stem for path in BOTH.glob("*.ami"))
 CLOSE_US = 200_000
+LATE = {"conference-attended": 1_000_000}
+"""Where the log can tell an agent's part only by the next line that names them."""
+OTHER_QUEUE = {"consult-queue-while-waiting"}
+"""AMI never tells that the caller who is handed over there is in the second queue; the log does."""
 MINUTE = 60_000_000
 
 
@@ -64,19 +68,19 @@ def agents(call: Call) -> list[str]:
     return [leg.interface for leg in sorted(taken, key=lambda leg: leg.answered_at or 0)]
 
 
-def close(one: int | None, other: int | None) -> bool:
+def close(one: int | None, other: int | None, within_us: int = CLOSE_US) -> bool:
     if one is None or other is None:
         return one is other
-    return abs(one - other) < CLOSE_US
+    return abs(one - other) < within_us
 
 
-def alike(one: Leg, other: Leg) -> bool:
+def alike(one: Leg, other: Leg, within_us: int) -> bool:
     """The same agent's part; a ring that ended untaken has one of two names."""
     return (
         (one.interface, one.passed_to) == (other.interface, other.passed_to)
         and (one.result == "answered") == (other.result == "answered")
-        and close(one.answered_at, other.answered_at)
-        and (one.answered_at is None or close(one.ended_at, other.ended_at))
+        and close(one.answered_at, other.answered_at, within_us)
+        and (one.answered_at is None or close(one.ended_at, other.ended_at, within_us))
     )
 
 
@@ -92,13 +96,12 @@ def test_the_log_alone_and_ami_alone_tell_one_call(name: str, taker: Taker, stor
         heard, found = told(other, call.linkedid), told(store, call.linkedid)
         assert (found.outcome, found.cause) == (heard.outcome, heard.cause)
         assert agents(found)[: len(agents(heard))] == agents(heard)
-        if name != "conference":  # the log knows who else is there
-            assert {leg.leg for leg in found.legs} == {leg.leg for leg in heard.legs}
+        assert {leg.leg for leg in found.legs} == {leg.leg for leg in heard.legs}
         for leg in heard.legs:
             theirs = found.leg(leg.leg)
             assert theirs is not None
-            assert alike(leg, theirs), (leg, theirs)
-        assert found.queue == heard.queue
+            assert alike(leg, theirs, LATE.get(name, CLOSE_US)), (leg, theirs)
+        assert found.queue == heard.queue or name in OTHER_QUEUE
         assert close(found.arrived_at, heard.arrived_at)
         assert close(found.queued_at, heard.queued_at)
         assert close(found.answered_at, heard.answered_at)
@@ -107,7 +110,7 @@ def test_the_log_alone_and_ami_alone_tell_one_call(name: str, taker: Taker, stor
     other.engine.dispose()
 
 
-@pytest.mark.parametrize("name", [name for name in STORIES if name != "conference"])
+@pytest.mark.parametrize("name", STORIES)
 def test_reading_the_log_over_what_is_known_changes_nothing(
     name: str, taker: Taker, store: Store
 ) -> None:
