@@ -44,7 +44,7 @@ lock: $(VENV)/.tests-installed ## 重新生成锁文件 · make the lock files a
 	  --upgrade --extra postgresql --group test --group check pyproject.toml -o requirements-dev.lock
 
 bench: $(VENV)/.tests-installed ## 测速，对照同一次运行中的基线 · how fast, against what is measured beside it
-	$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m tests.bench $(ARGS); held=$$?; $(BIN)/python -m tests.bench.live && exit $$held
 
 fuzz: $(VENV)/.tests-installed ## 一千万个输入试探解析 · ten million inputs against the parser
 	$(BIN)/python -m tests.fuzz values 6000000 .fuzz/values

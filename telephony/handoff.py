@@ -1,7 +1,8 @@
 """From the reader thread to the event loop: what came in, in order, bounded, and spilt to disk.
 
-`put` is called by the reader thread, must never wait and never raises: a session whose socket is
-unread for 100 ms is dropped by the PBX. It touches memory alone. When the loop does not keep up and
+`put` is called by the reader thread, must never wait and never raises: the PBX drops a session
+whose socket takes nothing for `writetimeout` (100 ms unless set), and what it queued meanwhile with
+it (decision 0010). It touches memory alone. When the loop does not keep up and
 `spill_bytes` are held, a thread of its own moves all that is held to a file (`spill`), which is
 taken first from then on; and with it the batch that is being offered, so that a crash finds there
 everything that was not committed, without a hole. What is left when the line stops goes the same
