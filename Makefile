@@ -21,10 +21,10 @@ run: $(VENV)/.installed ## 启动演示，Ctrl+C 结束 · start the demo, Ctrl+
 
 test: $(VENV)/.tests-installed ## 安装测试所需并全部运行 · install what the tests need and run them all
 	@deploy/check/packages
-	$(BIN)/pytest -n $(JOBS) -m 'not alone' --ignore tests/integration --ignore tests/acceptance \
-	  $(ARGS) $(NONE_IS_FINE)
-	deploy/check/live $(BIN)/pytest $(ARGS) $(NONE_IS_FINE)
-	$(BIN)/pytest -m alone tests/unit $(ARGS) $(NONE_IS_FINE)
+	deploy/check/twice $(BIN)/pytest -n $(JOBS) -m 'not alone' --ignore tests/integration \
+	  --ignore tests/acceptance $(ARGS) $(NONE_IS_FINE)
+	deploy/check/twice $(BIN)/pytest tests/integration tests/acceptance $(ARGS) $(NONE_IS_FINE)
+	deploy/check/twice $(BIN)/pytest -m alone tests/unit $(ARGS) $(NONE_IS_FINE)
 
 check: $(VENV)/.tests-installed ## 格式、规则、类型、架构 · format, lint, types, architecture
 	$(BIN)/ruff format --check .

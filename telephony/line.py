@@ -339,7 +339,11 @@ class Line:
             return await self._watch(client)
         except LoginRefused:
             return "refused"
-        except (OSError, LinkLost):
+        except LinkLost:
+            # Taken in, and then an answer that never came while the connection stands.
+            deaf = client.accepted and not client.over.is_set()
+            return "silent" if deaf else _reason(client)
+        except OSError:
             return _reason(client)
 
     async def _watch(self, client: Client) -> str:
