@@ -4,6 +4,7 @@
 for tests that kill it; each xdist worker has its own servers, so no test can hurt another's.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,15 @@ import pytest
 
 from tests.rig.postgres import Postgres, postgres
 from tests.rig.rabbitmq import Broker, rabbitmq
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """The command sets it for its whole process. Left so by one test, the next one's PBX would hand
+    over recordings that the gateway's account may not read."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(scope="session")

@@ -387,7 +387,6 @@ def test_the_command_says_the_same(
 ) -> None:  # fmt: skip
     """Exit status 1 where it does not agree; the keys are those that others build on."""
     monkeypatch.setenv("HOTLINE_STATE", str(parts.settings.state))
-    monkeypatch.setattr("os.umask", lambda _: 0)
     if spoil:
         with parts.database.begin() as session:
             lose_call(parts, session)

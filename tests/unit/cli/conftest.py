@@ -1,7 +1,6 @@
 """The command as people type it: a place of its own, what it printed, how it ended."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,13 +43,10 @@ def hotline(state: Path, capsys: pytest.CaptureFixture[str]) -> Hotline:
 
     def run(*words: str) -> Said:
         capsys.readouterr()
-        umask = os.umask(0o022)
         try:
             status = cli.main(words)
         except SystemExit as left:
             status = int(left.code or 0)
-        finally:
-            os.umask(umask)
         out, err = capsys.readouterr()
         return Said(status, out, err)
 
