@@ -33,19 +33,19 @@ class Seat:
 Seats = Mapping[str, Seat]
 """By the channel's unique id."""
 
-Turn = tuple[Seats, list[ev.Event]]
+Taken = tuple[Seats, list[ev.Event]]
 
 
 def take(
     seats: Seats, event: ev.ConferenceJoined | ev.ConferenceLeft, callers: Collection[str]
-) -> Turn:
+) -> Taken:
     """The seats after `event`, and what it means for the calls of `callers` (their unique ids)."""
     if isinstance(event, ev.ConferenceJoined):
         return _joined(seats, event, callers)
     return _left(seats, event, callers)
 
 
-def _joined(seats: Seats, event: ev.ConferenceJoined, callers: Collection[str]) -> Turn:
+def _joined(seats: Seats, event: ev.ConferenceJoined, callers: Collection[str]) -> Taken:
     """The seats with this one taken, and which callers have an agent more by it."""
     name = event.party.uniqueid
     seat = Seat(event.bridge, ev.interface_of(event.party.channel))
@@ -58,7 +58,7 @@ def _joined(seats: Seats, event: ev.ConferenceJoined, callers: Collection[str]) 
     return {**seats, name: seat}, met
 
 
-def _left(seats: Seats, event: ev.ConferenceLeft, callers: Collection[str]) -> Turn:
+def _left(seats: Seats, event: ev.ConferenceLeft, callers: Collection[str]) -> Taken:
     """The seats without this one, and which callers have an agent less by it."""
     name = event.party.uniqueid
     seat = seats.get(name)

@@ -9,13 +9,11 @@ after the commit. Nothing here talks to the PBX, and what people have changed is
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.flow import breaks, calling, linking, silence
 from gateway.flow.bundle import Bundle, Matter
-from gateway.tables import TicketCallRow, TicketRow
 from gateway.tickets.lifecycle import OPEN_STATES
 from telephony.facts import (
     Answered,
@@ -52,15 +50,6 @@ def take(session: Session, facts: Sequence[Fact]) -> None:
     bundle.write()
     linking.calls_known(session, bundle.newly_known(facts))
     _over(session, bundle, [fact for fact in facts if isinstance(fact, Ended)])
-
-
-def ticket_of(session: Session, call_id: int) -> TicketRow | None:
-    """The ticket of this call: which it opened, or from which it was placed."""
-    return session.scalar(
-        select(TicketRow)
-        .join(TicketCallRow, TicketCallRow.ticket_id == TicketRow.id)
-        .where(TicketCallRow.call_id == call_id)
-    )
 
 
 def _take(bundle: Bundle, fact: Fact, matter: Matter) -> None:

@@ -144,9 +144,7 @@ def call(
             row.outcome, row.cause = "abandoned", "caller"
             row.wait_ms = wait_s * 1000
             end(session, row, at + wait_s * SECOND)
-        ticket = intake.ticket_of(session, row.id)
-        assert ticket is not None
-        return ticket.id
+        return session.get_one(TicketCallRow, row.id).ticket_id
 
 
 def answered(morning: Morning, ticket: int, agent: str = "PJSIP/8003") -> None:

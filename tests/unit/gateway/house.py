@@ -16,7 +16,7 @@ from gateway.people import accounts
 from gateway.people.accounts import Person
 from gateway.people.roles import Role
 from gateway.settings import Settings
-from gateway.tables import AccountRow, DepartmentRow, TicketRow
+from gateway.tables import AccountRow, DepartmentRow, TicketCallRow, TicketRow
 from recordings.tables import RecordingRow
 from telephony.facts import Answered, Ended, Queued
 from telephony.tables import CallRow
@@ -68,7 +68,7 @@ def queued(session: Session, row: CallRow) -> TicketRow:
     """The ticket that stands once the call is queued."""
     fact = Queued(pbx=row.pbx, linkedid=row.linkedid, at=NOW, call_id=row.id, queue="hotline")
     intake.take(session, [fact])
-    ticket = intake.ticket_of(session, row.id)
+    ticket = ticket_of(session, row.id)
     assert ticket is not None
     return ticket
 
@@ -104,6 +104,15 @@ def recording(session: Session, name: str = "1795400000.1") -> RecordingRow:
     session.add(row)
     session.flush()
     return row
+
+
+def ticket_of(session: Session, call_id: int) -> TicketRow | None:
+    """The ticket of this call: which it opened, or from which it was placed."""
+    return session.scalar(
+        select(TicketRow)
+        .join(TicketCallRow, TicketCallRow.ticket_id == TicketRow.id)
+        .where(TicketCallRow.call_id == call_id)
+    )
 
 
 def only(session: Session) -> TicketRow:

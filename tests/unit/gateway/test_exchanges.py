@@ -127,7 +127,7 @@ def answered_at(session: Session, pbx: str) -> TicketRow:
     queued = Queued(**fact, queue="hotline")  # type: ignore[arg-type]
     taken = Answered(**fact, leg="1", interface="PJSIP/8003", member="", waited_ms=0)  # type: ignore[arg-type]
     intake.take(session, [queued, taken])
-    ticket = intake.ticket_of(session, row.id)
+    ticket = house.ticket_of(session, row.id)
     assert ticket is not None
     return ticket
 

@@ -73,7 +73,7 @@ def test_one_ticket_follows_the_caller(session: Session, name: str) -> None:
     assert session.scalar(select(func.count()).select_from(TicketRow)) == len(calls)
     for call in calls:
         linking.captured(session, house.recording(session, call.linkedid))
-        ticket = intake.ticket_of(session, call.id)
+        ticket = house.ticket_of(session, call.id)
         assert ticket is not None
         legs = session.scalars(
             select(CallLegRow).where(CallLegRow.call_id == call.id).order_by(CallLegRow.id)
@@ -135,7 +135,7 @@ def test_a_call_placed_from_a_ticket_stays_with_it(session: Session, name: str) 
     session.expire_all()
     assert house.only(session).id == ticket.id
     assert (placed.call_id, placed.settled_at) == (call.id, call.ended_at)
-    assert intake.ticket_of(session, call.id) is ticket
+    assert house.ticket_of(session, call.id) is ticket
     assert session.scalars(select(RecordingLinkRow.ticket_id)).one() == ticket.id
     reached = call.outcome == "answered"
     steps = session.scalars(select(TicketStepRow.action)).all()
