@@ -70,13 +70,18 @@ def rendered(data: bytes) -> list[tuple[str, str]]:
         if length >= 64:  # a breaker between two halves of what the input gives
             half = len(text) // 2
             text = text[:half] + BREAKERS[length % len(BREAKERS)] + text[half:]
-        # What is rendered is UTF-8, and CR LF is the one thing a PBX lets nobody put in a value.
-        text = text.encode("utf-8", "replace" if "\ud800" in text else "surrogateescape").decode(
-            "utf-8", "surrogateescape"
-        )
-        headers.append((name, text.replace("\r\n", "").rstrip("\r")))
+        headers.append((name, _renderable(text)))
         at += 2 + length % 64
     return headers
+
+
+def _renderable(text: str) -> str:
+    """What is rendered is UTF-8, and CR LF is the one thing a PBX lets nobody put in a value; taken
+    out, it may leave another behind, or a whole character of what were two broken halves."""
+    raw = text.encode("utf-8", "replace" if "\ud800" in text else "surrogateescape")
+    while b"\r\n" in raw:
+        raw = raw.replace(b"\r\n", b"")
+    return raw.rstrip(b"\r").decode("utf-8", "surrogateescape")
 
 
 def _read(pieces: Sequence[bytes]) -> list[Message] | None:
