@@ -21,9 +21,9 @@ from typing import NoReturn
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from gateway.errors import BadSetting, ControlFailed, LeaseLost
+from gateway.errors import BadSetting, LeaseLost
 from gateway.exchange import Exchange
-from gateway.flow import breaks, intake, silence, wallboard
+from gateway.flow import intake, promises, wallboard
 from gateway.lease import Lease
 from gateway.parts import Parts
 from gateway.poison import Suspect, described
@@ -39,7 +39,6 @@ from telephony.tables import LinkStateRow
 log = logging.getLogger(__name__)
 
 LOOK_FOR_GAPS_S = 2.0
-LOOK_FOR_PAUSES_S = 2.0
 READ_ON_US = 60_000_000  # how far the mark may lag behind while nothing is missed
 CEL_AGAIN_S = 30.0  # a log that cannot be read is looked at again, and said each time
 SNAPSHOT_AGAIN_US = 60_000_000
@@ -77,7 +76,7 @@ class Switchboard:
             group.create_task(self._line.run())
             group.create_task(self._keep_complete())
             if self._exchange.control is not None:
-                group.create_task(self._keep_promises())
+                group.create_task(promises.keep(self._parts, self._pbx))
 
     def _load(self) -> Board:
         with self._parts.database.reading() as session:
@@ -158,21 +157,6 @@ class Switchboard:
             except (TelephonyError, OSError, SQLAlchemyError) as error:
                 log.warning("gaps not filled from CEL: %s", type(error).__name__)
                 await asyncio.sleep(CEL_AGAIN_S)
-
-    async def _keep_promises(self) -> NoReturn:
-        """What ends by itself: a wrap-up, a recording's silence. The latter also because whoever
-        was to end it is gone: a gateway that starts resumes what it finds silent."""
-        restarted_at: int | None = self._parts.clock()
-        while True:
-            try:
-                await asyncio.to_thread(
-                    silence.keep, self._parts, self._pbx, restarted_at=restarted_at
-                )
-                restarted_at = None
-                await asyncio.to_thread(breaks.keep, self._parts, self._pbx)
-            except (TelephonyError, ControlFailed, SQLAlchemyError) as error:
-                log.warning("a pause is not ended yet: %s", type(error).__name__)
-            await asyncio.sleep(LOOK_FOR_PAUSES_S)
 
     def _read_on(self) -> Reading | None:
         """What the log says since the mark; None while there is no need to look."""
