@@ -15,6 +15,7 @@ an interval that was filled from CEL. Nothing is decided here about calls or tic
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -112,11 +113,12 @@ class Switchboard:
 
     def _set_aside(self, batch: Batch, why: str) -> None:
         """Into the journal, for somebody to look at. What it told is made good like an interval
-        that was not heard: from a snapshot, and from CEL."""
+        that was not heard, until now: from a snapshot, and from CEL."""
+        now = self._parts.clock()
         with self._parts.database.begin() as session:
             self._lease.check(session)
-            journal.set_aside(session, self._pbx, batch, why, self._parts.clock())
-            links.passed_over(session, self._pbx, batch)
+            journal.set_aside(session, self._pbx, batch, why, now)
+            links.passed_over(session, self._pbx, replace(batch, received_at=now))
         self._snapshot_due = True
         log.error(
             "PBX %s: %d messages cannot be worked (%s); set aside, see hotline pbx status",

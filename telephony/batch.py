@@ -27,7 +27,8 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What came in together. `received_at`: µs since the epoch, when the last of it was read."""
+    """What came in together. `received_at`: µs since the epoch, when the last of it was read; after
+    a break in reading, up to when it surely was all that had been said (`hearing`)."""
 
     link_session: str
     seq: int

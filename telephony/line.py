@@ -37,6 +37,7 @@ from telephony.address import Address
 from telephony.batch import Batch, Connected, Lost
 from telephony.errors import LinkLost, LoginRefused, Superseded, WireError
 from telephony.handoff import Handoff
+from telephony.hearing import Hearing
 from telephony.pipe import Pipe
 from telephony.spill import Spill
 from telephony.wire import Message, Wire
@@ -88,7 +89,7 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
             address.host, address.port, encoding_errors="surrogateescape", timeout=connect_s
         )
         self.link_session = secrets.token_hex(8)
-        self.heard_at: int | None = None
+        self.hearing = Hearing()
         self.error: Exception | None = None
         self.over = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -155,7 +156,7 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
         assert self._pipe is not None  # noqa: S101 - `connect` starts the thread after the pipe
         greeted = False
         while data := self._pipe.read():
-            self.heard_at = self._clock()
+            self.hearing.read(self._clock())
             messages = self._wire.feed(data)
             if messages and not greeted:
                 greeted = True
@@ -172,12 +173,12 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
             elif self._answered(message):
                 self.accepted = True
                 events.clear()
-                self._handoff.tell(self.link_session, self.heard_at or 0, Connected())
+                self._handoff.tell(self.link_session, self.hearing.read_at or 0, Connected())
         if events and self.accepted:
             self._hand(events)
 
     def _hand(self, events: list[Message]) -> None:
-        if not self._handoff.put(self.link_session, self.heard_at or 0, events):
+        if not self._handoff.put(self.link_session, self.hearing.at or 0, events):
             raise _Overflow(
                 "数据库跟不上交换机，连接已断开并记为缺口。"
                 " The database does not keep up: link dropped, gap recorded."
@@ -185,12 +186,13 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
 
     def beat(self) -> None:
         """Tells that the PBX is alive, though it has nothing to say."""
-        if self.heard_at is not None:
-            self._handoff.put(self.link_session, self.heard_at, ())
+        if self.hearing.at is not None:
+            self._handoff.put(self.link_session, self.hearing.at, ())
 
     def _answered(self, message: Message) -> bool:
         """Wakes whoever waits for this answer; True when the PBX accepted our login."""
         action_id = message.get("ActionID")
+        self.hearing.answered(action_id)
         future = self._futures.pop(action_id, None)
         if future is not None and future.set_running_or_notify_cancel():
             future.set_result(message)
@@ -209,6 +211,7 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
         data = wire.action(action.name, fields, action_id)
         future: Future[Message] = Future()
         self._futures[action_id] = future
+        self.hearing.asked(action_id, self._clock())
         if action.name == "Login":
             self._login_id = action_id
         self._pipe.write(data)
@@ -363,7 +366,7 @@ class Line:
             except LinkLost:
                 if client.over.is_set():
                     return _reason(client)
-                if (client.heard_at or 0) < asked_at:
+                if (client.hearing.read_at or 0) < asked_at:
                     return "silent"
             else:
                 client.beat()
@@ -371,7 +374,7 @@ class Line:
     async def _lose(self, client: Client, handoff: Handoff, reason: str) -> None:
         """Ends a connection for good and says so, once an outage."""
         await asyncio.to_thread(client.disconnect)
-        self._heard_at = client.heard_at or self._heard_at
+        self._heard_at = client.hearing.at or self._heard_at
         self.connected = False
         self.trouble = reason
         if not self._down:
