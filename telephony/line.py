@@ -63,6 +63,8 @@ class Timing:
     queues_s: float = 300.0
     """How often the queues are asked for anew: what an administrator changes in queues.conf, the
     PBX tells nobody. An answer is some 290 bytes for each agent in each queue."""
+    booting_s: float = 1.0
+    """The same while the PBX does not know the question: it lets us in before it has its queues."""
     pause_first_s: float = 0.2
     pause_most_s: float = 2.0
     refused_s: float = 10.0
@@ -338,7 +340,6 @@ class Line:
             self.connected, self._down, self.trouble = True, False, ""
             log.info("PBX %s: connected", self._pbx)
             await client.ask("CoreShowChannels", within_s)
-            await client.ask("QueueStatus", within_s)
             return await self._watch(client)
         except LoginRefused:
             return "refused"
@@ -351,18 +352,18 @@ class Line:
 
     async def _watch(self, client: Client) -> str:
         """Pings while the link lives; silence is no answer and nothing else heard meanwhile."""
-        queues_due_us = self._clock() + int(self._timing.queues_s * 1_000_000)
+        queues_due_us = await self._list_queues(client)
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._timing.ping_s):
+                due_s = max(0.0, (queues_due_us - self._clock()) / 1_000_000)
+                async with asyncio.timeout(min(self._timing.ping_s, due_s)):
                     await client.over.wait()
                 return _reason(client)
             asked_at = self._clock()
             try:
                 await client.ask("Ping", self._timing.answer_s)
                 if asked_at >= queues_due_us:
-                    queues_due_us = asked_at + int(self._timing.queues_s * 1_000_000)
-                    await client.ask("QueueStatus", self._timing.answer_s)
+                    queues_due_us = await self._list_queues(client)
             except LinkLost:
                 if client.over.is_set():
                     return _reason(client)
@@ -370,6 +371,13 @@ class Line:
                     return "silent"
             else:
                 client.beat()
+
+    async def _list_queues(self, client: Client) -> int:
+        """Asks for all agents and queues; answers when to ask again (µs)."""
+        answer = await client.ask("QueueStatus", self._timing.answer_s)
+        booting = answer.name != "Success"
+        pause_s = self._timing.booting_s if booting else self._timing.queues_s
+        return self._clock() + int(pause_s * 1_000_000)
 
     async def _lose(self, client: Client, handoff: Handoff, reason: str) -> None:
         """Ends a connection for good and says so, once an outage."""

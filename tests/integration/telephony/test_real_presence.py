@@ -154,3 +154,27 @@ def test_right_within_two_seconds_of_coming_back(pbx: Pbx, sqlite_url: str) -> N
 
     asyncio.run(scenario())
     gateway.store.engine.dispose()
+
+
+@pytest.mark.usefixtures("tidy")
+def test_right_within_two_seconds_of_the_pbxs_boot(pbx: Pbx, sqlite_url: str) -> None:
+    """A PBX that boots lets us in before it has its queues, and knows no QueueStatus then. What an
+    agent did before is forgotten there; here as well, as soon as the PBX serves callers again."""
+    gateway = Gateway(pbx, sqlite_url, Timing(pause_first_s=0.05, pause_most_s=0.05))
+    early: list[bool] = []
+
+    async def scenario() -> None:
+        pbx.cli("queue pause member PJSIP/8001 queue hotline reason meal")
+        await gateway.until(lambda: agents(gateway).get("PJSIP/8001") == ("break", "meal"))
+        await asyncio.to_thread(pbx.stop)
+        await gateway.until(lambda: not gateway.line.connected)
+        booting = asyncio.create_task(asyncio.to_thread(pbx.start))
+        await gateway.until(lambda: gateway.line.connected)
+        early.append(not booting.done())
+        await booting
+        booted = time.monotonic()
+        await gateway.until(lambda: agents(gateway)["PJSIP/8001"] == ("idle", ""))
+        assert time.monotonic() - booted < 2
+
+    gateway.run(scenario)
+    assert early == [True]
