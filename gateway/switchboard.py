@@ -3,8 +3,8 @@
 Each batch becomes rows, facts and tickets in one transaction (DESIGN §3, promise 2). The log (CEL)
 is read on from a stored mark: at once when an interval without the link waits to be filled, and now
 and then otherwise, so that the mark keeps up and a reading after a gap is short. The mark moves in
-the transaction of what was read; it never passes a call that an interval, open or still to come,
-may ask for.
+a transaction after all that was read; it never passes a call that an interval, open or still to
+come, may ask for. A long interval is filled a portion in each turn: live events go in between.
 
 Everything is written under a lease: of several gateways one has the PBX, and one that has lost it
 writes nothing more. What it could not commit lies in a file named by its fence; only the very next
@@ -29,6 +29,7 @@ from gateway.lease import Lease
 from gateway.parts import Parts
 from gateway.poison import Suspect, described
 from telephony import backfill, cel_source, journal, links, marks, spill
+from telephony.backfill import Filling
 from telephony.batch import Batch
 from telephony.board import Board
 from telephony.cel_log import Reading
@@ -148,13 +149,12 @@ class Switchboard:
             await asyncio.sleep(LOOK_FOR_GAPS_S)
             await self._look_again()
             try:
-                # A long log is read while calls go on; only what it tells waits for its turn.
+                # A long log is read while calls go on; what it tells waits for its turn.
                 until = self._parts.clock() - CEL_SETTLES_US
                 reading = await asyncio.to_thread(self._read_on)
                 if reading is not None:
                     self._failing = False
-                    async with self._turn:
-                        await asyncio.to_thread(self._fill, reading, until)
+                    await self._fill(reading, until)
                     await asyncio.sleep(CEL_AGAIN_S if self._failing else 0)
             except (TelephonyError, OSError, SQLAlchemyError) as error:
                 log.warning("gaps not filled from CEL: %s", type(error).__name__)
@@ -191,16 +191,28 @@ class Switchboard:
             self._failing = True
             raise
 
-    def _fill(self, reading: Reading, until: int) -> None:
+    async def _fill(self, reading: Reading, until: int) -> None:
+        """A portion in each turn: what is live, a snapshot first of all, goes in between."""
         now = self._parts.clock()
+        for filling in await asyncio.to_thread(self._fillings, reading, until, now):
+            while not filling.done:
+                async with self._turn:
+                    await asyncio.to_thread(self._go_on, filling)
+        async with self._turn:
+            await asyncio.to_thread(self._keep_mark, reading, now)
+
+    def _fillings(self, reading: Reading, until: int, now: int) -> list[Filling]:
+        with self._parts.database.reading() as session:
+            return backfill.fillings(
+                session, self._pbx, reading.calls, read_until_at=until, now=now
+            )
+
+    def _go_on(self, filling: Filling) -> None:
         with self._parts.database.begin() as session:
             self._lease.check(session)
-            backfill.fill(
-                session,
-                self._pbx,
-                reading.calls,
-                read_until_at=until,
-                now=now,
-                tell=lambda facts: self._tell(session, facts),
-            )
+            filling.go_on(session, lambda facts: self._tell(session, facts))
+
+    def _keep_mark(self, reading: Reading, now: int) -> None:
+        with self._parts.database.begin() as session:
+            self._lease.check(session)
             marks.keep(session, self._pbx, reading, now)
