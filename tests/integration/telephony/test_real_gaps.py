@@ -12,7 +12,7 @@ from telephony.line import Timing
 from telephony.tables import CallRow, LinkGapRow
 from tests.integration.telephony.conftest import Gateway
 from tests.rig.asterisk import Pbx
-from tests.unit.telephony.house import PBX
+from tests.unit.telephony.house import fill
 
 
 def gaps(gateway: Gateway) -> list[LinkGapRow]:
@@ -123,10 +123,7 @@ def test_calls_nobody_heard_are_made_good_from_the_pbxs_log(pbx: Pbx, sqlite_url
     now = time.time_ns() // 1000 + 2 * backfill.END_LATE_US
     known = cel.calls(cel.read(pbx.cel))
     with second.store.begin() as session:
-        facts = []
-        for filling in backfill.fillings(session, PBX, known, read_until_at=now, now=now):
-            while not filling.done:
-                facts += filling.go_on(session)
+        facts = fill(session, known, read_until_at=now, now=now)
     rows = [row for row in calls(second) if row.arrived_at >= since]
     assert [(row.outcome, row.recording_expected) for row in rows] == [("answered", True)] * 2
     assert len([f for f in facts if isinstance(f, Queued) and f.at >= since]) == 2

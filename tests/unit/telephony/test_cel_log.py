@@ -11,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony import cel, marks
-from telephony.backfill import fill
 from telephony.batch import Batch, Connected, Lost
 from telephony.cel_log import HOPELESS_US, Mark, Reading, read_on
 from telephony.errors import CelUnreadable
 from telephony.tables import LinkGapRow
-from tests.unit.telephony.house import NOW, PBX, TRACES, Store, Taker
+from tests.unit.telephony.house import NOW, PBX, TRACES, Store, Taker, fill
 from tests.unit.telephony.test_board import dump
 
 INBOUND = frozenset({"from-pstn"})
@@ -214,7 +213,7 @@ def take(store: Store, reading: Reading) -> None:
     """What the gateway does with a reading; the interval is left waiting."""
     with store.begin() as session:
         now = max((call.last_at for call in reading.calls), default=NOW)  # an end may yet come
-        fill(session, PBX, reading.calls, read_until_at=NOW, now=now)
+        fill(session, reading.calls, read_until_at=NOW, now=now)
         marks.keep(session, PBX, reading, NOW)
         for gap in session.query(LinkGapRow):
             gap.backfilled_at = None

@@ -14,7 +14,6 @@ from sqlalchemy import select
 
 from telephony import cel
 from telephony.amends import NEAR_US
-from telephony.backfill import fill
 from telephony.batch import Batch, Connected, Lost
 from telephony.call import Call, Leg
 from telephony.cel import CelCall, CelEvent
@@ -22,7 +21,7 @@ from telephony.facts import Fact
 from telephony.records import Entry, find
 from telephony.tables import LinkGapRow
 from telephony.wire import Message
-from tests.unit.telephony.house import PBX, TRACES, Store, Taker, messages
+from tests.unit.telephony.house import PBX, TRACES, Store, Taker, fill, messages
 from tests.unit.telephony.test_backfill import run
 from tests.unit.telephony.test_board import dump, kinds
 from tests.unit.telephony.test_gaps import EMPTY, link
@@ -161,7 +160,7 @@ def filled(store: Store, known: Sequence[CelCall], until: int) -> list[Fact]:
         for gap in session.scalars(select(LinkGapRow)):
             gap.backfilled_at = None
         session.flush()
-        return fill(session, PBX, known, read_until_at=until, now=until)
+        return fill(session, known, read_until_at=until, now=until)
 
 
 def test_a_restarted_pbx_counts_anew_and_cuts_what_was_up() -> None:
