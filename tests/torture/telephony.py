@@ -1,11 +1,13 @@
 """`make torture-telephony`: real calls on a real PBX while gateway and PBX die, then the count.
 
-    python -m tests.torture.telephony --calls 1000 --kills 20 --restarts 5 --stops 5 --seed 1
+    python -m tests.torture.telephony --calls 1000 --kills 20 --turns 8 --restarts 5 --stops 5
 
 A real Asterisk, real SIP callers and phones, and `hotline serve` as a process of its own, on
-SQLite with the queues in the database, or on PostgreSQL (`--postgresql`). When the last caller has
-hung up, `hotline reconcile --json` has to agree: calls on CEL = call records = tickets, none
-doubled, no recording missing but what the PBX never wrote. Exit 0 only when all of it holds.
+SQLite with the queues in the database, or on PostgreSQL (`--postgresql`). For the last `--turns` of
+the kills there are two of them on one database, and whichever has the PBX dies. When the last
+caller has hung up, `hotline reconcile --json` has to agree: calls on CEL = call records = tickets,
+none doubled, no recording missing but what the PBX never wrote; and what has a time was in time.
+Exit 0 only when all of it holds.
 The seed decides who does what and when; how the machine's own clock falls in between, nobody.
 """
 
@@ -22,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.rig.asterisk import Pbx, asterisk
-from tests.rig.gateway import gateway
+from tests.rig.gateway import Gateway, gateway, second
 from tests.rig.postgres import postgres
 from tests.torture import faults as fa
 from tests.torture.callers import Callers
@@ -44,6 +46,7 @@ def torture(
     *,
     calls: int,
     kills: int,
+    turns: int,
     restarts: int,
     stops: int,
     seed: int,
@@ -55,11 +58,17 @@ def torture(
     chance = random.Random(seed)
     began = time.monotonic()
     since = datetime.now(UTC).isoformat()
-    asked = {"calls": calls, "kills": kills, "restarts": restarts, "stops": stops}
+    faults = {"kills": kills, "turns": turns, "restarts": restarts, "stops": stops}
+    asked = {"calls": calls, **faults}
     report = Report(seed, "PostgreSQL" if more else "SQLite", asked=asked)
-    report.faults = fa.planned(chance, calls, kills, restarts, stops)
-    with gateway(state, pbx, more or {}) as house, Watch(house) as watch, _desks(pbx, chance) as on:
-        stage = fa.Stage(pbx, house, on, watch, random.Random(chance.random()))
+    report.faults = fa.planned(chance, calls, **faults)
+    with (
+        gateway(state / "a", pbx, more or {}) as house,
+        _beside(house, state / "b") as beside,
+        Watch(house) as watch,
+        _desks(pbx, chance) as on,
+    ):
+        stage = fa.Stage(pbx, house, beside, on, watch, random.Random(chance.random()))
         fa.patience(pbx)
         with Callers(pbx, random.Random(chance.random()), rate) as callers:
             for fault in report.faults:
@@ -74,6 +83,16 @@ def torture(
         _settle(stage, report, since, told)
     report.took_s = time.monotonic() - began
     return report
+
+
+@contextmanager
+def _beside(house: Gateway, state: Path) -> Iterator[Gateway]:
+    """The second gateway: whoever needs it starts it."""
+    beside = second(house, state)
+    try:
+        yield beside
+    finally:
+        beside.stop()
 
 
 @contextmanager
@@ -132,7 +151,8 @@ class Progress:
 def main(words: list[str]) -> int:
     """As the module says."""
     parser = argparse.ArgumentParser(prog="torture-telephony")
-    for name, number in {"calls": 1000, "kills": 20, "restarts": 5, "stops": 5, "seed": 1}.items():
+    usual = {"calls": 1000, "kills": 20, "turns": 8, "restarts": 5, "stops": 5, "seed": 1}
+    for name, number in usual.items():
         parser.add_argument(f"--{name}", type=int, default=number)
     parser.add_argument("--rate", type=float, default=RATE, help="calls a second")
     parser.add_argument("--postgresql", action="store_true", help="instead of SQLite")
@@ -145,8 +165,8 @@ def main(words: list[str]) -> int:
             more = {"HOTLINE_DATABASE_URL": held.enter_context(postgres()).fresh_database()}
         pbx = held.enter_context(asterisk(phones=None))
         report = torture(
-            state, pbx, calls=asked.calls, kills=asked.kills, restarts=asked.restarts,
-            stops=asked.stops, seed=asked.seed, more=more, rate=asked.rate,
+            state, pbx, calls=asked.calls, kills=asked.kills, turns=asked.turns,
+            restarts=asked.restarts, stops=asked.stops, seed=asked.seed, more=more, rate=asked.rate,
             told=Progress(asked.calls, pbx.cel),
         )  # fmt: skip
     sys.stdout.write("\n" + report.text() + "\n")
