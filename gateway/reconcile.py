@@ -8,7 +8,7 @@ the linkedids of what does not fit.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,10 @@ from telephony.tables import CallRow, LinkGapRow
 
 _SUMMED = (
     *("cel_calls", "call_records", "tickets", "doubled", "gaps"),
-    *("never_queued", "cel_unreadable"),
+    *("never_queued", "never_logged", "cel_unreadable"),
 )
+_TOLD_US = 100_000
+"""AMI and CEL stamp the same moment of a call this far apart at most; CEL counts milliseconds."""
 
 
 @dataclass(slots=True)
@@ -63,6 +65,8 @@ class Count:
     call_records: int = 0
     tickets: int = 0
     never_queued: int = 0
+    never_logged: int = 0
+    """Call records whose call the PBX told of and died before it wrote it; no fault of ours."""
     doubled: int = 0
     recordings: Recordings = field(default_factory=Recordings)
     work_orders: WorkOrders = field(default_factory=WorkOrders)
@@ -132,7 +136,8 @@ def reconcile(parts: Parts, pbx: str, since: int, until: int) -> Count:
     )
     with parts.database.reading() as session:
         held = {call.linkedid: call for call in session.scalars(select(CallRow).where(in_span))}
-        _calls(session, count, on_cel, held, in_span)
+        unlogged = _unlogged(reading.calls, [held[name] for name in held.keys() - on_cel.keys()])
+        _calls(session, count, on_cel, held, unlogged, in_span)
         _recordings(session, count, pbx, on_cel, exchange.spool, since, until)
         _work_orders(session, count, since, until)
         count.incomplete = [
@@ -154,6 +159,7 @@ def _calls(
     count: Count,
     on_cel: dict[str, CelCall],
     held: dict[str, CallRow],
+    unlogged: set[str],
     in_span: ColumnElement[bool],
 ) -> None:
     count.call_records = len(held)
@@ -169,14 +175,32 @@ def _calls(
     twice = {linkedid for linkedid, times in tickets.items() if times > 1}
     count.doubled = sum(tickets[linkedid] - 1 for linkedid in twice)
     queued = {key for key, call in on_cel.items() if call.queued or call.outgoing}
-    count.never_queued = len(on_cel) - len(queued)
+    count.never_queued = len(on_cel) - len(queued) + len(unlogged - tickets.keys())
+    count.never_logged = len(unlogged)
+    if unlogged:
+        count.explained["the PBX died before it wrote the call"] = sorted(unlogged)
     _note(count, "no_call_record", on_cel.keys() - held.keys())
-    _note(count, "not_on_cel", held.keys() - on_cel.keys())
+    _note(count, "not_on_cel", held.keys() - on_cel.keys() - unlogged)
     _note(count, "no_ticket", queued - tickets.keys())
-    _note(count, "ticket_without_queue", tickets.keys() - queued)
+    _note(count, "ticket_without_queue", tickets.keys() - queued - unlogged)
     _note(count, "doubled", twice)
     ended = {linkedid for linkedid, call in on_cel.items() if call.over_at is not None}
     _note(count, "not_ended", {key for key in ended & held.keys() if held[key].ended_at is None})
+
+
+def _unlogged(on_cel: Sequence[CelCall], held: Sequence[CallRow]) -> set[str]:
+    """Of these records, those of calls that a dying PBX told of and wrote nothing about: nobody saw
+    their end, and they came in after its log fell silent, with nothing logged in between."""
+    silent = {call.cut_at for call in on_cel if call.cut_at is not None}
+    found = set()
+    for record in held:
+        at = record.arrived_at
+        died_at = max((one for one in silent if one <= at + _TOLD_US), default=None)
+        if record.cause != "gap" or died_at is None:
+            continue
+        if not any(died_at < call.started_at <= at for call in on_cel):
+            found.add(record.linkedid)
+    return found
 
 
 def _recordings(
@@ -294,7 +318,7 @@ def _agrees(count: Count) -> bool:
         not count.faults
         and count.doubled == 0
         and count.gaps == 0
-        and count.cel_calls == count.call_records
+        and count.cel_calls + count.never_logged == count.call_records
         and orders.committed == orders.confirmed
         and orders.parked == 0
     )

@@ -221,17 +221,12 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
 
     async def ask(self, name: str, within_s: float, **fields: str) -> Message:
         """One action's answer. Raises `LinkLost` when none comes in time."""
-        future = self.send_action(SimpleAction(name, **fields))
-        try:
-            async with asyncio.timeout(within_s):
-                return await asyncio.wrap_future(future)
-        except TimeoutError:
-            raise LinkLost(
-                f"交换机未在 {within_s:g} 秒内应答。 The PBX did not answer within {within_s:g} s."
-            ) from None
+        return await _answer(self.send_action(SimpleAction(name, **fields)), within_s)
 
-    async def sign_in(self, within_s: float) -> None:
-        """Logs in, by challenge where the link is not TLS. Raises `LoginRefused`, `LinkLost`."""
+    async def sign_in(self, within_s: float, *at_once: str) -> list[Message]:
+        """Logs in, by challenge where the link is not TLS; answers the answers to the actions that
+        are sent `at_once` with it, so that they wait for nobody here. Raises `LoginRefused`,
+        `LinkLost`."""
         where = self._address_parts
         if self._tls is not None:
             proof = {"Username": where.user, "Secret": where.secret}
@@ -240,12 +235,14 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
             salted = (answer.get("Challenge") + where.secret).encode()
             key = hashlib.md5(salted, usedforsecurity=False).hexdigest()  # AMI offers no other
             proof = {"AuthType": "MD5", "Username": where.user, "Key": key}
-        answer = await self.ask("Login", within_s, **proof)
-        if answer.name != "Success":
+        login = self.send_action(SimpleAction("Login", **proof))
+        asked = [self.send_action(SimpleAction(name)) for name in at_once]
+        if (await _answer(login, within_s)).name != "Success":
             raise LoginRefused(
                 "交换机拒绝登录，请检查 manager.conf 中的账号、口令和 permit。"
                 " The PBX refused the login: check user, secret and permit in manager.conf."
             )
+        return [await _answer(future, within_s) for future in asked]
 
 
 class Line:
@@ -336,11 +333,10 @@ class Line:
         within_s = self._timing.answer_s
         try:
             await asyncio.to_thread(client.connect)
-            await client.sign_in(within_s)
+            _, queues = await client.sign_in(within_s, "CoreShowChannels", "QueueStatus")
             self.connected, self._down, self.trouble = True, False, ""
             log.info("PBX %s: connected", self._pbx)
-            await client.ask("CoreShowChannels", within_s)
-            return await self._watch(client)
+            return await self._watch(client, queues)
         except LoginRefused:
             return "refused"
         except LinkLost:
@@ -350,9 +346,10 @@ class Line:
         except OSError:
             return _reason(client)
 
-    async def _watch(self, client: Client) -> str:
-        """Pings while the link lives; silence is no answer and nothing else heard meanwhile."""
-        queues_due_us = await self._list_queues(client)
+    async def _watch(self, client: Client, queues: Message) -> str:
+        """Pings while the link lives; silence is no answer and nothing else heard meanwhile.
+        `queues`: what the PBX said when it was asked for them."""
+        queues_due_us = self._due(queues)
         while True:
             with suppress(TimeoutError):
                 due_s = max(0.0, (queues_due_us - self._clock()) / 1_000_000)
@@ -363,7 +360,8 @@ class Line:
             try:
                 await client.ask("Ping", self._timing.answer_s)
                 if asked_at >= queues_due_us:
-                    queues_due_us = await self._list_queues(client)
+                    queues = await client.ask("QueueStatus", self._timing.answer_s)
+                    queues_due_us = self._due(queues)
             except LinkLost:
                 if client.over.is_set():
                     return _reason(client)
@@ -372,11 +370,10 @@ class Line:
             else:
                 client.beat()
 
-    async def _list_queues(self, client: Client) -> int:
-        """Asks for all agents and queues; answers when to ask again (µs)."""
-        answer = await client.ask("QueueStatus", self._timing.answer_s)
-        booting = answer.name != "Success"
-        pause_s = self._timing.booting_s if booting else self._timing.queues_s
+    def _due(self, queues: Message) -> int:
+        """When to ask for the queues again (µs), after this answer."""
+        known = queues.name == "Success"
+        pause_s = self._timing.queues_s if known else self._timing.booting_s
         return self._clock() + int(pause_s * 1_000_000)
 
     async def _lose(self, client: Client, handoff: Handoff, reason: str) -> None:
@@ -425,6 +422,16 @@ async def check(address: Address, *, timing: Timing | None = None) -> str:
         return client.version
     finally:
         await asyncio.to_thread(client.disconnect)
+
+
+async def _answer(future: "Future[Message]", within_s: float) -> Message:
+    try:
+        async with asyncio.timeout(within_s):
+            return await asyncio.wrap_future(future)
+    except TimeoutError:
+        raise LinkLost(
+            f"交换机未在 {within_s:g} 秒内应答。 The PBX did not answer within {within_s:g} s."
+        ) from None
 
 
 def _lost() -> LinkLost:

@@ -12,7 +12,10 @@ TAKEN_OVER_S = 5.0
 """Issue: the other gateway takes over within this of the death of the one that had the link."""
 
 
-COUNTED = ("cel_calls", "call_records", "tickets", "never_queued", "doubled", "gaps", "explained")
+COUNTED = (
+    *("cel_calls", "never_logged", "call_records", "tickets", "never_queued", "doubled", "gaps"),
+    "explained",
+)
 
 
 @dataclass(slots=True)
@@ -40,8 +43,8 @@ class Report:
         count, found = self.count, []
         if not count.get("agrees"):
             found.append(f"reconcile does not agree: {count.get('faults')}")
-        unqueued = count.get("never_queued", 0)
-        if not count["cel_calls"] == count["call_records"] == count["tickets"] + unqueued:
+        logged = count["cel_calls"] + count["never_logged"]
+        if not logged == count["call_records"] == count["tickets"] + count["never_queued"]:
             found.append("calls on CEL, call records and tickets differ")
         if count["cel_calls"] < self.asked["calls"]:
             found.append(f"only {count['cel_calls']} calls came about")
