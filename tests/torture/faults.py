@@ -16,7 +16,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -57,7 +57,7 @@ class Stage:
     pbx: Pbx
     house: Gateway
     beside: Gateway
-    """The second gateway, which is not started before it is needed."""
+    """The second gateway; it comes when no kill is left that the first has to get over alone."""
     desks: Desks
     watch: Watch
     chance: random.Random
@@ -73,8 +73,6 @@ def kill_gateway(on: Stage, fault: Fault) -> None:
 
 def kill_holder(on: Stage, fault: Fault) -> None:
     """-9 to whoever has the PBX, beside another that waits for it; back once that one has it."""
-    if on.beside.process is None:
-        on.beside.start()
     holder = on.watch.holder()
     dead, heir = (on.house, on.beside) if _pid(on.house) == holder else (on.beside, on.house)
     assert _pid(dead) == holder
@@ -89,6 +87,16 @@ def kill_holder(on: Stage, fault: Fault) -> None:
     fault.taken_over_s = (on.watch.link()[1] - fault.began_at) / 1e6
     dead.start()
     fault.down_s = (now() - fault.began_at) / 1e6
+
+
+def joined(on: Stage, faults: Sequence[Fault]) -> "threading.Thread | None":
+    """Starts the second gateway beside all else if `faults`, those to come, want it now."""
+    kinds = {fault.kind for fault in faults}
+    if on.beside.process is not None or TAKEN_OVER not in kinds or KILLED in kinds:
+        return None
+    joining = threading.Thread(target=on.beside.start, name="second gateway")
+    joining.start()
+    return joining
 
 
 def _pid(house: Gateway) -> int:

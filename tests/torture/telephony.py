@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,10 +71,7 @@ def torture(
         stage = fa.Stage(pbx, house, beside, on, watch, random.Random(chance.random()))
         fa.patience(pbx)
         with Callers(pbx, random.Random(chance.random()), rate) as callers:
-            for fault in report.faults:
-                _wait(stage, fault.due_at_call, told)
-                told(f"{fault.kind} …")
-                fa.do(stage, fault)
+            _faults(stage, report.faults, told)
             _wait(stage, calls, told)
             callers.enough()
             told("the last callers …")
@@ -103,6 +100,18 @@ def _desks(pbx: Pbx, chance: random.Random) -> Iterator[Desks]:
         yield desks
     finally:
         desks.close()
+
+
+def _faults(on: fa.Stage, faults: Sequence[fa.Fault], told: Told) -> None:
+    """Each when it is due."""
+    joining = None
+    for number, fault in enumerate(faults):
+        joining = joining or fa.joined(on, faults[number:])
+        _wait(on, fault.due_at_call, told)
+        if joining and fault.kind == fa.TAKEN_OVER:
+            joining.join()
+        told(f"{fault.kind} …")
+        fa.do(on, fault)
 
 
 def _wait(on: fa.Stage, calls: int, told: Told) -> None:
