@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import bindparam, func, literal_column, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -55,9 +55,9 @@ _FENCE_IN_TIME: Final = Prepared(
     select(
         _LEASE.fence,
         func.set_config(
-            literal_column("'idle_in_transaction_session_timeout'"),
-            literal_column(f"'{IDLE_S}s'"),
-            literal_column("true"),  # for this transaction
+            "idle_in_transaction_session_timeout",
+            f"{IDLE_S}s",
+            True,  # for this transaction
         ),
     )
     .where(_LEASE.name == bindparam("of"))

@@ -99,7 +99,7 @@ class Prepared:
     def rows(self, session: Session, **values: Any) -> list[Row]:  # noqa: ANN401 - the columns'
         """What it answers to these values; a list is for `Among`."""
         with self._cursor(session) as (cursor, composed):
-            cursor.execute(composed.sql, composed.listed(values))
+            cursor.execute(composed.sql, composed.asked(values))
             return list(cursor.fetchall())
 
     def made(self, session: Session, rows: Sequence[dict[str, Any]]) -> list[Row]:
@@ -136,29 +136,33 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class _Composed:
-    """A statement in one database's words; `defaults`: of the columns that nobody gives."""
+    """A statement in one database's words; `constants`: the values it has of itself, and those that
+    the table gives the columns nobody speaks of."""
 
     sql: str
     sqlite: bool
-    defaults: dict[str, Any]
+    constants: dict[str, Any]
 
     def complete(self, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-        return [self.defaults | row for row in rows] if self.defaults else rows
+        return [self.constants | row for row in rows] if self.constants else rows
 
-    def listed(self, values: dict[str, Any]) -> dict[str, Any]:
-        if not self.sqlite:
-            return values
-        return {
-            name: json.dumps(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
+    def asked(self, values: dict[str, Any]) -> dict[str, Any]:
+        if self.sqlite:
+            values = {
+                name: json.dumps(value) if isinstance(value, list) else value
+                for name, value in values.items()
+            }
+        return self.constants | values
 
 
 def _compose(statement: ClauseElement, name: str, columns: Sequence[str]) -> _Composed:
     compiled = statement.compile(dialect=_DIALECTS[name], column_keys=[*columns] or None)
-    own = compiled.insert_prefetch if isinstance(compiled, SQLCompiler) else ()
-    defaults = {column.key: cast("ColumnDefault", column.default).arg for column in own}
-    return _Composed(str(compiled), name == "sqlite", defaults)
+    if not isinstance(compiled, SQLCompiler):
+        raise TypeError(f"no statement: {statement!r}")
+    constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+    own = {column.key: cast("ColumnDefault", column.default) for column in compiled.insert_prefetch}
+    constants |= {name: default.arg for name, default in own.items()}
+    return _Composed(str(compiled), name == "sqlite", constants)
 
 
 def _told(database: Connection, sql: str, error: Any) -> BaseException:  # noqa: ANN401 - either driver's

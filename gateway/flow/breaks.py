@@ -8,7 +8,7 @@ itself, its own events tell.
 
 from collections.abc import Iterable
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
@@ -30,7 +30,7 @@ _PAUSE = AgentPauseRow.__table__.c
 _WRAPPING_UP = Prepared(
     select(_PAUSE.id, _PAUSE.pbx, _PAUSE.interface).where(
         Among(_PAUSE.interface, "phones"),
-        _PAUSE.reason == bindparam("reason"),
+        _PAUSE.reason == WRAP_UP,
         _PAUSE.ended_at.is_(None),
         _PAUSE.until_at.is_(None),
     )
@@ -89,7 +89,7 @@ def calls_ended(session: Session, ended: Iterable[tuple[str, Ended]]) -> None:
     if not over:
         return
     phones = sorted({interface for _, interface in over})
-    for pause_id, pbx, interface in _WRAPPING_UP.rows(session, reason=WRAP_UP, phones=phones):
+    for pause_id, pbx, interface in _WRAPPING_UP.rows(session, phones=phones):
         at = over.get((pbx, interface))
         if at is not None:
             session.get_one(AgentPauseRow, pause_id).until_at = at + WRAP_UP_US

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, literal_column, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from gateway import notices
@@ -44,7 +44,7 @@ _MATTERS: Final = Prepared(
 )
 _OWNED: Final = Prepared(
     update(_TICKET)
-    .where(_TICKET.c.id == bindparam("ticket"), _TICKET.c.owner == literal_column("''"))
+    .where(_TICKET.c.id == bindparam("ticket"), _TICKET.c.owner == "")
     .values(owner=bindparam("by"))
 )
 _CALL_BACK: Final = Prepared(
