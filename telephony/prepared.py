@@ -15,10 +15,9 @@ Not a second way to the database for everything: pages and commands use the sess
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import Boolean, ColumnDefault, ColumnElement, Connection, FromClause, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,6 +29,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
 Row = tuple[Any, ...]
+Cursor = Any
+"""The driver's own: sqlite3's or psycopg's."""
+T = TypeVar("T")
+
+_CONNECTION: Final = "prepared"
 
 _DIALECTS: Final[dict[str, Dialect]] = {
     "sqlite": sqlite.dialect(paramstyle="named"),
@@ -89,49 +93,65 @@ class Prepared:
         """Once for each of `rows`."""
         if not rows:
             return
-        with self._cursor(session) as (cursor, composed):
+
+        def act(cursor: Cursor, composed: _Composed) -> None:
             given = composed.complete(rows)
             if len(given) == 1:
                 cursor.execute(composed.sql, given[0])
             else:
                 cursor.executemany(composed.sql, given)
 
+        self._do(session, act)
+
     def rows(self, session: Session, **values: Any) -> list[Row]:  # noqa: ANN401 - the columns'
         """What it answers to these values; a list is for `Among`."""
-        with self._cursor(session) as (cursor, composed):
+
+        def act(cursor: Cursor, composed: _Composed) -> list[Row]:
             cursor.execute(composed.sql, composed.asked(values))
             return list(cursor.fetchall())
+
+        return self._do(session, act)
 
     def made(self, session: Session, rows: Sequence[dict[str, Any]]) -> list[Row]:
         """Of an INSERT … RETURNING, what each of `rows` brought, in their order."""
         if not rows:
             return []
-        with self._cursor(session) as (cursor, composed):
+
+        def act(cursor: Cursor, composed: _Composed) -> list[Row]:
             given = composed.complete(rows)
             if composed.sqlite:
                 return [cursor.execute(composed.sql, row).fetchone() for row in given]
             cursor.executemany(composed.sql, given, returning=True)  # one round trip for all
-            found = []
-            while cursor.pgresult is not None:
+            found = [cursor.fetchone()]
+            while cursor.nextset():
                 found.append(cursor.fetchone())
-                if not cursor.nextset():
-                    break
             return found
 
-    @contextmanager
-    def _cursor(self, session: Session) -> Iterator[tuple[Any, "_Composed"]]:
-        database = session.connection()
+        return self._do(session, act)
+
+    def _do(self, session: Session, act: "Callable[[Cursor, _Composed], T]") -> T:
+        database = _connection(session)
         name = database.dialect.name
         composed = self._composed.get(name)
         if composed is None:
             composed = self._composed[name] = _compose(self._statement, name, self._columns)
         cursor = database.connection.cursor()
         try:
-            yield cursor, composed
+            return act(cursor, composed)
         except database.dialect.loaded_dbapi.Error as error:
             raise _told(database, composed.sql, error) from error
         finally:
             cursor.close()
+
+
+def _connection(session: Session) -> Connection:
+    """The session's connection, asked for once a transaction: the session takes its time."""
+    transaction = session.get_transaction()
+    known: tuple[object, Connection] | None = session.info.get(_CONNECTION)
+    if known is None or transaction is None or known[0] is not transaction:
+        database = session.connection()
+        known = session.info[_CONNECTION] = session.get_transaction(), database
+    return known[1]
 
 
 @dataclass(frozen=True, slots=True)
