@@ -14,10 +14,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from gateway import cli, reconcile
+from gateway.count import Count
 from gateway.flow import linking, orders
 from gateway.parts import Parts
 from gateway.people.roles import Role
-from gateway.reconcile import Count
 from gateway.tables import RecordingLinkRow, TicketCallRow, TicketRow, WorkOrderRow
 from gateway.tickets import acts
 from queueing import parked
