@@ -19,7 +19,7 @@ FILES = sorted(
 )
 
 HOMES: dict[str, tuple[str, ...]] = {
-    "asterisk": ("telephony/line.py",),
+    "asterisk": ("telephony/client.py",),
     "aio_pika": ("queueing/broker.py",),
     "aiormq": ("queueing/broker.py",),
     "cryptography": ("recordings/sealed.py", "recordings/notes.py"),

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from telephony.address import Address
-from telephony.line import Line, Timing
+from telephony.line import Line
+from telephony.session import Timing
 from telephony.tables import AgentStateRow, QueueStateRow
 from tests.integration.telephony.conftest import Gateway, clock
 from tests.rig.asterisk import Pbx
