@@ -17,7 +17,7 @@ from telephony.tables import CallLegRow, CallRow, JournalRow, LinkGapRow, LinkSt
 from tests.rig.asterisk import PHONES_AT, Pbx, asterisk
 from tests.rig.gateway import PASSWORD, Gateway, gateway
 from tests.rig.phone import phones
-from tests.rig.scenarios import FORGED, Scene, other
+from tests.rig.scenarios.scene import FORGED, Scene, other
 
 pytestmark = pytest.mark.alone
 WITHIN_S = 30.0

@@ -22,7 +22,8 @@ from telephony.tables import CallLegRow, CallRow, LinkStateRow
 from tests.integration.telephony.conftest import Gateway
 from tests.rig.asterisk import PHONES_AT, Pbx
 from tests.rig.phone import phones
-from tests.rig.scenarios import OUTSIDE, play
+from tests.rig.scenarios.play import play
+from tests.rig.scenarios.scene import OUTSIDE
 from tests.unit.telephony.house import PBX
 
 STORIES = {
