@@ -30,8 +30,9 @@ from telephony.address import Address
 from telephony.batch import Connected
 from telephony.errors import LinkLost, Overflow
 from telephony.handoff import Handoff
+from telephony.message import Message
 from telephony.pipe import Pipe
-from telephony.wire import Message, Wire
+from telephony.wire import Wire
 
 Clock = Callable[[], int]
 

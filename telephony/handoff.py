@@ -23,8 +23,8 @@ from threading import Condition, Thread
 from typing import Final
 
 from telephony.batch import Batch, Connected, Lost
+from telephony.message import Message
 from telephony.spill import Spill
-from telephony.wire import Message
 
 log = logging.getLogger(__name__)
 

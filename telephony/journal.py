@@ -12,8 +12,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from telephony.batch import Batch
+from telephony.message import Message
 from telephony.tables import Base, JournalRow, PoisonRow
-from telephony.wire import Message, Wire
+from telephony.wire import Wire
 
 _JOURNAL: Final = Base.metadata.tables["journal"]
 _APPEND: Final = insert(_JOURNAL)

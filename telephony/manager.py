@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import Final
 
 from telephony.errors import WireError
-from telephony.wire import Message, Wire
+from telephony.message import Message
+from telephony.wire import Wire
 
 BANNER: Final = b"Asterisk Call Manager/11.0.0\r\n"
 

@@ -14,8 +14,8 @@ from functools import cache, lru_cache
 from typing import Final
 
 from telephony import events as ev
+from telephony.message import EOL, Message
 from telephony.outgoing import is_outgoing
-from telephony.wire import EOL, Message
 
 Reader = Callable[[Message, int], ev.Event | None]
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony import events as ev
+from telephony.message import Message
 from telephony.readers import READERS, understand
-from telephony.wire import Message
 from tests.unit.telephony.house import messages, trace
 
 

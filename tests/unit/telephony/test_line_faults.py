@@ -18,9 +18,9 @@ from telephony.address import Address
 from telephony.batch import Batch, Connected, Lost
 from telephony.errors import InjectionRefused
 from telephony.line import Line
+from telephony.message import Message
 from telephony.readers import understand
 from telephony.session import Timing, sign_in
-from telephony.wire import Message
 from tests.unit.telephony.house import messages, trace
 from tests.unit.telephony.peer import Peer, event
 
