@@ -22,10 +22,11 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from typing import Final
 
 from asterisk.ami import Action, AMIClient, SimpleAction
 
-from telephony import wire
+from telephony import holds, wire
 from telephony.address import Address
 from telephony.batch import Connected
 from telephony.errors import LinkLost, Overflow
@@ -35,6 +36,8 @@ from telephony.pipe import Pipe
 from telephony.wire import Wire
 
 Clock = Callable[[], int]
+
+_LISTED: Final = b"Event: CoreShowChannel\r\n"
 
 
 class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
@@ -70,6 +73,8 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
         self._login_id: str | None = None
         self.accepted = False
         """Whether the PBX took our login."""
+        self.listed: list[Message] = []
+        """The channels it has listed to us."""
 
     @property
     def version(self) -> str:
@@ -134,10 +139,14 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
         for message in pack:
             if message.kind != "response":
                 events.append(message)
+                if message.raw.startswith(_LISTED):
+                    self.listed.append(message)
             elif self._answered(message):
                 self.accepted = True
                 events.clear()
                 self._handoff.tell(self.link_session, self.heard_at or 0, Connected())
+            elif holds.asked(message):
+                events.append(message)
         if events and self.accepted:
             self._hand(events)
 
@@ -164,11 +173,11 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
     def _fire_on_disconnect(self, error: Exception | None = None) -> None:
         self.error = None if isinstance(error, StopIteration) else error
 
-    def send_action(self, action: Action, callback: None = None) -> "Future[Message]":  # noqa: ARG002
+    def send_action(self, action: Action, action_id: str = "") -> "Future[Message]":
         """Sends one action; the future gives its answer. Raises `InjectionRefused`, `LinkLost`."""
         if self._pipe is None or self.finished.is_set():
             raise _lost()
-        action_id = self.next_action_id()
+        action_id = action_id or self.next_action_id()
         fields = [(str(key), str(value)) for key, value in action.keys.items()]
         fields += [("Variable", f"{key}={value}") for key, value in action.variables.items()]
         data = wire.action(action.name, fields, action_id)
@@ -179,9 +188,10 @@ class Client(AMIClient):  # type: ignore[misc] # asterisk-ami has no types
         self._pipe.write(data)
         return future
 
-    async def ask(self, name: str, within_s: float, **fields: str) -> Message:
-        """One action's answer. Raises `LinkLost` when none comes in time."""
-        future = self.send_action(SimpleAction(name, **fields))
+    async def ask(self, name: str, within_s: float, action_id: str = "", **fields: str) -> Message:
+        """One action's answer. `action_id`: one of our own making, where the answer alone is to say
+        what was asked. Raises `LinkLost` when none comes in time."""
+        future = self.send_action(SimpleAction(name, **fields), action_id)
         try:
             async with asyncio.timeout(within_s):
                 return await asyncio.wrap_future(future)

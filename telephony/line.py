@@ -118,8 +118,7 @@ class Line:
             await session.sign_in(client, within_s)
             self.connected, self._down, self.trouble = True, False, ""
             log.info("PBX %s: connected", self._pbx)
-            await client.ask("CoreShowChannels", within_s)
-            await client.ask("QueueStatus", within_s)
+            await session.look(client, within_s)
             return await session.watch(client, self._timing, self._clock)
         except LoginRefused:
             return "refused"

@@ -3,7 +3,8 @@
 The answer to QueueStatus replaces everything at its last line: agents it does not list are offline,
 queues it does not list are gone. Events that came between its lines are taken once more after it,
 so the order in which both arrive does not matter. No list says who is on hold: a hold known before
-stands while that phone is busy, and ends with its channel, told or missing in CoreShowChannels.
+stands while that phone is busy, and ends with its channel, told or missing in CoreShowChannels, or
+where the PBX, asked after a gap (`holds`), says so.
 
 `Presence.after` never changes the presence it is called on. What an agent's state is made of, and
 the rule, is `agents`. Pure: no clock, no I/O.

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from telephony import events as ev
-from telephony import queue_readers
+from telephony import holds, queue_readers
 from telephony.fields import lasted, number, party_of, when
 from telephony.message import EOL, Message
 from telephony.outgoing import is_outgoing
@@ -32,7 +32,14 @@ def understand(message: Message, received_at: int = 0) -> ev.Event | None:
 @lru_cache(maxsize=FIRST_LINES)
 def _reader(first_line: bytes) -> Reader | None:
     message = Message(first_line)
+    if message.kind == "response":
+        return _answered
     return READERS.get(message.name) if message.kind == "event" else None
+
+
+def _answered(message: Message, at: int) -> ev.Event | None:
+    """Of all that we ask, one answer is understood here."""
+    return holds.understood(message, at) if holds.asked(message) else None
 
 
 def _plain(kind: type[ev.Event], of: str = "") -> Reader:

@@ -11,6 +11,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 
+from telephony import holds
 from telephony.address import Address
 from telephony.client import Client, Clock
 from telephony.errors import LinkLost, LoginRefused, Overflow, WireError
@@ -54,6 +55,18 @@ async def sign_in(client: Client, within_s: float) -> None:
             "交换机拒绝登录，请检查 manager.conf 中的账号、口令和 permit。"
             " The PBX refused the login: check user, secret and permit in manager.conf."
         )
+
+
+async def look(client: Client, within_s: float) -> None:
+    """Asks for all that is up: channels, queues, and which of the agents' channels hold. The
+    answers go the way of events. Raises `LinkLost`."""
+    await client.ask("CoreShowChannels", within_s)
+    await client.ask("QueueStatus", within_s)  # one after the other: then the channels are here
+    listed, client.listed = client.listed, []
+    for channel in listed:
+        if (action_id := holds.question(channel)) is not None:
+            await client.ask("Getvar", within_s, action_id,
+                             Channel=channel.get("Channel"), Variable=holds.VARIABLE)  # fmt: skip
 
 
 async def watch(client: Client, timing: Timing, clock: Clock) -> str:
