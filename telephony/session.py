@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from telephony import holds
 from telephony.address import Address
@@ -37,6 +38,10 @@ class Timing:
     """Longest pause before a failed batch is offered again."""
     flush_s: float = 10.0
     """How long stopping waits until what was received is taken."""
+
+
+_TRUE: Final = {"yes", "true", "y", "t", "1", "on"}
+"""`ast_true` of Asterisk."""
 
 
 async def sign_in(client: Client, within_s: float) -> None:
@@ -101,14 +106,36 @@ def why_over(client: Client) -> str:
     return "overflow" if isinstance(client.error, Overflow) else "closed"
 
 
-async def check(address: Address, *, timing: Timing | None = None) -> str:
-    """Signs in and out again; answers the manager's version. Raises `LinkLost`, `OSError`."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a PBX that lets us in says of itself."""
+
+    version: str
+    """Of the manager interface."""
+    stamped: bool | None
+    """Whether its events bear its time (`timestampevents`); None where it does not tell."""
+
+
+async def check(address: Address, *, timing: Timing | None = None) -> Checked:
+    """Signs in, asks, and is out again. Raises `LinkLost`, `OSError`."""
     patience = timing or Timing()
     client = Client(address, Handoff(asyncio.get_running_loop()), lambda: 0)
     try:
         await asyncio.to_thread(client.connect)
         await sign_in(client, patience.answer_s)
         await client.ask("Ping", patience.answer_s)
-        return client.version
+        return Checked(client.version, await _stamped(client, patience.answer_s))
     finally:
         await asyncio.to_thread(client.disconnect)
+
+
+async def _stamped(client: Client, within_s: float) -> bool | None:
+    """As its manager.conf has it: before the first call there is no event to see it by. What is not
+    set reads like what may not be read; `enabled` is always set."""
+    settings = ("enabled", "timestampevents")
+    readable, stamped = [
+        (await client.ask("Getvar", within_s, Variable=f"AST_CONFIG(manager.conf,general,{name})"))
+        .get("Value").lower() in _TRUE
+        for name in settings
+    ]  # fmt: skip
+    return stamped if readable else None
