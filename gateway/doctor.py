@@ -142,8 +142,8 @@ def _pbx(one: Exchange) -> tuple[bool, str]:
     if found.stamped is False:
         return False, (
             f"{place} 的 manager.conf 未设 timestampevents = yes：新来电会被事件过滤挡住。"
-            "请设在 [general] 后 manager reload。 Its events bear no time, and the shipped filter lets "
-            "no new channel through. Set timestampevents = yes in [general], then `manager reload`."
+            "请设在 [general] 后 manager reload。 Its events bear no time, and the shipped "
+            "filter lets no new channel through: set timestampevents = yes there, `manager reload`."
         )
     return True, f"{place} {found.version}"
 
