@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 
 from telephony import conferences, frozen, journal, links, records, roster
 from telephony import events as ev
+from telephony import queue_events as qe
 from telephony.batch import Batch, Connected
 from telephony.events import Event
 from telephony.facts import Fact
@@ -102,7 +103,7 @@ class Board:
             turn.connected()
             presence = presence.connected()
         for event in understood:
-            if not isinstance(event, ev.OfQueues):
+            if not isinstance(event, qe.OfQueues):
                 turn.take(event)
         links.note(session, self.pbx, batch, refused=turn.refused)
         written = records.write(session, [*turn.touched.values()]) if turn.touched else []

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from telephony import events as ev
+from telephony import queue_events as qe
 from telephony.fields import number, seconds
 from telephony.message import Message
 
 Reader = Callable[[Message, int], ev.Event | None]
 
 
-def _member(kind: type[ev.MemberTold], interface: str, member: str) -> Reader:
+def _member(kind: type[qe.MemberTold], interface: str, member: str) -> Reader:
     """The headers bear other names in a list's line than in an event."""
 
     def read(message: Message, at: int) -> ev.Event | None:
@@ -24,7 +25,7 @@ def _member(kind: type[ev.MemberTold], interface: str, member: str) -> Reader:
             return None
         return kind(
             at,
-            ev.NOBODY,
+            qe.NOBODY,
             queue,
             device,
             ev.storable(message.get(member), ev.NAME_WIDTH),
@@ -40,12 +41,12 @@ def _member(kind: type[ev.MemberTold], interface: str, member: str) -> Reader:
 def _member_left(message: Message, at: int) -> ev.Event | None:
     queue = ev.storable(message.get("Queue"), ev.NUMBER_WIDTH)
     interface = ev.storable(message.get("Interface"), ev.NUMBER_WIDTH)
-    return ev.MemberLeft(at, ev.NOBODY, queue, interface) if queue and interface else None
+    return qe.MemberLeft(at, qe.NOBODY, queue, interface) if queue and interface else None
 
 
 def _queue_listed(message: Message, at: int) -> ev.Event | None:
     queue = ev.storable(message.get("Queue"), ev.NUMBER_WIDTH)
-    return ev.QueueListed(at, ev.NOBODY, queue) if queue else None
+    return qe.QueueListed(at, qe.NOBODY, queue) if queue else None
 
 
 def _waiting_listed(message: Message, at: int) -> ev.Event | None:
@@ -54,16 +55,16 @@ def _waiting_listed(message: Message, at: int) -> ev.Event | None:
     uniqueid = ev.storable(message.get("Uniqueid"), ev.ID_WIDTH)
     if not queue or not uniqueid:
         return None
-    return ev.WaitingListed(at, ev.Party(uniqueid, ""), queue, seconds(message.get("Wait")))
+    return qe.WaitingListed(at, ev.Party(uniqueid, ""), queue, seconds(message.get("Wait")))
 
 
 READERS: Final[Mapping[str, Reader]] = {
-    "QueueMemberStatus": _member(ev.MemberTold, "Interface", "MemberName"),
-    "QueueMemberAdded": _member(ev.MemberTold, "Interface", "MemberName"),
-    "QueueMemberPause": _member(ev.MemberTold, "Interface", "MemberName"),
+    "QueueMemberStatus": _member(qe.MemberTold, "Interface", "MemberName"),
+    "QueueMemberAdded": _member(qe.MemberTold, "Interface", "MemberName"),
+    "QueueMemberPause": _member(qe.MemberTold, "Interface", "MemberName"),
     "QueueMemberRemoved": _member_left,
     "QueueParams": _queue_listed,
-    "QueueMember": _member(ev.MemberListed, "Location", "Name"),
+    "QueueMember": _member(qe.MemberListed, "Location", "Name"),
     "QueueEntry": _waiting_listed,
-    "QueueStatusComplete": lambda _message, at: ev.QueuesListed(at, ev.NOBODY),
+    "QueueStatusComplete": lambda _message, at: qe.QueuesListed(at, qe.NOBODY),
 }
