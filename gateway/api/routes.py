@@ -15,7 +15,7 @@ from starlette.routing import Route
 from gateway.api import models as m
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, number, run
 from gateway.errors import HotlineError
-from gateway.flow import breaks, calling, listening, log, orders, silence, wallboard
+from gateway.flow import breaks, calling, finding, listening, log, orders, silence, wallboard
 from gateway.flow.listening import Refused
 from gateway.numbers import natural
 from gateway.parts import Parts
@@ -210,7 +210,7 @@ def _order(call: Call, action: str, **said: str) -> Answer:
 
 def recordings(call: Call) -> Answer:
     """Search."""
-    found = listening.search(
+    found = finding.search(
         call.session, call.person, call.now,
         phone_tail=call.body.phone_tail, agent=call.body.agent, ticket=call.body.ticket,
         page=call.body.page,
