@@ -23,7 +23,7 @@ from gateway.settings import Settings
 from queueing.errors import QueueingError
 from recordings import keys
 from recordings.errors import RecordingsError
-from telephony import cel_source, line
+from telephony import cel_source, session
 from telephony.errors import TelephonyError
 
 SQLITE_SOUND = (3, 51, 3)  # before it, resetting the WAL could lose a committed transaction
@@ -133,13 +133,19 @@ def _pbx(one: Exchange) -> tuple[bool, str]:
         return False, "未设置 HOTLINE_PBX_URL。 Set HOTLINE_PBX_URL=ami://user:secret@host:5038."
     place = f"{one.address.host}:{one.address.port}"
     try:
-        version = asyncio.run(line.check(one.address))
+        found = asyncio.run(session.check(one.address))
     except OSError as error:
         return False, (
             f"连不上 {place}（{error.strerror or error}）：请检查地址和 manager.conf。 "
             f"Cannot connect to {place}: check the address and manager.conf."
         )
-    return True, f"{place} {version}"
+    if found.stamped is False:
+        return False, (
+            f"{place} 的 manager.conf 未设 timestampevents = yes：新来电会被事件过滤挡住。"
+            "请设在 [general] 后 manager reload。 Its events bear no time, and the shipped "
+            "filter lets no new channel through: set timestampevents = yes there, `manager reload`."
+        )
+    return True, f"{place} {found.version}"
 
 
 def _cel(one: Exchange) -> tuple[bool, str]:

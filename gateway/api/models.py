@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.flow import wallboard
-from gateway.flow.listening import RecordingView, RequestView
+from gateway.flow.finding import RecordingView
+from gateway.flow.listening import RequestView
 from gateway.flow.rates import Rate
 from gateway.people.accounts import Person
 from gateway.tables import (

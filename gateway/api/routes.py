@@ -15,7 +15,17 @@ from starlette.routing import Route
 from gateway.api import models as m
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, number, run
 from gateway.errors import HotlineError
-from gateway.flow import breaks, calling, listening, log, orders, silence, wallboard
+from gateway.flow import (
+    breaks,
+    calling,
+    dispatching,
+    finding,
+    listening,
+    log,
+    orders,
+    silence,
+    wallboard,
+)
 from gateway.flow.listening import Refused
 from gateway.numbers import natural
 from gateway.parts import Parts
@@ -117,8 +127,8 @@ def accept(call: Call) -> Answer:
 
 def dispatch(call: Call) -> Answer:
     """派单."""
-    made = orders.dispatch(call.session, number(call, "id"), call.person, call.body.departments,
-                           call.body.question, call.now)  # fmt: skip
+    made = dispatching.dispatch(call.session, number(call, "id"), call.person,
+                                call.body.departments, call.body.question, call.now)  # fmt: skip
     return [m.WorkOrderOut.of(row) for row in made]
 
 
@@ -210,7 +220,7 @@ def _order(call: Call, action: str, **said: str) -> Answer:
 
 def recordings(call: Call) -> Answer:
     """Search."""
-    found = listening.search(
+    found = finding.search(
         call.session, call.person, call.now,
         phone_tail=call.body.phone_tail, agent=call.body.agent, ticket=call.body.ticket,
         page=call.body.page,

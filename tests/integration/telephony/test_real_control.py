@@ -16,13 +16,14 @@ from telephony.address import Address
 from telephony.control import Control
 from telephony.errors import ActRefused, LoginRefused
 from telephony.facts import Placed, Reached
-from telephony.line import Timing
 from telephony.outgoing import TOKEN_BYTES, uniqueid_of
+from telephony.session import Timing
 from telephony.tables import CallLegRow, CallRow, LinkStateRow
 from tests.integration.telephony.conftest import Gateway
 from tests.rig.asterisk import PHONES_AT, Pbx
 from tests.rig.phone import phones
-from tests.rig.scenarios import OUTSIDE, play
+from tests.rig.scenarios.play import play
+from tests.rig.scenarios.scene import OUTSIDE
 from tests.unit.telephony.house import PBX
 
 STORIES = {

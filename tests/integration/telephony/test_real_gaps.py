@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from telephony import backfill, cel
 from telephony.facts import Queued
-from telephony.line import Timing
+from telephony.session import Timing
 from telephony.tables import CallRow, LinkGapRow
 from tests.integration.telephony.conftest import Gateway
 from tests.rig.asterisk import Pbx

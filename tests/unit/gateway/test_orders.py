@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, HotlineError, IllegalStep, NotFound
-from gateway.flow import orders
+from gateway.flow import dispatching, orders
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -66,7 +66,7 @@ def accepted(session: Session, **fields: str) -> TicketRow:
 
 def dispatched(session: Session, *departments: str, **fields: str) -> list[WorkOrderRow]:
     ticket = accepted(session, **fields)
-    return orders.dispatch(session, ticket.id, who(session, "8001"), departments, "", NOW)
+    return dispatching.dispatch(session, ticket.id, who(session, "8001"), departments, "", NOW)
 
 
 def sent(session: Session) -> list[WorkOrderOffered]:
@@ -108,7 +108,7 @@ def test_a_bad_choice_of_departments_changes_nothing(
     """The agent is told what is wrong; no number is used up and no message lies about."""
     ticket = accepted(session)
     with pytest.raises(BadInput):
-        orders.dispatch(session, ticket.id, who(session, "8001"), departments, "", NOW)
+        dispatching.dispatch(session, ticket.id, who(session, "8001"), departments, "", NOW)
     assert ticket.state == "accepted"
     assert sent(session) == []
 
@@ -118,7 +118,7 @@ def test_a_draft_is_not_dispatched(session: Session) -> None:
     ticket = house.queued(session, house.call(session))
     acts.fill(session, ticket.id, who(session, "8001"), {"summary": "x"}, None, NOW)
     with pytest.raises(IllegalStep):
-        orders.dispatch(session, ticket.id, who(session, "8001"), ["yanglao"], "", NOW)
+        dispatching.dispatch(session, ticket.id, who(session, "8001"), ["yanglao"], "", NOW)
     assert session.scalars(select(WorkOrderRow)).all() == []
 
 
@@ -143,7 +143,7 @@ def test_a_returned_order_is_dispatched_again(session: Session) -> None:
         orders.act(session, order.number, who(session, "sun"), "return", NOW)
     orders.act(session, order.number, who(session, "sun"), "return", NOW, reason="属工伤")
     assert (ticket.state, order.return_reason) == ("returned", "属工伤")
-    again = orders.dispatch(session, ticket.id, who(session, "8001"), ["gongshang"], "", NOW)
+    again = dispatching.dispatch(session, ticket.id, who(session, "8001"), ["gongshang"], "", NOW)
     assert (ticket.state, again[0].lead) == ("dispatched", True)
 
 
@@ -178,9 +178,11 @@ def test_what_is_too_long_for_a_message_is_refused_by_name(session: Session) -> 
     """A question that no message can carry is told as such, and nothing is half dispatched."""
     ticket = accepted(session)
     with pytest.raises(BadInput) as refused:
-        orders.dispatch(session, ticket.id, who(session, "8001"), ["yanglao"], "问" * 20_001, NOW)
+        dispatching.dispatch(
+            session, ticket.id, who(session, "8001"), ["yanglao"], "问" * 20_001, NOW
+        )
     assert set(refused.value.fields) == {"question"}
-    (order,) = orders.dispatch(
+    (order,) = dispatching.dispatch(
         session, ticket.id, who(session, "8001"), ["yanglao"], "问" * 20_000, NOW
     )
     orders.act(session, order.number, who(session, "sun"), "sign", NOW)
@@ -236,7 +238,7 @@ def test_whatever_departments_do_ticket_and_orders_agree(
                 order = made[place % len(made)]
                 try:  # no savepoint: a refusal itself has to leave everything as it was
                     if action == "dispatch":
-                        made += orders.dispatch(
+                        made += dispatching.dispatch(
                             session, ticket.id, agent, [order.department], "", NOW
                         )
                     else:

@@ -19,9 +19,9 @@ from telephony.batch import Batch, Connected, Lost
 from telephony.call import Call, Leg
 from telephony.cel import CelCall, CelEvent
 from telephony.facts import Fact
+from telephony.message import Message
 from telephony.records import Entry, find
 from telephony.tables import LinkGapRow
-from telephony.wire import Message
 from tests.unit.telephony.house import PBX, TRACES, Store, Taker, messages
 from tests.unit.telephony.test_backfill import run
 from tests.unit.telephony.test_board import dump, kinds
