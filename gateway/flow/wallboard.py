@@ -5,7 +5,7 @@ hour. Where the link is down, or an interval without it has not been made good f
 log yet, the board says that it may not be complete. Nothing here shows a caller.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,8 +15,8 @@ from gateway.errors import Forbidden
 from gateway.flow import rates
 from gateway.flow.rates import Rate
 from gateway.people.accounts import Person
-from gateway.people.roles import Permission
-from gateway.tables import AccountRow
+from gateway.people.roles import Permission, Role
+from gateway.tables import AccountRow, AgentPauseRow
 from gateway.tickets.clocks import china
 from telephony.batch import Connected, Lost
 from telephony.roster import Moved
@@ -29,7 +29,8 @@ FORGOTTEN_US = 24 * 3600 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One agent. `name`: the account's at that extension, else the queue member's."""
+    """One agent. `name`: the account's at that extension, else the queue member's. `asked`: the
+    reason of the pause that was asked for here and goes on, also while the phone still talks."""
 
     pbx: str
     interface: str
@@ -38,6 +39,18 @@ class Agent:
     state: str
     reason: str
     since_at: int
+    role: str = ""
+    asked: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether a supervisor can take this phone out of the queues and put it in again."""
+        return self.role == Role.AGENT and self.state != "offline"
+
+    @property
+    def out(self) -> bool:
+        """Whether the next act on this phone is to put it in again."""
+        return bool(self.asked) or self.state in ("break", "after_call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +182,26 @@ def told(session: Session, pbx: str, moved: Moved, change: Connected | Lost | No
 
 def _agents(session: Session, now: int) -> list[Agent]:
     rows = session.execute(
-        select(AgentStateRow, AccountRow.login, AccountRow.name)
+        select(
+            AgentStateRow, AccountRow.login, AccountRow.name, AccountRow.role, AgentPauseRow.reason
+        )
         .outerjoin(
             AccountRow,
             (AccountRow.pbx == AgentStateRow.pbx)
             & (AccountRow.extension == AgentStateRow.interface)
             & AccountRow.active,
         )
+        .outerjoin(
+            AgentPauseRow,
+            (AgentPauseRow.pbx == AgentStateRow.pbx)
+            & (AgentPauseRow.interface == AgentStateRow.interface)
+            & AgentPauseRow.ended_at.is_(None),
+        )
         .order_by(AgentStateRow.pbx, AgentStateRow.interface)
     )
     return [
-        _agent(row, login, name)
-        for row, login, name in rows
+        replace(_agent(row, login, name), role=role or "", asked=asked or "")
+        for row, login, name, role, asked in rows
         if login or row.state != "offline" or row.since_at > now - FORGOTTEN_US
     ]
 
