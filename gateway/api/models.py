@@ -446,6 +446,7 @@ class DeskOut(Model):
     ringing: int | None
     mine_open: list[TicketOut]
     call_backs_due: list[TicketOut]
+    follow_ups_due: list[TicketOut]
     incomplete: bool
     """Callers may be missing: an interval without the PBX is not back-filled yet."""
 
@@ -457,6 +458,7 @@ class DeskOut(Model):
             ringing=desk.ringing.ticket.id if desk.ringing else None,
             mine_open=[TicketOut.of(row) for row in desk.mine_open],
             call_backs_due=[TicketOut.of(row) for row in desk.call_backs_due],
+            follow_ups_due=[TicketOut.of(row) for row in desk.follow_ups_due],
             incomplete=desk.incomplete,
         )
 

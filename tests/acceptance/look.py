@@ -144,6 +144,8 @@ PLACES: tuple[tuple[str, str, str], ...] = (
     ("tickets", "wang", "/tickets"),
     ("ticket", "wang", "/tickets/{dispatched}"),
     ("ticket-replied", "chen", "/tickets/{replied}"),
+    ("ticket-handled", "wang", "/tickets/{replied}"),
+    ("follow-up", "ayi", "/desk?ticket={replied}"),
     ("department", "sun", "/department"),
     ("department-replied", "sun", "/department?state=replied"),
     ("recordings", "chen", "/recordings"),

@@ -272,7 +272,11 @@ def _orders(walk: Walker) -> None:
         walk.go(officer, "POST", f"/work-orders/{order['number']}/sign")
         walk.go(officer, "POST", f"/work-orders/{order['number']}/reply", done)
     assert walk.go("officer", "GET", "/work-orders?state=replied")[0]["order"]["result"] == "已补发"
-    assert walk.go("8001", "POST", path + "/close", {"note": "电话告知"})["state"] == "closed"
+    note = {"note": "电话告知，满意"}
+    walk.refused("8001", "POST", path + "/close", note, 403)  # 回访: not by who handled it
+    kept = int(walk.made.ids["kept"])
+    assert kept in [row["id"] for row in walk.go("8002", "GET", "/desk")["follow_ups_due"]]
+    assert walk.go("8002", "POST", path + "/close", note)["state"] == "closed"
     actions = [step["action"] for step in walk.go("leader", "GET", path)["steps"]]
     assert actions == ["open", "register", "accept", "dispatch", "return", "dispatch",
                        "sign", "reply", "sign", "reply", "close"]  # fmt: skip
