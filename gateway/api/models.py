@@ -423,6 +423,8 @@ class TicketDetailOut(Model):
     recordings: list[RecordingOut]
     placed: list[PlacedCallOut]
     pauses: list[RecordingPauseOut]
+    incomplete: bool
+    """Calls and recordings may be missing: an interval since the ticket was opened is open."""
 
     @classmethod
     def of(cls, view: TicketView, fields: list[str]) -> "TicketDetailOut":
@@ -436,6 +438,7 @@ class TicketDetailOut(Model):
             recordings=[RecordingOut.of(row) for row in view.recordings],
             placed=[PlacedCallOut.of(row) for row in view.placed],
             pauses=[RecordingPauseOut.of(row) for row in view.pauses],
+            incomplete=view.incomplete,
         )
 
 
@@ -533,9 +536,11 @@ class LinkOut(Model):
 
 
 class PresenceOut(Model):
-    """The wallboard. `complete` false: a link is down, or a figure touches an open interval."""
+    """The wallboard. `complete` false: a link is down, or a figure touches an open interval;
+    `incomplete` says the same as everywhere else."""
 
     complete: bool
+    incomplete: bool
     links: list[LinkOut]
     agents: list[AgentOut]
     queues: list[QueueOut]
@@ -547,6 +552,7 @@ class PresenceOut(Model):
         """Of a view."""
         return cls(
             complete=board.complete,
+            incomplete=not board.complete,
             links=[LinkOut.of(link) for link in board.links],
             agents=[AgentOut.of(agent) for agent in board.agents],
             queues=[QueueOut.of(queue) for queue in board.queues],

@@ -25,6 +25,7 @@ from recordings import grants
 from recordings.errors import GrantError
 from recordings.grants import Grant
 from recordings.tables import PURPOSES, GrantRow, RecordingRow, RequestedRow, RequestRow
+from telephony import links
 from telephony.tables import CallRow
 
 GRANT_S_MAX = 30 * 24 * 3600  # a grant is for a purpose at hand; longer is asked for again
@@ -105,7 +106,7 @@ def search(
                       *standing.get(row.id, (None, None)))
         for row, link, call, acceptance_no in found
     ]  # fmt: skip
-    return Page(views, number, total)
+    return Page(views, number, total, incomplete=bool(links.incomplete(session)))
 
 
 def _standing(

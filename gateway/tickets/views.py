@@ -73,6 +73,8 @@ class TicketView:
     """Calls asked for from this ticket, oldest first."""
     pauses: list[RecordingPauseRow]
     """What its calls' recordings are silent of."""
+    incomplete: bool
+    """Whether calls of it may be missing: an interval since it was opened is not back-filled."""
 
     @property
     def unplaced(self) -> list[PlacedCallRow]:
@@ -194,6 +196,7 @@ def _view(session: Session, row: TicketRow) -> TicketView:
         list(recordings),
         list(placed),
         list(pauses),
+        bool(links.incomplete(session, since_at=row.opened_at)),
     )
 
 
