@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway import compose, reconcile, settings
 from gateway.cli.command import Command, Result, arg
 from gateway.errors import BadInput
-from gateway.flow import log, standing
+from gateway.flow import log, standing, unrecorded
 from gateway.flow.standing import Standing
 from gateway.tickets.clocks import CHINA, china
 from queueing import inbox, parked
@@ -107,6 +107,8 @@ def _told(one: Standing, now: int) -> str:
         f"  未识别 unknown events  {one.unknown_events}",
         f"  无法处理 poison        {one.poison} 批 batches",
     ]
+    if one.unrecorded:
+        lines.append(f"  缺录音 unrecorded      {one.unrecorded} 通 calls：{unrecorded.WHAT_TO_DO}")
     return "\n".join(lines)
 
 
@@ -129,6 +131,7 @@ def _plain(one: Standing) -> dict[str, object]:
         "spill_bytes": one.spill_bytes,
         "unknown_events": one.unknown_events,
         "poison": one.poison,
+        "unrecorded": one.unrecorded,
         "cel_unreadable": one.cel_unreadable,
         "cel_read": moment(one.cel_read_at),
     }  # fmt: skip

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.errors import Forbidden
-from gateway.flow import rates
+from gateway.flow import rates, unrecorded
 from gateway.flow.rates import Rate
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role
@@ -86,6 +86,8 @@ class Board:
     queues: list[Queue]
     today: Rate
     lately: Rate
+    unrecorded: int
+    """Of today's answered calls, those whose recording never came."""
 
     @property
     def complete(self) -> bool:
@@ -147,6 +149,7 @@ def board(session: Session, who: Person, now: int) -> Board:
         ],
         today=sum(today.values(), Rate()),
         lately=sum(lately.values(), Rate()),
+        unrecorded=unrecorded.count(session, now, since_at=midnight),
     )
 
 
