@@ -136,6 +136,8 @@ def take(
     before = row.state
     row.state = lifecycle.step(TRANSITIONS, before, action)
     story(session, row, actor, action, now, before=before, why=why, order=order)
+    if TicketState.REPLIED in (before, row.state):
+        notices.tell(session, "desks", "follow-up", row.id)  # it waits for one, or no more
 
 
 def story(

@@ -328,7 +328,15 @@
   const front = one("#front");
   let popped = sessionStorage.getItem("popped") || "";
 
-  async function bring(ticket) {
+  // One after the other: two pieces of news at once (signed, replied) would have the second put
+  // where the first has just been replaced, which is nowhere.
+  let turn = Promise.resolve();
+  function bring(ticket) {
+    turn = turn.then(() => put(ticket)).catch(() => false);
+    return turn;
+  }
+
+  async function put(ticket) {
     if (!(await flush())) {
       one(`#tab-${ticket}`)?.classList.add("new");
       return false;
