@@ -1,7 +1,8 @@
 """An agent's phone out of the queues and in again: breaks (小休) with a reason, wrap-up (话后整理).
 
 An agent pauses themself; a supervisor may pause others. A wrap-up asked for during a call is that
-call's: it lasts `WRAP_UP_US` from its end, and is over by itself. A break lasts until somebody ends
+call's: it lasts `WRAP_UP_US` from its end, and is over by itself. One that nobody asked for
+(`wrapup`) lasts as long as is set. A break lasts until somebody ends
 it. Only what we asked for stands here; what the PBX makes of it, and what is paused at the PBX
 itself, its own events tell.
 """
@@ -27,6 +28,10 @@ from telephony.tables import CallRow
 
 WRAP_UP_US = 120_000_000
 """How long writing up a call may take before calls come again by themselves."""
+
+
+AUTO = "gateway"
+"""Who asked for a wrap-up that began by itself: `wrapup` counts it."""
 
 
 def pause(asking: Asking, reason: str, login: str = "") -> AgentPauseRow:
@@ -83,6 +88,7 @@ def calls_ended(session: Session, ended: Iterable[tuple[str, Ended]]) -> None:
             AgentPauseRow.reason == WRAP_UP,
             AgentPauseRow.ended_at.is_(None),
             AgentPauseRow.until_at.is_(None),
+            AgentPauseRow.asked_by != AUTO,
         )
     )
     for row in rows.all():

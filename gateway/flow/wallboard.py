@@ -19,6 +19,7 @@ from gateway.people.roles import Permission, Role
 from gateway.tables import AccountRow, AgentPauseRow
 from gateway.tickets.clocks import china
 from telephony.batch import Connected, Lost
+from telephony.reasons import WRAP_UP
 from telephony.roster import Moved
 from telephony.tables import AgentStateRow, LinkGapRow, LinkStateRow, QueueStateRow
 
@@ -50,7 +51,7 @@ class Agent:
     @property
     def out(self) -> bool:
         """Whether the next act on this phone is to put it in again."""
-        return bool(self.asked) or self.state in ("break", "after_call")
+        return self.asked not in ("", WRAP_UP) or self.state in ("break", "after_call")
 
 
 @dataclass(frozen=True, slots=True)
