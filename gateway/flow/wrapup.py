@@ -7,7 +7,7 @@ ends it, unless the agent or a supervisor has done so before. What somebody aske
 break or a wrap-up, is never replaced; and for one part in one call the phone is paused once: who
 is ready early stays ready. Which parts those are, whoever keeps this going remembers (the PBX's
 clock may be ahead of ours); after a start anew the times of the pauses tell. A PBX that is away or
-says no is not asked again for that call (decision 0020).
+says no is not asked again for that call (decision 0022).
 """
 
 from collections.abc import Iterable

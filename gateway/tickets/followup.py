@@ -3,7 +3,7 @@
 It is done by someone who did not handle the matter (DOMAIN.md, Follow-up). The record says who did:
 whoever owns it (首问负责), and whoever took one of the steps in `HANDLING`, from the caller on the
 line to the department's answer. Asking about the result, and closing on it, handles nothing, so
-that who was not reached today can be tried again tomorrow by the same person (decision 0019).
+that who was not reached today can be tried again tomorrow by the same person (decision 0021).
 
 Where no way to reach the caller is known there is no follow-up, and nobody is kept from closing. A
 follow-up's own record (reached, satisfied, opinion) is not here yet: closing's note has it.
