@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import BadSetting, ControlFailed, LeaseLost
 from gateway.exchange import Exchange
-from gateway.flow import breaks, intake, silence, wallboard
+from gateway.flow import breaks, intake, silence, wallboard, wrapup
 from gateway.lease import Lease
 from gateway.parts import Parts
 from gateway.poison import Suspect, described
@@ -160,15 +160,17 @@ class Switchboard:
                 await asyncio.sleep(CEL_AGAIN_S)
 
     async def _keep_promises(self) -> NoReturn:
-        """What ends by itself: a wrap-up, a recording's silence. The latter also because whoever
-        was to end it is gone: a gateway that starts resumes what it finds silent."""
+        """What begins or ends by itself: a wrap-up, a recording's silence. The latter also because
+        whoever was to end it is gone: a gateway that starts resumes what it finds silent."""
         restarted_at: int | None = self._parts.clock()
+        rested: dict[str, int] = {}  # the phones' parts in calls that a wrap-up was thought of for
         while True:
             try:
                 await asyncio.to_thread(
                     silence.keep, self._parts, self._pbx, restarted_at=restarted_at
                 )
                 restarted_at = None
+                await asyncio.to_thread(wrapup.keep, self._parts, self._exchange, rested)
                 await asyncio.to_thread(breaks.keep, self._parts, self._pbx)
             except (TelephonyError, ControlFailed, SQLAlchemyError) as error:
                 log.warning("a pause is not ended yet: %s", type(error).__name__)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api import models as m
-from gateway.api.endpoint import Answer, Asked, Call, Endpoint, number, run
+from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number, run
 from gateway.errors import HotlineError
 from gateway.flow import (
     breaks,
@@ -84,7 +84,7 @@ def tickets(call: Call) -> Answer:
     """Search."""
     found = views.search(call.session, call.person, text=call.body.text,
                          state=call.body.state, page=call.body.page)  # fmt: skip
-    return [m.TicketOut.of(row) for row in found.items]
+    return Listed([m.TicketOut.of(row) for row in found.items], found.incomplete)
 
 
 def ticket(call: Call) -> Answer:
@@ -225,7 +225,7 @@ def recordings(call: Call) -> Answer:
         phone_tail=call.body.phone_tail, agent=call.body.agent, ticket=call.body.ticket,
         page=call.body.page,
     )  # fmt: skip
-    return [m.FoundRecordingOut.of(view) for view in found.items]
+    return Listed([m.FoundRecordingOut.of(view) for view in found.items], found.incomplete)
 
 
 def requests(call: Call) -> Answer:
@@ -294,7 +294,7 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("GET", "/api/v1/departments", departments, (P.TICKET_DISPATCH,), m.DepartmentOut,
              "承办部门 · Departments", many=True),
     Endpoint("POST", _T + "/search", tickets, _READ, m.TicketOut, "查工单 · Search tickets",
-             m.TicketsSought, many=True, reads=True),
+             m.TicketsSought, many=True, reads=True, over_time=True),
     Endpoint("GET", _T + "/{id}", ticket, _READ, m.TicketDetailOut, "工单全貌 · One ticket"),
     Endpoint("PATCH", _T + "/{id}", fill, _EDIT, m.TicketOut, "填写 · Write fields",
              m.TicketFields),
@@ -334,7 +334,7 @@ ROUTES: tuple[Endpoint, ...] = (
              "退单 · Return", m.OrderReturn),
     Endpoint("POST", "/api/v1/recordings/search", recordings, (P.RECORDING_SEARCH,),
              m.FoundRecordingOut, "查录音 · Search recordings", m.RecordingsSought, many=True,
-             reads=True),
+             reads=True, over_time=True),
     Endpoint("GET", _R, requests, (P.RECORDING_ASK, P.RECORDING_DECIDE), m.RequestOut,
              "调听申请 · Requests", many=True),
     Endpoint("POST", _R, ask, (P.RECORDING_ASK,), m.RequestOut, "申请调听 · Ask to hear", m.Ask,

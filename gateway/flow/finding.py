@@ -17,6 +17,7 @@ from gateway.people.roles import Permission
 from gateway.tables import RecordingLinkRow, TicketRow
 from gateway.tickets.views import PAGE, SOUGHT_MAX, Page, too_long
 from recordings.tables import GrantRow, RecordingRow, RequestedRow, RequestRow
+from telephony import links
 from telephony.tables import CallRow
 
 
@@ -64,7 +65,7 @@ def search(
                       *standing.get(row.id, (None, None)))
         for row, link, call, acceptance_no in found
     ]  # fmt: skip
-    return Page(views, number, total)
+    return Page(views, number, total, incomplete=bool(links.incomplete(session)))
 
 
 def _standing(

@@ -248,6 +248,7 @@ def full(morning: Morning) -> Morning:
     for minutes, number in ((42, "13700000042"), (31, ""), (12, "02188886666")):
         call(morning, number, now - minutes * MINUTE, until="abandoned", wait_s=31)
     with made.database.begin() as session:
+        _call_of(session, known["old"]).recording_expected = True  # and none ever came
         asked = {"kind": "policy", "summary": "咨询养老保险补缴条件"}
         acts.fill(session, known["old"], wang, asked, None, now)
         acts.answer(session, known["old"], wang, "已说明补缴条件与所需材料。", now)

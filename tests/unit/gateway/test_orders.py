@@ -31,6 +31,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     with house.house(tmp_path_factory.mktemp("house")) as made:
         with made.database.begin() as session:
             house.person(session, "8001", Role.AGENT, extension="PJSIP/8001")
+            house.person(session, "8002", Role.AGENT, extension="PJSIP/8002")
             house.person(session, "sun", Role.OFFICER, department="yanglao")
             house.person(session, "he", Role.OFFICER, department="gongshang")
         yield made
@@ -131,7 +132,7 @@ def test_the_ticket_is_replied_when_all_departments_are(session: Session) -> Non
         orders.act(session, order.number, who(session, login), "sign", NOW)
         orders.act(session, order.number, who(session, login), "reply", NOW, result="已补发")
     assert ticket.state == "replied"
-    acts.close(session, ticket.id, who(session, "8001"), "已电话告知", NOW)
+    acts.close(session, ticket.id, who(session, "8002"), "已电话告知", NOW)
     assert (ticket.state, ticket.closed_at) == ("closed", NOW)
 
 
