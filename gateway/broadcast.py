@@ -149,8 +149,8 @@ class Datagrams:
 
     def after(self, noted: Sequence[Notice]) -> None:
         """A datagram to each listener; one that is dead is forgotten."""
-        others = [name for name in self._names() if name != f"{self._me}.sock"]
-        if not noted or not others:
+        others = [name for name in self._names() if name != f"{self._me}.sock"] if noted else []
+        if not others:
             return
         with (
             _short(self._directory) as short,

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway import notices
+from telephony.prepared import say
 
 BUSY_TIMEOUT_MS = 30_000  # another process's writer may hold the file; ours wait on the lock
 
@@ -106,4 +107,4 @@ def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("hotline_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    say(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")

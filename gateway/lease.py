@@ -30,13 +30,14 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from gateway.database import Database
 from gateway.errors import LeaseLost
 from gateway.tables import LeaseRow
+from telephony.prepared import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +46,21 @@ RENEW_S: Final = 1.0
 TRY_S: Final = 0.5
 IDLE_S: Final = 3
 
-_NOT_IDLE: Final = text(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'")
-_FENCE: Final = (
-    select(LeaseRow.__table__.c.fence)
-    .where(LeaseRow.__table__.c.name == bindparam("of"))
+_LEASE: Final = LeaseRow.__table__.c
+
+_FENCE: Final = Prepared(
+    select(_LEASE.fence).where(_LEASE.name == bindparam("of")).with_for_update(read=True)
+)
+_FENCE_IN_TIME: Final = Prepared(
+    select(
+        _LEASE.fence,
+        func.set_config(
+            "idle_in_transaction_session_timeout",
+            f"{IDLE_S}s",
+            True,  # for this transaction
+        ),
+    )
+    .where(_LEASE.name == bindparam("of"))
     .with_for_update(read=True)
 )
 
@@ -65,11 +77,9 @@ class Lease:
 
     def check(self, session: Session) -> None:
         """First thing in a transaction. Raises `LeaseLost` when somebody else has the duty."""
-        database = session.connection()
-        if database.dialect.name == "postgresql":
-            database.execute(_NOT_IDLE)
-        fence = database.scalar(_FENCE, {"of": self.name})
-        if fence != self.fence:
+        in_time = session.get_bind().dialect.name == "postgresql"
+        found = (_FENCE_IN_TIME if in_time else _FENCE).rows(session, of=self.name)
+        if not found or found[0][0] != self.fence:
             self.lost = True
             raise LeaseLost(self.name)
 

@@ -7,6 +7,7 @@ change says only that the PBX was heard. Pure data, no behaviour.
 
 from dataclasses import dataclass
 
+from telephony.events import Event
 from telephony.message import Message
 from telephony.wire import END
 
@@ -35,6 +36,8 @@ class Batch:
     received_at: int
     messages: tuple[Message, ...] = ()
     change: Connected | Lost | None = None
+    events: tuple[Event, ...] | None = None
+    """What of the messages concerns calls; None: they have not been read yet."""
 
     @property
     def raw(self) -> bytes:

@@ -32,7 +32,7 @@ from telephony.events import Event
 from telephony.facts import Fact
 from telephony.outgoing import is_outgoing
 from telephony.presence import Presence
-from telephony.readers import understand
+from telephony.readers import understood
 from telephony.records import Entry
 from telephony.roster import Moved
 from telephony.turn import Memory, Turn
@@ -81,43 +81,43 @@ class Board:
         self._next, self.moved = None, Moved()
         follows, self._last = self._last == (batch.link_session, batch.seq - 1), None
         known = bool(batch.messages) and not follows and journal.known(session, self.pbx, batch)
-        understood = [
-            event
-            for message in batch.messages
-            if (event := understand(message, batch.received_at)) is not None
-        ]
+        events = batch.events
+        if events is None:
+            events = understood(batch.messages, batch.received_at)
         if known:
-            self._follow(session, batch, understood)
+            self._follow(session, batch, events)
             return []
         if batch.messages:
             journal.append(session, self.pbx, batch)
-        return self._taken(session, batch, understood)
+        return self._taken(session, batch, events)
 
-    def _taken(self, session: Session, batch: Batch, understood: Sequence[Event]) -> list[Fact]:
+    def _taken(self, session: Session, batch: Batch, events: Sequence[Event]) -> list[Fact]:
         before = self._memory
-        unknown = self._unknown((*before.seen, *understood))
+        unknown = self._unknown((*before.seen, *events))
         finished = records.known_ids(session, self.pbx, unknown) if unknown else set()
         turn = Turn(self.pbx, before, unknown - finished, finished)
-        presence = before.presence.after(understood)
+        presence = before.presence.after(events)
         if isinstance(batch.change, Connected):
             turn.connected()
             presence = presence.connected()
-        for event in understood:
+        for event in events:
             if not isinstance(event, qe.OfQueues):
                 turn.take(event)
-        links.note(session, self.pbx, batch, refused=turn.refused)
+        noted_at = links.note(
+            session, self.pbx, batch, refused=turn.refused, noted_at=before.noted_at
+        )
         written = records.write(session, [*turn.touched.values()]) if turn.touched else []
         if turn.seats is not before.seats:
             conferences.keep(session, self.pbx, before.seats, turn.seats)
         self.moved = roster.write(session, self.pbx, before.presence, presence)
-        self._next = turn.memory(presence), written, batch
+        self._next = turn.memory(presence, noted_at), written, batch
         ids = {entry.call.linkedid: entry.call_id for entry in written}
         return [frozen.replace(fact, call_id=ids.get(fact.linkedid, 0)) for fact in turn.facts]
 
-    def _follow(self, session: Session, batch: Batch, understood: Sequence[Event]) -> None:
+    def _follow(self, session: Session, batch: Batch, events: Sequence[Event]) -> None:
         """The batch is committed already: the memory is what the database knows."""
         before = self._memory
-        memory = _known(session, self.pbx, before.presence.after(understood))
+        memory = _known(session, self.pbx, before.presence.after(events))
         stale = before.stale & memory.live.keys()
         known = roster.load(session, self.pbx)
         self.moved = roster.write(session, self.pbx, known, memory.presence)

@@ -23,7 +23,9 @@ from threading import Condition, Thread
 from typing import Final
 
 from telephony.batch import Batch, Connected, Lost
+from telephony.events import Event
 from telephony.message import Message
+from telephony.readers import understood
 from telephony.spill import Spill
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ class _Item:
     at: int
     messages: tuple[Message, ...] = ()
     change: Connected | Lost | None = None
+    events: tuple[Event, ...] = ()
     size: int = 0
 
 
@@ -76,11 +79,13 @@ class Handoff:
     def put(self, link_session: str, at: int, messages: Sequence[Message]) -> bool:
         """Hands messages over (none: the PBX was heard). False: no room, nothing was taken."""
         size = sum(len(message.raw) for message in messages)
+        # Read here and not by whoever takes them: this thread works while that one commits.
+        events = understood(messages, at)
         with self._lock:
             if self._bytes + size > self._held_bytes:
                 return False
             self._bytes += size
-            self._items.append(_Item(link_session, at, tuple(messages), size=size))
+            self._items.append(_Item(link_session, at, tuple(messages), events=events, size=size))
             if self._bytes > self._spill_bytes:
                 self._lock.notify()
         self._wake()
@@ -185,6 +190,7 @@ class Handoff:
     def _pop(self, items: deque[_Item]) -> tuple[Batch, int] | None:
         """The next batch of `items`, and its bytes."""
         messages: list[Message] = []
+        events: list[Event] = []
         last: _Item | None = None
         size = 0
         while items and len(messages) < BATCH_MESSAGES:
@@ -198,12 +204,14 @@ class Handoff:
                 break
             last = items.popleft()
             size += last.size
-            messages.extend(last.messages)
+            messages += last.messages
+            events += last.events
         if last is None:
             return None
         seq = self._seq.get(last.link_session, 0)
         self._seq = {last.link_session: seq + 1}
-        return Batch(last.link_session, seq, last.at, tuple(messages), last.change), size
+        told = tuple(messages), last.change, tuple(events)
+        return Batch(last.link_session, seq, last.at, *told), size
 
     def _wake(self) -> None:
         try:

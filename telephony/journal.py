@@ -13,17 +13,18 @@ from sqlalchemy.orm import Session
 
 from telephony.batch import Batch
 from telephony.message import Message
+from telephony.prepared import Prepared, but
 from telephony.tables import Base, JournalRow, PoisonRow
 from telephony.wire import Wire
 
 _JOURNAL: Final = Base.metadata.tables["journal"]
-_APPEND: Final = insert(_JOURNAL)
+_APPEND: Final = Prepared(insert(_JOURNAL), but(_JOURNAL, "id"))
 _PAGE: Final = 100
 
 
 def append(session: Session, pbx: str, batch: Batch) -> None:
     """Keeps the batch's messages; the caller's transaction decides whether for good."""
-    session.connection().execute(_APPEND, _row(pbx, batch))
+    _APPEND.run(session, [_row(pbx, batch)])
 
 
 def set_aside(session: Session, pbx: str, batch: Batch, error: str, now: int) -> None:

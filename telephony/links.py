@@ -11,10 +11,13 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from telephony.batch import Batch, Connected, Lost
+from telephony.prepared import Prepared
 from telephony.tables import Base, LinkGapRow, LinkStateRow
 
+FRESH_US: Final = 1_000_000
+
 _STATE: Final = Base.metadata.tables["link_state"]
-_HEARD: Final = (
+_HEARD: Final = Prepared(
     update(_STATE)
     .where(_STATE.c.pbx == bindparam("of"))
     .values(
@@ -24,18 +27,22 @@ _HEARD: Final = (
 )
 
 
-def note(session: Session, pbx: str, batch: Batch, *, refused: int = 0) -> None:
-    """Writes what the batch says of the link: up, down or simply heard."""
+def note(session: Session, pbx: str, batch: Batch, *, refused: int = 0, noted_at: int = 0) -> int:
+    """Writes what the batch says of the link: up, down or simply heard; answers when that was
+    written last. That it is heard need not be written again within `FRESH_US` of `noted_at`: an
+    interval then begins so much too early, which loses nothing."""
     if batch.change is None:
-        heard = {"of": pbx, "at": batch.received_at, "refused": refused}
-        session.connection().execute(_HEARD, heard)
-        return
+        if not refused and noted_at <= batch.received_at < noted_at + FRESH_US:
+            return noted_at
+        _HEARD.run(session, [{"of": pbx, "at": batch.received_at, "refused": refused}])
+        return batch.received_at
     state = session.get(LinkStateRow, pbx, populate_existing=True)
     if isinstance(batch.change, Connected):
         _came(session, pbx, batch, state)
     else:
         _went(session, pbx, batch, state, batch.change)
     session.flush()
+    return batch.received_at
 
 
 def passed_over(session: Session, pbx: str, batch: Batch) -> None:
@@ -77,6 +84,7 @@ def _went(session: Session, pbx: str, batch: Batch, state: LinkStateRow | None, 
         state = LinkStateRow(pbx=pbx, unknown_events=0, last_packet_at=at)
     state.connected = False
     state.since_at = at
+    state.last_packet_at = lost.last_packet_at or state.last_packet_at
     state.link_session = batch.link_session
     session.add(state)
     lasting = session.scalars(

@@ -8,7 +8,7 @@ Times are the PBX's (`timestampevents = yes`); where it gives none (list answers
 receipt stands in. Pure: no clock, no I/O.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -27,6 +27,12 @@ def understand(message: Message, received_at: int = 0) -> ev.Event | None:
     """The event a message is, or None when it is none of ours."""
     reader = _reader(message.raw.partition(EOL)[0])
     return reader(message, when(message, received_at)) if reader else None
+
+
+def understood(messages: Iterable[Message], received_at: int) -> tuple[ev.Event, ...]:
+    """The events among these messages, in their order."""
+    found = (understand(message, received_at) for message in messages)
+    return tuple(event for event in found if event is not None)
 
 
 @lru_cache(maxsize=FIRST_LINES)

@@ -8,22 +8,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from telephony.call import Call, Leg, State
+from telephony.prepared import Among, Prepared, but
 from telephony.tables import Base, CallLegRow, CallRow
 
 _CALL: Final = Base.metadata.tables["call"]
 _LEG: Final = Base.metadata.tables["call_leg"]
-_KNOWN: Final = select(_CALL.c.linkedid).where(
-    _CALL.c.pbx == bindparam("of"), _CALL.c.linkedid.in_(bindparam("names", expanding=True))
+_KNOWN: Final = Prepared(
+    select(_CALL.c.linkedid).where(_CALL.c.pbx == bindparam("of"), Among(_CALL.c.linkedid, "names"))
 )
-_NEW: Final = insert(_CALL).returning(_CALL.c.linkedid, _CALL.c.id)
-_CHANGED: Final = update(_CALL).where(_CALL.c.id == bindparam("row"))
-_NEW_LEG: Final = insert(_LEG)
-_CHANGED_LEG: Final = update(_LEG).where(
-    _LEG.c.call_id == bindparam("of"), _LEG.c.leg == bindparam("name")
+_FIXED: Final = ("id", "pbx", "linkedid", "direction", "arrived_at")
+"""What a call keeps from its first row on."""
+_NEW: Final = Prepared(insert(_CALL).returning(_CALL.c.id), but(_CALL, "id"))
+_CHANGED: Final = Prepared(
+    update(_CALL)
+    .where(_CALL.c.id == bindparam("row"))
+    .values({name: bindparam(name) for name in but(_CALL, *_FIXED)})
+)
+_NEW_LEG: Final = Prepared(insert(_LEG), but(_LEG, "id"))
+_CHANGED_LEG: Final = Prepared(
+    update(_LEG)
+    .where(_LEG.c.call_id == bindparam("of"), _LEG.c.leg == bindparam("name"))
+    .values({name: bindparam(name) for name in but(_LEG, "id", "call_id", "leg")})
 )
 
 
@@ -71,7 +80,7 @@ def known_ids(session: Session, pbx: str, linkedids: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for start in range(0, len(wanted), 500):
         names = wanted[start : start + 500]
-        found.update(session.connection().scalars(_KNOWN, {"of": pbx, "names": names}))
+        found.update(linkedid for (linkedid,) in _KNOWN.rows(session, of=pbx, names=names))
     return found
 
 
@@ -102,23 +111,19 @@ def outlines(session: Session, pbx: str, linkedids: Iterable[str]) -> dict[str, 
 def write(session: Session, changed: Sequence[Entry]) -> list[Entry]:
     """Writes calls and legs, new and changed; the entries come back with their rows' ids."""
     session.flush()
-    database = session.connection()
-    new = [_values(entry.call) for entry in changed if not entry.call_id]
+    new = [entry for entry in changed if not entry.call_id]
     old = [{"row": entry.call_id, **_values(entry.call)} for entry in changed if entry.call_id]
-    ids: dict[str, int] = {}
-    if new:
-        made = database.execute(_NEW, new)
-        ids = {linkedid: row for linkedid, row in made}  # noqa: C416 - rows unpack, dict() is untyped
-    if old:
-        database.execute(_CHANGED, old)
+    made = _NEW.made(session, [_values(entry.call) for entry in new])
+    _CHANGED.run(session, old)
+    ids = {entry.call.linkedid: row for entry, (row,) in zip(new, made, strict=True)}
     placed = [
         Entry(entry.call, entry.call_id or ids[entry.call.linkedid], entry.legs)
         for entry in changed
     ]
-    return _write_legs(database, placed)
+    return _write_legs(session, placed)
 
 
-def _write_legs(database: Connection, entries: list[Entry]) -> list[Entry]:
+def _write_legs(session: Session, entries: list[Entry]) -> list[Entry]:
     """The legs that are not as they were written last; `entries` as they are now."""
     added: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
@@ -129,10 +134,8 @@ def _write_legs(database: Connection, entries: list[Entry]) -> list[Entry]:
                 added.append({"call_id": entry.call_id, **_leg_values(leg)})
             elif written[leg.leg] is not leg:
                 changed.append({"of": entry.call_id, "name": leg.leg, **_leg_values(leg)})
-    if added:
-        database.execute(_NEW_LEG, added)
-    if changed:
-        database.execute(_CHANGED_LEG, changed)
+    _NEW_LEG.run(session, added)
+    _CHANGED_LEG.run(session, changed)
     return [Entry(entry.call, entry.call_id, _named(entry.call)) for entry in entries]
 
 

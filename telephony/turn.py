@@ -43,6 +43,8 @@ class Memory:
     presence: Presence = field(default_factory=Presence)
     far: dict[str, str] = field(default_factory=dict)
     """The channels of people whom we called, each with its call."""
+    noted_at: int = 0
+    """When it was last written down that the PBX is heard."""
 
     def keep(self, entry: Entry) -> None:
         """A call as it is committed: live, or forgotten."""
@@ -176,11 +178,11 @@ class Turn:
         self.facts.extend(facts)
         return entry
 
-    def memory(self, presence: Presence) -> Memory:
+    def memory(self, presence: Presence, noted_at: int) -> Memory:
         """What to remember once it is committed, but for the calls that changed."""
         before = self._memory
         stale = self._stale - self._heard
-        return Memory(before.live, stale, self._seen, self.seats, presence, before.far)
+        return Memory(before.live, stale, self._seen, self.seats, presence, before.far, noted_at)
 
 
 def _unread(event: Event) -> bool:

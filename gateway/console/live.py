@@ -2,12 +2,13 @@
 
 An event says only that something changed and where (topic's kind, an id); the page then fetches
 what it shows, under its own permissions. So a lost event costs nothing: on (re)connecting the page
-fetches once more. Every 15 s, however much happens, it is asked whether the session still stands,
-so that who has signed out is told for 15 s more at most; a comment then keeps proxies from closing
-the line. The stream also ends when the server stops or the page was too slow to read.
+fetches once more. At least every 15 s, however much happens, it is asked whether the session still
+stands, so that who has signed out is told for 15 s more at most; a comment then keeps proxies from
+closing the line. The stream also ends when the server stops or the page was too slow to read.
 """
 
 import json
+import secrets
 import time
 from collections.abc import AsyncIterator
 
@@ -68,7 +69,8 @@ async def stream(visit: Visit) -> Response:
 async def _events(visit: Visit) -> AsyncIterator[str]:
     async with visit.parts.hub.subscribe(topics(visit.person)) as subscription:
         yield f"retry: {RETRY_MS}\n\n"
-        ask_at = time.monotonic() + HEARTBEAT_S
+        # After a restart all pages come back in the same second; they shall not all ask in one.
+        ask_at = time.monotonic() + HEARTBEAT_S * secrets.randbelow(1000) / 1000
         while True:
             left_s = ask_at - time.monotonic()
             if left_s <= 0:

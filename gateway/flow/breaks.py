@@ -22,8 +22,19 @@ from gateway.people.roles import Permission, Role
 from gateway.tables import AccountRow, AgentPauseRow
 from gateway.tickets import words
 from telephony.facts import Ended
+from telephony.prepared import Among, Prepared
 from telephony.reasons import WRAP_UP
 from telephony.tables import CallRow
+
+_PAUSE = AgentPauseRow.__table__.c
+_WRAPPING_UP = Prepared(
+    select(_PAUSE.id, _PAUSE.pbx, _PAUSE.interface).where(
+        Among(_PAUSE.interface, "phones"),
+        _PAUSE.reason == WRAP_UP,
+        _PAUSE.ended_at.is_(None),
+        _PAUSE.until_at.is_(None),
+    )
+)
 
 WRAP_UP_US = 120_000_000
 """How long writing up a call may take before calls come again by themselves."""
@@ -77,18 +88,11 @@ def calls_ended(session: Session, ended: Iterable[tuple[str, Ended]]) -> None:
     over = {(fact.pbx, interface): fact.at for interface, fact in ended if interface}
     if not over:
         return
-    rows = session.scalars(
-        select(AgentPauseRow).where(
-            AgentPauseRow.interface.in_({interface for _, interface in over}),
-            AgentPauseRow.reason == WRAP_UP,
-            AgentPauseRow.ended_at.is_(None),
-            AgentPauseRow.until_at.is_(None),
-        )
-    )
-    for row in rows.all():
-        at = over.get((row.pbx, row.interface))
+    phones = sorted({interface for _, interface in over})
+    for pause_id, pbx, interface in _WRAPPING_UP.rows(session, phones=phones):
+        at = over.get((pbx, interface))
         if at is not None:
-            row.until_at = at + WRAP_UP_US
+            session.get_one(AgentPauseRow, pause_id).until_at = at + WRAP_UP_US
     session.flush()
 
 

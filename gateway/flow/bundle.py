@@ -23,6 +23,7 @@ from gateway.people import accounts
 from gateway.tables import Base
 from gateway.tickets.lifecycle import TicketState
 from telephony.facts import Answered, Ended, Fact, PassedOn, Queued
+from telephony.prepared import Among, Prepared
 
 NAME_MAX = 120  # as long as a form lets it be; the call keeps it whole
 
@@ -31,7 +32,7 @@ _TICKET: Final = Base.metadata.tables["ticket"]
 _OPENED: Final = Base.metadata.tables["ticket_call"]
 _STEP: Final = Base.metadata.tables["ticket_step"]
 
-_MATTERS: Final = (
+_MATTERS: Final = Prepared(
     select(
         *(_CALL.c.id, _CALL.c.pbx, _CALL.c.linkedid, _CALL.c.caller_number, _CALL.c.caller_name),
         *(_CALL.c.last_agent, _TICKET.c.id, _TICKET.c.state, _TICKET.c.owner, _TICKET.c.call_back),
@@ -39,22 +40,24 @@ _MATTERS: Final = (
     .select_from(_CALL)
     .outerjoin(_OPENED, _OPENED.c.call_id == _CALL.c.id)
     .outerjoin(_TICKET, _TICKET.c.id == _OPENED.c.ticket_id)
-    .where(_CALL.c.id.in_(bindparam("calls", expanding=True)))
+    .where(Among(_CALL.c.id, "calls"))
 )
-_OWNED: Final = (
+_OWNED: Final = Prepared(
     update(_TICKET)
     .where(_TICKET.c.id == bindparam("ticket"), _TICKET.c.owner == "")
     .values(owner=bindparam("by"))
 )
-_CALL_BACK: Final = (
+_CALL_BACK: Final = Prepared(
     update(_TICKET)
     .where(_TICKET.c.id == bindparam("ticket"), _TICKET.c.call_back == bindparam("read"))
     .values(call_back=bindparam("now"))
 )
 _DRAFT: Final = ("opened_at", "channel", "queue", "caller_phone", "caller_name")
-_OPEN: Final = insert(_TICKET).returning(_TICKET.c.id, *(_TICKET.c[name] for name in _DRAFT))
-_OPENS: Final = insert(_OPENED)
-_TELL: Final = insert(_STEP)
+_OPEN: Final = Prepared(insert(_TICKET).returning(_TICKET.c.id), _DRAFT)
+_OPENS: Final = Prepared(insert(_OPENED), ("call_id", "ticket_id"))
+_TELL: Final = Prepared(
+    insert(_STEP), ("ticket_id", "at", "actor", "action", "from_state", "to_state")
+)
 
 
 @dataclass(slots=True)
@@ -81,9 +84,8 @@ class Bundle:
     def __init__(self, session: Session, facts: Sequence[Fact]) -> None:
         self.session = session
         session.flush()
-        self._database = session.connection()
-        rows = self._database.execute(_MATTERS, {"calls": sorted({fact.call_id for fact in facts})})
-        self._matters = {row.id: _matter(row) for row in rows}
+        rows = _MATTERS.rows(session, calls=sorted({fact.call_id for fact in facts}))
+        self._matters = {row[0]: _matter(row) for row in rows}
         self._read = {
             matter.ticket_id: (matter.owner, matter.call_back) for matter in self._matters.values()
         }
@@ -119,16 +121,11 @@ class Bundle:
         }
         if not first:
             return
-        drafts = {call_id: _draft(self._matters[call_id], fact) for call_id, fact in first.items()}
-        rows = self._database.execute(
-            _OPEN, [dict(zip(_DRAFT, draft, strict=True)) for draft in drafts.values()]
-        )
-        made: dict[tuple[Any, ...], list[int]] = {}
-        for ticket, *draft in rows:  # in no order; but those of the same content are alike
-            made.setdefault(tuple(draft), []).append(ticket)
-        opened = {call_id: made[draft].pop() for call_id, draft in drafts.items()}
-        self._database.execute(
-            _OPENS,
+        drafts = [_draft(self._matters[call_id], fact) for call_id, fact in first.items()]
+        tickets = [ticket for (ticket,) in _OPEN.made(self.session, drafts)]
+        opened = dict(zip(first, tickets, strict=True))
+        _OPENS.run(
+            self.session,
             [{"call_id": call_id, "ticket_id": ticket} for call_id, ticket in opened.items()],
         )
         for call_id, ticket in opened.items():
@@ -164,10 +161,9 @@ class Bundle:
             if matter.call_back != call_back:
                 due = {"ticket": matter.ticket_id, "read": call_back, "now": matter.call_back}
                 called_back.append(due)
-        todo = ((_OWNED, owned), (_CALL_BACK, called_back), (_TELL, self._steps))
-        for statement, rows in todo:
-            if rows:
-                self._database.execute(statement, rows)
+        _OWNED.run(self.session, owned)
+        _CALL_BACK.run(self.session, called_back)
+        _TELL.run(self.session, self._steps)
         self.session.expire_all()
 
 
@@ -179,7 +175,7 @@ def _matter(row: Sequence[Any]) -> Matter:
     return Matter(*call, ticket_id, state, owner, call_back)
 
 
-def _draft(matter: Matter, fact: Queued) -> tuple[Any, ...]:
+def _draft(matter: Matter, fact: Queued) -> dict[str, Any]:
     """What is in a new ticket, by `_DRAFT`."""
     name = matter.name[:NAME_MAX] if matter.name != matter.number else ""
-    return fact.at, "phone", fact.queue, matter.number, name
+    return dict(zip(_DRAFT, (fact.at, "phone", fact.queue, matter.number, name), strict=True))

@@ -17,11 +17,14 @@ from gateway import notices
 from gateway.flow import log
 from gateway.tables import RecordingLinkRow, TicketCallRow
 from recordings.tables import RecordingRow
+from telephony.prepared import Among, Prepared
 from telephony.tables import CallRow
 
 _RECORDING = RecordingRow.__table__.c
-_RECORDED = select(_RECORDING.id, _RECORDING.name).where(
-    _RECORDING.pbx == bindparam("of"), _RECORDING.name.in_(bindparam("names", expanding=True))
+_RECORDED = Prepared(
+    select(_RECORDING.id, _RECORDING.name).where(
+        _RECORDING.pbx == bindparam("of"), Among(_RECORDING.name, "names")
+    )
 )
 CAPTURE = "capture"  # the actor of what the capturing process did
 
@@ -71,8 +74,7 @@ def calls_known(session: Session, calls: Sequence[KnownCall]) -> None:
     known = {call.linkedid: call for call in calls}
     if not known:
         return
-    wanted = {"of": calls[0].pbx, "names": sorted(known)}
-    for recording_id, name in session.connection().execute(_RECORDED, wanted).all():
+    for recording_id, name in _RECORDED.rows(session, of=calls[0].pbx, names=sorted(known)):
         call = known[name]
         _link(session, recording_id, call.call_id, call.ticket_id or None)
 

@@ -26,7 +26,15 @@ from gateway.tables import RecordingPauseRow
 from gateway.tickets import words
 from recordings.tables import RecordingRow
 from telephony.errors import TelephonyError
+from telephony.prepared import Among, Prepared
 from telephony.tables import CallRow
+
+_PAUSE = RecordingPauseRow.__table__.c
+_SILENT = Prepared(
+    select(_PAUSE.id, _PAUSE.call_id, _PAUSE.began_at).where(
+        Among(_PAUSE.call_id, "calls"), _PAUSE.ended_at.is_(None)
+    )
+)
 
 LIMIT_US = 180_000_000
 """How long a recording may be silent at a stretch."""
@@ -94,13 +102,8 @@ def calls_ended(session: Session, ended: Mapping[int, int]) -> None:
     """These calls are over (id → when), and with them whatever silence there was."""
     if not ended:
         return
-    rows = session.scalars(
-        select(RecordingPauseRow).where(
-            RecordingPauseRow.call_id.in_(ended), RecordingPauseRow.ended_at.is_(None)
-        )
-    )
-    for row in rows.all():
-        _end(session, row.id, "call", max(ended[row.call_id], row.began_at))
+    for pause_id, call_id, began_at in _SILENT.rows(session, calls=sorted(ended)):
+        _end(session, pause_id, "call", max(ended[call_id], began_at))
 
 
 def keep(parts: Parts, pbx: str, *, restarted_at: int | None = None) -> None:

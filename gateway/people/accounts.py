@@ -20,6 +20,7 @@ from gateway.errors import AccountLocked, BadInput, HotlineError, TooBusy, Wrong
 from gateway.exchange import ALONE
 from gateway.people.roles import PERMISSIONS, Permission, Role
 from gateway.tables import AccountRow, DepartmentRow, SignInRow
+from telephony.prepared import Among, Prepared
 
 FAILURES_ALLOWED = 5
 LOCK_MINUTES = 15
@@ -32,10 +33,11 @@ _waiting = threading.BoundedSemaphore(WAITING_MAX)
 _turns = threading.BoundedSemaphore(2)
 _hasher = PasswordHasher()  # Argon2id, RFC 9106's second choice: 64 MiB, 3 passes
 _PASSWORD = f"密码至少 {PASSWORD_LENGTH_MIN} 个字符。 At least {PASSWORD_LENGTH_MIN} characters."
-_AT_PHONE = select(AccountRow.__table__.c.extension, AccountRow.__table__.c.login).where(
-    AccountRow.__table__.c.active,
-    AccountRow.__table__.c.pbx == bindparam("pbx"),
-    AccountRow.__table__.c.extension.in_(bindparam("extensions", expanding=True)),
+_ACCOUNT = AccountRow.__table__.c
+_AT_PHONE = Prepared(
+    select(_ACCOUNT.extension, _ACCOUNT.login).where(
+        _ACCOUNT.active, _ACCOUNT.pbx == bindparam("pbx"), Among(_ACCOUNT.extension, "extensions")
+    )
 )
 _NOBODY = _hasher.hash("nobody has this password")
 
@@ -261,8 +263,7 @@ def logins_at(session: Session, pbx: str, extensions: Collection[str]) -> dict[s
     somebody's."""
     if not extensions:
         return {}
-    rows = session.connection().execute(_AT_PHONE, {"pbx": pbx, "extensions": sorted(extensions)})
-    return {extension: login for extension, login in rows}  # noqa: C416 - as in `named`
+    return dict(_AT_PHONE.rows(session, pbx=pbx, extensions=sorted(extensions)))
 
 
 def elsewhere(session: Session, pbxs: Collection[str]) -> list[str]:

@@ -64,9 +64,11 @@ class Taker:
         with self.store.begin() as session:
             self.board = Board.load(session, PBX)
 
-    def batch(self, messages: Iterable[Message] = (), **change: Connected | Lost) -> Batch:
+    def batch(
+        self, messages: Iterable[Message] = (), change: Connected | Lost | None = None
+    ) -> Batch:
         """The next batch of this link session."""
-        return Batch(self.session, next(self._seq), NOW, tuple(messages), **change)
+        return Batch(self.session, next(self._seq), NOW, tuple(messages), change)
 
     def take(self, batch: Batch, after: Callable[[Session], None] = lambda _: None) -> list[Fact]:
         """One unit of work; `after` runs in it, last."""

@@ -143,13 +143,18 @@ def test_a_call_heard_of_since_the_return_is_not_ended_by_the_list(
 
 
 def test_the_link_says_how_it_stands(store: Store, taker: Taker) -> None:
-    """The administrator's page and `pbx status` read this row."""
+    """The administrator's page and `pbx status` read this row, which is a second old at most."""
+    heard = []
     link(taker, "s1", NOW, Connected())
-    taker.take(Batch("s1", 1, NOW + 7, tuple(ANSWERED)))
+    for seq, late in enumerate((7, links.FRESH_US - 1, links.FRESH_US, links.FRESH_US + 5), 1):
+        taker.take(Batch("s1", seq, NOW + late))
+        with store.begin() as session:
+            row = session.get_one(LinkStateRow, PBX)
+            assert (row.connected, row.since_at) == (True, NOW)
+            heard.append(row.last_packet_at - NOW)
+    assert heard == [0, 0, links.FRESH_US, links.FRESH_US]
+    over = NOW + links.FRESH_US + 9
+    link(taker, "s1", over, Lost("stopped", over - 2))
     with store.begin() as session:
         row = session.get_one(LinkStateRow, PBX)
-        assert (row.connected, row.since_at, row.last_packet_at) == (True, NOW, NOW + 7)
-    link(taker, "s1", NOW + 9, Lost("stopped", NOW + 7))
-    with store.begin() as session:
-        row = session.get_one(LinkStateRow, PBX)
-        assert (row.connected, row.since_at, row.last_packet_at) == (False, NOW + 9, NOW + 7)
+        assert (row.connected, row.since_at, row.last_packet_at) == (False, over, over - 2)
