@@ -10,10 +10,10 @@ from typing import Any
 from gateway import compose, settings
 from gateway.cli.checking import moment
 from gateway.cli.command import Command, Result, arg
+from gateway.count import gap_plain
 from gateway.errors import BadInput
 from gateway.flow import figures
 from gateway.flow.figures import Average, Figures, Share
-from gateway.reconcile import gap_plain
 from gateway.tickets.clocks import china
 
 NAMES = {

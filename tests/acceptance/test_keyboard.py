@@ -17,7 +17,7 @@ from tests.acceptance.test_control import given_up
 from tests.rig.asterisk import PHONES_AT, Pbx, asterisk
 from tests.rig.gateway import AGENTS, PASSWORD, Gateway, gateway
 from tests.rig.phone import Phones, phones
-from tests.rig.scenarios import CALLER
+from tests.rig.scenarios.scene import CALLER
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
 

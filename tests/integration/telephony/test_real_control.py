@@ -20,6 +20,7 @@ from telephony.outgoing import TOKEN_BYTES, uniqueid_of
 from telephony.session import Timing
 from telephony.tables import CallLegRow, CallRow, LinkStateRow
 from tests.integration.telephony.conftest import Gateway
+from tests.rig import cel_file
 from tests.rig.asterisk import PHONES_AT, Pbx
 from tests.rig.phone import phones
 from tests.rig.scenarios.play import play
@@ -69,7 +70,7 @@ def test_a_call_we_placed_live_and_from_cel(pbx: Pbx, sqlite_url: str, name: str
         assert (pbx.spool / "ready" / f"{call.linkedid}.wav").exists() or not talked
         if outcome != "no_agent":
             assert call.caller_number == OUTSIDE[1:]
-        (known,) = [c for c in cel.calls(cel.read(pbx.cel)) if c.linkedid == call.linkedid]
+        (known,) = [c for c in cel.calls(cel_file.read(pbx.cel)) if c.linkedid == call.linkedid]
         replayed, facts = backfill._replay(PBX, known, known.events[-1])
         assert known.started_at >= since - 1_000_000
         number, ended_at = call.caller_number, call.ended_at or 0
@@ -96,7 +97,7 @@ def test_a_phone_that_is_not_there_is_told_and_is_no_call(
     gateway.run(scenario)
     (fact,) = gateway.taker.facts
     assert (type(fact).__name__, fact.linkedid, fact.call_id) == ("NotPlaced", uniqueid, 0)
-    assert uniqueid not in {call.linkedid for call in cel.calls(cel.read(pbx.cel))}
+    assert uniqueid not in {call.linkedid for call in cel.calls(cel_file.read(pbx.cel))}
 
 
 def test_a_gateway_that_was_away_finds_the_call_it_placed(

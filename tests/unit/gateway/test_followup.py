@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from gateway.errors import Forbidden, NotFound
-from gateway.flow import calling, orders
+from gateway.flow import calling, dispatching, orders
 from gateway.flow.control import Asking
 from gateway.parts import Parts
 from gateway.people.accounts import Person
@@ -61,7 +61,7 @@ def replied(parts: Parts, people: dict[str, Person]) -> int:
         form = {"kind": "policy", "summary": "养老金未到账"}
         acts.fill(session, ticket.id, agent, form, None, NOW)
         acts.accept(session, ticket.id, agent, "示范市", NOW)
-        (order,) = orders.dispatch(session, ticket.id, people["chief"], ["yanglao"], "", NOW)
+        (order,) = dispatching.dispatch(session, ticket.id, people["chief"], ["yanglao"], "", NOW)
         orders.act(session, order.number, sun, "sign", NOW)
         orders.act(session, order.number, sun, "reply", NOW, result="已补发")
         return ticket.id

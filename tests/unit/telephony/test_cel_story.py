@@ -22,6 +22,7 @@ from telephony.facts import Fact
 from telephony.message import Message
 from telephony.records import Entry, find
 from telephony.tables import LinkGapRow
+from tests.rig import cel_file
 from tests.unit.telephony.house import PBX, TRACES, Store, Taker, messages
 from tests.unit.telephony.test_backfill import run
 from tests.unit.telephony.test_board import dump, kinds
@@ -38,11 +39,11 @@ MINUTE = 60_000_000
 
 
 def logged(name: str) -> list[CelCall]:
-    return cel.calls(cel.read(BOTH / f"{name}.cel.csv"))
+    return cel.calls(cel_file.read(BOTH / f"{name}.cel.csv"))
 
 
 def lines(name: str) -> list[CelEvent]:
-    return list(cel.read(BOTH / f"{name}.cel.csv"))
+    return list(cel_file.read(BOTH / f"{name}.cel.csv"))
 
 
 def told(store: Store, linkedid: str) -> Call:
