@@ -78,7 +78,7 @@ class Switchboard:
             group.create_task(self._line.run())
             group.create_task(self._keep_complete())
             if self._exchange.control is not None:
-                group.create_task(promises.keep(self._parts, self._pbx))
+                group.create_task(promises.keep(self._parts, self._exchange))
 
     def _load(self) -> Board:
         with self._parts.database.reading() as session:

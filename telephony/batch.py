@@ -8,7 +8,8 @@ change says only that the PBX was heard. Pure data, no behaviour.
 from dataclasses import dataclass
 
 from telephony.events import Event
-from telephony.wire import END, Message
+from telephony.message import Message
+from telephony.wire import END
 
 
 @dataclass(frozen=True, slots=True)

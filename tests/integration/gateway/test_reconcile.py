@@ -14,10 +14,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from gateway import cli, reconcile
-from gateway.flow import linking, orders
+from gateway.count import Count
+from gateway.flow import dispatching, linking, orders
 from gateway.parts import Parts
 from gateway.people.roles import Role
-from gateway.reconcile import Count
 from gateway.tables import RecordingLinkRow, TicketCallRow, TicketRow, WorkOrderRow
 from gateway.tickets import acts
 from queueing import parked
@@ -105,7 +105,7 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
             ).one()  # fmt: skip
             acts.fill(session, ticket, agent, {"kind": "policy", "summary": "x"}, None, NOW)
             acts.accept(session, ticket, agent, "示范市", NOW)
-            (order,) = orders.dispatch(session, ticket, agent, ["yanglao"], "", NOW)
+            (order,) = dispatching.dispatch(session, ticket, agent, ["yanglao"], "", NOW)
             for action in ("sign", "reply"):
                 orders.act(session, order.number, officer, action, NOW, result="已办")
             session.execute(update(OutboxRow).values(state="confirmed", confirmed_at=NOW))

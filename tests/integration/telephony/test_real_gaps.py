@@ -8,9 +8,10 @@ from sqlalchemy import select
 
 from telephony import backfill, cel
 from telephony.facts import Queued
-from telephony.line import Timing
+from telephony.session import Timing
 from telephony.tables import CallRow, LinkGapRow
 from tests.integration.telephony.conftest import Gateway
+from tests.rig import cel_file
 from tests.rig.asterisk import Pbx
 from tests.unit.telephony.house import fill
 
@@ -121,7 +122,7 @@ def test_calls_nobody_heard_are_made_good_from_the_pbxs_log(pbx: Pbx, sqlite_url
     second.run(nothing)
     # Later than any end can be late: another test has killed this PBX under its calls.
     now = time.time_ns() // 1000 + 2 * backfill.END_LATE_US
-    known = cel.calls(cel.read(pbx.cel))
+    known = cel.calls(cel_file.read(pbx.cel))
     with second.store.begin() as session:
         facts = fill(session, known, read_until_at=now, now=now)
     rows = [row for row in calls(second) if row.arrived_at >= since]

@@ -330,7 +330,7 @@ def test_a_silence_that_cannot_be_ended_leaves_nobody_paused(
             return session.scalars(select(AgentPauseRow.ended_by)).one()
 
     async def look_thrice() -> None:
-        keeping = asyncio.create_task(promises.keep(later, "pbx1"))
+        keeping = asyncio.create_task(promises.keep(later, later.settings.pbxs[0]))
         async with asyncio.timeout(10):
             while sum(act["Action"] == "MixMonitorMute" for act in pbx.asked) < 4:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

@@ -16,8 +16,9 @@ from telephony.batch import Batch, Connected, Lost
 from telephony.board import Board
 from telephony.cel import CelCall
 from telephony.facts import Fact
+from telephony.message import Message
 from telephony.tables import Base
-from telephony.wire import Message, Wire
+from telephony.wire import Wire
 
 TRACES = Path(__file__).resolve().parents[2] / "traces"
 PBX = "pbx-1"

@@ -12,11 +12,12 @@ from telephony.batch import Batch, Connected, Lost
 from telephony.cel import CelCall
 from telephony.facts import Fact
 from telephony.tables import CallLegRow, CallRow, LinkGapRow
+from tests.rig import cel_file
 from tests.unit.telephony.house import NOW, TRACES, Store, Taker, fill
 from tests.unit.telephony.test_board import ANSWERED, at_event, dump, kinds
 from tests.unit.telephony.test_gaps import EMPTY, link
 
-LINES = list(cel.read(TRACES / "two-calls.cel.csv"))
+LINES = list(cel_file.read(TRACES / "two-calls.cel.csv"))
 FIRST, SECOND = cel.calls(LINES)
 UP = cel.calls([line for line in LINES if line.type not in {"HANGUP", "CHAN_END"}])[0]
 BEFORE = FIRST.started_at - 1_000_000

@@ -18,9 +18,10 @@ from telephony.batch import Batch, Connected, Lost
 from telephony.call import Call, Leg
 from telephony.cel import CelCall, CelEvent
 from telephony.facts import Fact
+from telephony.message import Message
 from telephony.records import Entry, find
 from telephony.tables import LinkGapRow
-from telephony.wire import Message
+from tests.rig import cel_file
 from tests.unit.telephony.house import PBX, TRACES, Store, Taker, fill, messages
 from tests.unit.telephony.test_backfill import run
 from tests.unit.telephony.test_board import dump, kinds
@@ -37,11 +38,11 @@ MINUTE = 60_000_000
 
 
 def logged(name: str) -> list[CelCall]:
-    return cel.calls(cel.read(BOTH / f"{name}.cel.csv"))
+    return cel.calls(cel_file.read(BOTH / f"{name}.cel.csv"))
 
 
 def lines(name: str) -> list[CelEvent]:
-    return list(cel.read(BOTH / f"{name}.cel.csv"))
+    return list(cel_file.read(BOTH / f"{name}.cel.csv"))
 
 
 def told(store: Store, linkedid: str) -> Call:
