@@ -17,13 +17,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose, migrations
 from gateway.exchange import Exchange
-from gateway.flow import desks
+from gateway.flow import desks, unrecorded
+from gateway.flow.unrecorded import Missing
 from gateway.people import accounts
 from gateway.settings import Settings
 from queueing.errors import QueueingError
 from recordings import keys
 from recordings.errors import RecordingsError
-from telephony import cel_source, line
+from telephony import cel_source, session
 from telephony.errors import TelephonyError
 
 SQLITE_SOUND = (3, 51, 3)  # before it, resetting the WAL could lose a committed transaction
@@ -50,6 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
         _tried("store 存储", lambda: _writable(settings.store)),
         *(finding for one in settings.pbxs for finding in _exchange(settings, one)),
         _tried("agents 坐席分机", lambda: _agents(settings)),
+        _tried("recordings 录音", lambda: _recordings(settings)),
         _tried("broker 消息服务", lambda: _broker(settings)),
     ]
 
@@ -133,13 +135,19 @@ def _pbx(one: Exchange) -> tuple[bool, str]:
         return False, "未设置 HOTLINE_PBX_URL。 Set HOTLINE_PBX_URL=ami://user:secret@host:5038."
     place = f"{one.address.host}:{one.address.port}"
     try:
-        version = asyncio.run(line.check(one.address))
+        found = asyncio.run(session.check(one.address))
     except OSError as error:
         return False, (
             f"连不上 {place}（{error.strerror or error}）：请检查地址和 manager.conf。 "
             f"Cannot connect to {place}: check the address and manager.conf."
         )
-    return True, f"{place} {version}"
+    if found.stamped is False:
+        return False, (
+            f"{place} 的 manager.conf 未设 timestampevents = yes：新来电会被事件过滤挡住。"
+            "请设在 [general] 后 manager reload。 Its events bear no time, and the shipped "
+            "filter lets no new channel through: set timestampevents = yes there, `manager reload`."
+        )
+    return True, f"{place} {found.version}"
 
 
 def _cel(one: Exchange) -> tuple[bool, str]:
@@ -169,6 +177,23 @@ def _agents(settings: Settings) -> tuple[bool, str]:
             f"These agents' phones are of no PBX that is set: hotline user phone."
         )
     return True, ", ".join(names)
+
+
+def _recordings(settings: Settings) -> tuple[bool, str]:
+    """Whether every call that was answered and recorded has its recording."""
+    missing: list[Missing] | None = None
+    spools = {one.name: one.spool for one in settings.pbxs}
+    with suppress(SQLAlchemyError):  # then the database itself is told of above
+        if _database(settings)[0]:
+            with compose.opened(settings) as parts, parts.database.reading() as session:
+                missing = unrecorded.listed(session, spools, parts.clock())
+    if missing is None:
+        return True, "数据库可用后再看 looked at once the database works"
+    if not missing:
+        return True, "已接来电均有录音 every answered call has its recording"
+    named = "，".join(f"{one.pbx}/{one.linkedid}" for one in missing[:5])
+    more = "…" if len(missing) > 5 else ""
+    return False, f"{len(missing)} 通已接来电没有录音（{named}{more}）：{unrecorded.WHAT_TO_DO}"
 
 
 def _broker(settings: Settings) -> tuple[bool, str]:

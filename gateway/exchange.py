@@ -23,10 +23,11 @@ ALONE: Final = "pbx1"
 """The name of a PBX that nobody named; accounts are made at it unless another is said."""
 
 OWN: Final = ("PBX_URL", "PBX_CONTROL_URL", "SPOOL", "CEL")
-SHARED: Final = ("INBOUND", "CEL_UTC_OFFSET")
+SHARED: Final = ("INBOUND", "CEL_UTC_OFFSET", "WRAP_UP")
 """What all PBXs of a house may have in common: said once for all, or for one alone."""
 KNOWN: Final = ("PBXS", "PBX_NAME", *OWN, *SHARED)
 
+WRAP_UP_MAX_S: Final = 1800
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
@@ -43,6 +44,13 @@ class Exchange:
     spool: Path
     cel: Source
     cel_utc_offset_min: int
+    wrap_up: tuple[tuple[str, int], ...] = ()
+    """Queue and seconds of wrap-up after each of its calls; of '' after all others."""
+
+    def wrap_up_us(self, queue: str | None) -> int:
+        """How long a call of that queue (None: of none) is written up, in µs; 0: not at all."""
+        lasts = dict(self.wrap_up)
+        return lasts.get(queue or "", lasts.get("", 0)) * 1_000_000
 
 
 def names(text: str, reserved: Sequence[str]) -> tuple[str, ...]:
@@ -106,14 +114,16 @@ def _own(field: str, name: str) -> str:
 def _one(given: Mapping[str, str], name: str, state: Path, said: Mapping[str, str]) -> Exchange:
     """`said`: by which variable each field is set."""
     value = {field: given.get(variable, "") for field, variable in said.items()}
+    control = _address(said["PBX_CONTROL_URL"], value["PBX_CONTROL_URL"])
     return Exchange(
         name=name,
         address=_address(said["PBX_URL"], value["PBX_URL"]),
-        control=_address(said["PBX_CONTROL_URL"], value["PBX_CONTROL_URL"]),
+        control=control,
         inbound=frozenset((value["INBOUND"] or "from-pstn").replace(",", " ").split()),
         spool=Path(value["SPOOL"] or state / "spool").absolute(),
         cel=_cel(said["CEL"], value["CEL"] or str(state / "cel" / "Master.csv")),
         cel_utc_offset_min=_minutes(said["CEL_UTC_OFFSET"], value["CEL_UTC_OFFSET"] or "0"),
+        wrap_up=_wrap_up(said["WRAP_UP"], value["WRAP_UP"], able=control is not None),
     )
 
 
@@ -167,3 +177,23 @@ def _minutes(variable: str, text: str) -> int:
             "the PBX clock's distance from UTC in minutes, such as 480."
         )
     return minutes
+
+
+def _wrap_up(variable: str, text: str, *, able: bool) -> tuple[tuple[str, int], ...]:
+    """`45 policy=90`: seconds after each call, and after those of a queue."""
+    found: dict[str, int] = {}
+    for word in text.replace(",", " ").split():
+        queue, _, seconds = word.rpartition("=")
+        if not seconds.isdecimal() or int(seconds) > WRAP_UP_MAX_S or queue in found:
+            raise BadSetting(
+                f"HOTLINE_{variable} 应为秒数，最多 {WRAP_UP_MAX_S}，可按队列设，如 45 policy=90。 "
+                f"HOTLINE_{variable} is seconds, at most {WRAP_UP_MAX_S}, and those of single "
+                "queues, such as 45 policy=90."
+            )
+        found[queue] = int(seconds)
+    if any(found.values()) and not able:
+        raise BadSetting(
+            f"HOTLINE_{variable} 需要同一台交换机的 HOTLINE_PBX_CONTROL_URL。 "
+            f"HOTLINE_{variable} needs that PBX's HOTLINE_PBX_CONTROL_URL."
+        )
+    return tuple(found.items()) if any(found.values()) else ()

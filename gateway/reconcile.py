@@ -3,110 +3,36 @@
 Over a span of time, by the moment a call came in on the PBX's clock: calls on CEL, call records,
 tickets, recordings, work orders. Nothing is taken from our own memory of what should be there:
 what a call owes (a ticket when it was queued or we placed it, a recording when it was recorded and
-answered) is read from CEL. `agrees` is true only when all of it fits. Only counts leave here, and
-the linkedids of what does not fit.
+answered) is read from CEL. What comes out is a `Count`.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
+from gateway.count import Count, Recordings, WorkOrders, document, gap_plain
 from gateway.parts import Parts
 from gateway.tables import RecordingLinkRow, TicketCallRow, WorkOrderRow
-from gateway.tickets.clocks import china
 from queueing.tables import OutboxRow, ParkedRow
 from recordings.tables import RecordingRow
 from telephony import cel_source, links
 from telephony.cel import CelCall
-from telephony.tables import CallRow, LinkGapRow
+from telephony.tables import CallRow
 
-_SUMMED = (
-    *("cel_calls", "call_records", "tickets", "doubled", "gaps"),
-    *("never_queued", "cel_unreadable"),
-)
-
-
-@dataclass(slots=True)
-class Recordings:
-    """`expected` on CEL; `sealed` of those; `unwritten`: the PBX died before it wrote them;
-    `unlinked` and `plaintext_left` of all there are."""
-
-    expected: int = 0
-    sealed: int = 0
-    missing: int = 0
-    unwritten: int = 0
-    unlinked: int = 0
-    plaintext_left: int = 0
-
-
-@dataclass(slots=True)
-class WorkOrders:
-    """How far the work orders offered in the span are."""
-
-    committed: int = 0
-    confirmed: int = 0
-    signed: int = 0
-    replied: int = 0
-    parked: int = 0
-
-
-@dataclass(slots=True)
-class Count:
-    """What `hotline reconcile` prints."""
-
-    cel_calls: int = 0
-    call_records: int = 0
-    tickets: int = 0
-    never_queued: int = 0
-    doubled: int = 0
-    recordings: Recordings = field(default_factory=Recordings)
-    work_orders: WorkOrders = field(default_factory=WorkOrders)
-    gaps: int = 0
-    incomplete: list[dict[str, str | None]] = field(default_factory=list)
-    """The intervals without the link that are not back-filled and touch the span."""
-    cel_unreadable: int = 0
-    """Records of the PBX's log that could not be read, and are in no count."""
-    agrees: bool = False
-    faults: dict[str, list[str]] = field(default_factory=dict)
-    explained: dict[str, list[str]] = field(default_factory=dict)
-    """What differs and may, with its reason."""
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON shows it."""
-        return asdict(self)
-
-
-def gap_plain(gap: LinkGapRow) -> dict[str, str | None]:
-    """An interval as JSON shows it; `ended` None while it lasts."""
-    ended = None if gap.ended_at is None else china(gap.ended_at).isoformat()
-    return {"pbx": gap.pbx, "began": china(gap.began_at).isoformat(), "ended": ended}
+_TOLD_US = 100_000
+"""AMI and CEL stamp the same moment of a call this far apart at most; CEL counts milliseconds."""
 
 
 def whole(parts: Parts, since: int, until: int) -> dict[str, Any]:
     """The same over every PBX: one document, and each PBX's own under `pbxs`. Work orders are
     nobody's PBX's; they are counted once. Raises what `reconcile` raises."""
-    counts = {one.name: reconcile(parts, one.name, since, until) for one in parts.settings.pbxs}
-    total = Count(agrees=all(count.agrees for count in counts.values()))
-    for name, count in counts.items():
-        for figure in _SUMMED:
-            setattr(total, figure, getattr(total, figure) + getattr(count, figure))
-        for figure in asdict(total.recordings):
-            ours, theirs = getattr(total.recordings, figure), getattr(count.recordings, figure)
-            setattr(total.recordings, figure, ours + theirs)
-        total.work_orders = count.work_orders
-        total.incomplete += count.incomplete
-        for ours, theirs in ((total.faults, count.faults), (total.explained, count.explained)):
-            for kind, names in theirs.items():
-                known = ours.setdefault(kind, [])
-                known += names if len(counts) == 1 else [f"{name}/{one}" for one in names]
-    own = {name: {k: v for k, v in count.plain().items() if k != "work_orders"}
-           for name, count in counts.items()}  # fmt: skip
-    return {**total.plain(), "pbxs": own}
+    return document(
+        {one.name: reconcile(parts, one.name, since, until) for one in parts.settings.pbxs}
+    )
 
 
 def reconcile(parts: Parts, pbx: str, since: int, until: int) -> Count:
@@ -132,7 +58,8 @@ def reconcile(parts: Parts, pbx: str, since: int, until: int) -> Count:
     )
     with parts.database.reading() as session:
         held = {call.linkedid: call for call in session.scalars(select(CallRow).where(in_span))}
-        _calls(session, count, on_cel, held, in_span)
+        unlogged = _unlogged(reading.calls, [held[name] for name in held.keys() - on_cel.keys()])
+        _calls(session, count, on_cel, held, unlogged, in_span)
         _recordings(session, count, pbx, on_cel, exchange.spool, since, until)
         _work_orders(session, count, since, until)
         count.incomplete = [
@@ -140,13 +67,8 @@ def reconcile(parts: Parts, pbx: str, since: int, until: int) -> Count:
             for gap in links.incomplete(session, pbx=pbx, since_at=since, until_at=until)
         ]
     count.gaps = len(count.incomplete)
-    count.agrees = _agrees(count)
+    count.close()
     return count
-
-
-def _note(count: Count, fault: str, linkedids: set[str]) -> None:
-    if linkedids:
-        count.faults[fault] = sorted(linkedids)[:20]
 
 
 def _calls(
@@ -154,6 +76,7 @@ def _calls(
     count: Count,
     on_cel: dict[str, CelCall],
     held: dict[str, CallRow],
+    unlogged: set[str],
     in_span: ColumnElement[bool],
 ) -> None:
     count.call_records = len(held)
@@ -169,14 +92,32 @@ def _calls(
     twice = {linkedid for linkedid, times in tickets.items() if times > 1}
     count.doubled = sum(tickets[linkedid] - 1 for linkedid in twice)
     queued = {key for key, call in on_cel.items() if call.queued or call.outgoing}
-    count.never_queued = len(on_cel) - len(queued)
-    _note(count, "no_call_record", on_cel.keys() - held.keys())
-    _note(count, "not_on_cel", held.keys() - on_cel.keys())
-    _note(count, "no_ticket", queued - tickets.keys())
-    _note(count, "ticket_without_queue", tickets.keys() - queued)
-    _note(count, "doubled", twice)
+    count.never_queued = len(on_cel) - len(queued) + len(unlogged - tickets.keys())
+    count.never_logged = len(unlogged)
+    if unlogged:
+        count.explained["the PBX died before it wrote the call"] = sorted(unlogged)
+    count.note("no_call_record", on_cel.keys() - held.keys())
+    count.note("not_on_cel", held.keys() - on_cel.keys() - unlogged)
+    count.note("no_ticket", queued - tickets.keys())
+    count.note("ticket_without_queue", tickets.keys() - queued - unlogged)
+    count.note("doubled", twice)
     ended = {linkedid for linkedid, call in on_cel.items() if call.over_at is not None}
-    _note(count, "not_ended", {key for key in ended & held.keys() if held[key].ended_at is None})
+    count.note("not_ended", {key for key in ended & held.keys() if held[key].ended_at is None})
+
+
+def _unlogged(on_cel: Sequence[CelCall], held: Sequence[CallRow]) -> set[str]:
+    """Of these records, those of calls that a dying PBX told of and wrote nothing about: nobody saw
+    their end, and they came in after its log fell silent, with nothing logged in between."""
+    silent = {call.cut_at for call in on_cel if call.cut_at is not None}
+    found = set()
+    for record in held:
+        at = record.arrived_at
+        died_at = max((one for one in silent if one <= at + _TOLD_US), default=None)
+        if record.cause != "gap" or died_at is None:
+            continue
+        if not any(died_at < call.started_at <= at for call in on_cel):
+            found.add(record.linkedid)
+    return found
 
 
 def _recordings(
@@ -213,11 +154,11 @@ def _recordings(
         unlinked=len(unlinked),
         plaintext_left=len(left),
     )
-    _note(count, "recording_missing", expected - sealed - cut)
+    count.note("recording_missing", expected - sealed - cut)
     if unwritten := expected & cut - sealed:
         count.explained["the PBX died before it wrote the recording"] = sorted(unwritten)
-    _note(count, "recording_unlinked", unlinked)
-    _note(count, "plaintext_left", left)
+    count.note("recording_unlinked", unlinked)
+    count.note("plaintext_left", left)
 
 
 def _linked_to_nothing(session: Session, pbx: str, since: int, until: int) -> set[str]:
@@ -278,7 +219,7 @@ def _work_orders(session: Session, count: Count, since: int, until: int) -> None
         replied=sum(1 for row in rows if row.replied_at is not None),
         parked=states["parked"] + len(waiting),
     )
-    _note(count, "parked", waiting)
+    count.note("parked", waiting)
 
 
 def _portions(names: Collection[str]) -> Iterator[list[str]]:
@@ -286,15 +227,3 @@ def _portions(names: Collection[str]) -> Iterator[list[str]]:
     ordered = sorted(names)
     for start in range(0, len(ordered), 500):
         yield ordered[start : start + 500]
-
-
-def _agrees(count: Count) -> bool:
-    orders = count.work_orders
-    return (
-        not count.faults
-        and count.doubled == 0
-        and count.gaps == 0
-        and count.cel_calls == count.call_records
-        and orders.committed == orders.confirmed
-        and orders.parked == 0
-    )

@@ -3,8 +3,8 @@
 Each batch becomes rows, facts and tickets in one transaction (DESIGN §3, promise 2). The log (CEL)
 is read on from a stored mark: at once when an interval without the link waits to be filled, and now
 and then otherwise, so that the mark keeps up and a reading after a gap is short. The mark moves in
-the transaction of what was read; it never passes a call that an interval, open or still to come,
-may ask for.
+a transaction after all that was read; it never passes a call that an interval, open or still to
+come, may ask for. A long interval is filled a portion in each turn: live events go in between.
 
 Everything is written under a lease: of several gateways one has the PBX, and one that has lost it
 writes nothing more. What it could not commit lies in a file named by its fence; only the very next
@@ -15,19 +15,21 @@ an interval that was filled from CEL. Nothing is decided here about calls or tic
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from gateway.errors import BadSetting, ControlFailed, LeaseLost
+from gateway.errors import BadSetting, LeaseLost
 from gateway.exchange import Exchange
-from gateway.flow import breaks, intake, silence, wallboard
+from gateway.flow import intake, promises, wallboard
 from gateway.lease import Lease
 from gateway.parts import Parts
 from gateway.poison import Suspect, described
 from telephony import backfill, cel_source, journal, links, marks, spill
+from telephony.backfill import Filling
 from telephony.batch import Batch
 from telephony.board import Board
 from telephony.cel_log import Reading
@@ -39,7 +41,6 @@ from telephony.tables import LinkStateRow
 log = logging.getLogger(__name__)
 
 LOOK_FOR_GAPS_S = 2.0
-LOOK_FOR_PAUSES_S = 2.0
 READ_ON_US = 60_000_000  # how far the mark may lag behind while nothing is missed
 CEL_AGAIN_S = 30.0  # a log that cannot be read is looked at again, and said each time
 SNAPSHOT_AGAIN_US = 60_000_000
@@ -77,7 +78,7 @@ class Switchboard:
             group.create_task(self._line.run())
             group.create_task(self._keep_complete())
             if self._exchange.control is not None:
-                group.create_task(self._keep_promises())
+                group.create_task(promises.keep(self._parts, self._exchange))
 
     def _load(self) -> Board:
         with self._parts.database.reading() as session:
@@ -113,11 +114,12 @@ class Switchboard:
 
     def _set_aside(self, batch: Batch, why: str) -> None:
         """Into the journal, for somebody to look at. What it told is made good like an interval
-        that was not heard: from a snapshot, and from CEL."""
+        that was not heard, until now: from a snapshot, and from CEL."""
+        now = self._parts.clock()
         with self._parts.database.begin() as session:
             self._lease.check(session)
-            journal.set_aside(session, self._pbx, batch, why, self._parts.clock())
-            links.passed_over(session, self._pbx, batch)
+            journal.set_aside(session, self._pbx, batch, why, now)
+            links.passed_over(session, self._pbx, replace(batch, received_at=now))
         self._snapshot_due = True
         log.error(
             "PBX %s: %d messages cannot be worked (%s); set aside, see hotline pbx status",
@@ -147,32 +149,16 @@ class Switchboard:
             await asyncio.sleep(LOOK_FOR_GAPS_S)
             await self._look_again()
             try:
-                # A long log is read while calls go on; only what it tells waits for its turn.
+                # A long log is read while calls go on; what it tells waits for its turn.
                 until = self._parts.clock() - CEL_SETTLES_US
                 reading = await asyncio.to_thread(self._read_on)
                 if reading is not None:
                     self._failing = False
-                    async with self._turn:
-                        await asyncio.to_thread(self._fill, reading, until)
+                    await self._fill(reading, until)
                     await asyncio.sleep(CEL_AGAIN_S if self._failing else 0)
             except (TelephonyError, OSError, SQLAlchemyError) as error:
                 log.warning("gaps not filled from CEL: %s", type(error).__name__)
                 await asyncio.sleep(CEL_AGAIN_S)
-
-    async def _keep_promises(self) -> NoReturn:
-        """What ends by itself: a wrap-up, a recording's silence. The latter also because whoever
-        was to end it is gone: a gateway that starts resumes what it finds silent."""
-        restarted_at: int | None = self._parts.clock()
-        while True:
-            try:
-                await asyncio.to_thread(
-                    silence.keep, self._parts, self._pbx, restarted_at=restarted_at
-                )
-                restarted_at = None
-                await asyncio.to_thread(breaks.keep, self._parts, self._pbx)
-            except (TelephonyError, ControlFailed, SQLAlchemyError) as error:
-                log.warning("a pause is not ended yet: %s", type(error).__name__)
-            await asyncio.sleep(LOOK_FOR_PAUSES_S)
 
     def _read_on(self) -> Reading | None:
         """What the log says since the mark; None while there is no need to look."""
@@ -205,16 +191,28 @@ class Switchboard:
             self._failing = True
             raise
 
-    def _fill(self, reading: Reading, until: int) -> None:
+    async def _fill(self, reading: Reading, until: int) -> None:
+        """A portion in each turn: what is live, a snapshot first of all, goes in between."""
         now = self._parts.clock()
+        for filling in await asyncio.to_thread(self._fillings, reading, until, now):
+            while not filling.done:
+                async with self._turn:
+                    await asyncio.to_thread(self._go_on, filling)
+        async with self._turn:
+            await asyncio.to_thread(self._keep_mark, reading, now)
+
+    def _fillings(self, reading: Reading, until: int, now: int) -> list[Filling]:
+        with self._parts.database.reading() as session:
+            return backfill.fillings(
+                session, self._pbx, reading.calls, read_until_at=until, now=now
+            )
+
+    def _go_on(self, filling: Filling) -> None:
         with self._parts.database.begin() as session:
             self._lease.check(session)
-            backfill.fill(
-                session,
-                self._pbx,
-                reading.calls,
-                read_until_at=until,
-                now=now,
-                tell=lambda facts: self._tell(session, facts),
-            )
+            filling.go_on(session, lambda facts: self._tell(session, facts))
+
+    def _keep_mark(self, reading: Reading, now: int) -> None:
+        with self._parts.database.begin() as session:
+            self._lease.check(session)
             marks.keep(session, self._pbx, reading, now)

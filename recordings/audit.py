@@ -30,8 +30,6 @@ PAGE = 50
 _WIDTHS = {"action": 100, "actor": 100, "origin": 200, "obj": 200}
 _MAX_DETAIL = 8000
 
-AuditLine = AuditLineRow
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -21,11 +21,6 @@ from recordings.errors import (
 )
 from recordings.tables import PURPOSES, GrantRow, RecordingRow, RequestedRow, RequestRow
 
-PURPOSE_NAMES = {
-    "verify": ("核对通话内容", "check what was said"),
-    "complaint": ("处理投诉", "handle a complaint"),
-    "supervision": ("监管监察", "supervision"),
-}
 LONGEST_S = 30 * 24 * 3600
 """A yes without an end would be a role; what is needed longer is asked again."""
 

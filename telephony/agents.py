@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from telephony import events as ev
+from telephony import queue_events as qe
 from telephony import reasons
 
 
@@ -132,7 +132,7 @@ class Agent:
         breaks = [reason for reason in given if reason != reasons.WRAP_UP]
         return (Standing.BREAK, breaks[0]) if breaks else (Standing.WRAP_UP, "")
 
-    def heard(self, told: ev.MemberTold) -> "Agent":
+    def heard(self, told: qe.MemberTold) -> "Agent":
         """The agent as one queue tells of it; the state is not judged anew."""
         device = PHONES.get(told.status, Phone.FREE)
         pause = Pause(told.reason, told.paused_at) if told.paused else None

@@ -43,6 +43,8 @@ from telephony.tables import LinkGapRow
 log = logging.getLogger(__name__)
 
 Tell = Callable[[Sequence[Fact]], None]
+PORTION = 20
+"""Calls made good in one go: some tenths of a second at most, on a machine with other work."""
 END_LATE_US = 300_000_000
 """How long after its beginning a call's end may still be on its way into the log."""
 CLOCKS_APART_US = 120_000_000
@@ -64,41 +66,58 @@ def pending(session: Session, pbx: str) -> list[LinkGapRow]:
     )
 
 
-def fill(
-    session: Session,
-    pbx: str,
-    calls: Sequence[CelCall],
-    *,
-    read_until_at: int,
-    now: int,
-    tell: Tell = lambda _: None,
-) -> list[Fact]:
-    """Makes good every pending interval that ended before `read_until_at`; answers the facts.
+class Filling:
+    """One interval, and the calls that may lie in it: made good a portion at a time, so that live
+    events need not wait for a long log. Each portion may be a transaction of its own: what one of
+    them did, a filling that is begun anew finds done."""
 
-    `tell` is given each call's facts. A call that cannot be made good, or be told of, is undone by
-    itself: it alone, and its interval is not filled.
+    def __init__(self, gap: LinkGapRow, calls: Sequence[CelCall], now: int) -> None:
+        self._gap_id, self._pbx, self._now = gap.id, gap.pbx, now
+        self._began_at, self._ended_at = gap.began_at, gap.ended_at or now
+        touched = [call for call in calls if _touches(call, self._began_at, self._ended_at)]
+        self._portions = [touched[at : at + PORTION] for at in range(0, len(touched), PORTION)]
+        self._settled = True
+        self.done = False
+        """Nothing is left to do; the interval is filled, or waits for more of the log."""
+
+    def go_on(self, session: Session, tell: Tell = lambda _: None) -> list[Fact]:
+        """Makes the next portion good, or, after the last, closes the interval; answers the facts.
+
+        `tell` is given each call's facts. A call that cannot be made good, or be told of, is undone
+        by itself: it alone, and its interval is not filled.
+        """
+        if not self._portions:
+            self.done = True
+            if self._settled:
+                session.get_one(LinkGapRow, self._gap_id).backfilled_at = self._now
+                session.flush()
+            return []
+        facts: list[Fact] = []
+        portion = self._portions.pop(0)
+        held = records.outlines(session, self._pbx, (call.linkedid for call in portion))
+        for call in portion:
+            outline = held.get(call.linkedid)
+            self._settled &= _settled(call, outline, self._ended_at, self._now)
+            if _lacks(outline, self._began_at, self._ended_at):
+                own = _alone(session, self._pbx, call, self._now, tell)
+                self._settled &= own is not None
+                facts.extend(own or ())
+        return facts
+
+
+def fillings(
+    session: Session, pbx: str, calls: Sequence[CelCall], *, read_until_at: int, now: int
+) -> list[Filling]:
+    """What is to be done about every pending interval that ended before `read_until_at`.
 
     `calls`: all that `cel.calls` finds, at least from before the first pending interval on;
     `read_until_at`: up to when (µs) the log was surely complete when it was read.
     """
-    facts: list[Fact] = []
-    for gap in pending(session, pbx):
-        if gap.ended_at is None or gap.ended_at > read_until_at:
-            continue
-        touched = [call for call in calls if _touches(call, gap.began_at, gap.ended_at)]
-        held = records.outlines(session, pbx, (call.linkedid for call in touched))
-        settled = True
-        for call in touched:
-            outline = held.get(call.linkedid)
-            settled &= _settled(call, outline, gap.ended_at, now)
-            if _lacks(outline, gap.began_at, gap.ended_at):
-                own = _alone(session, pbx, call, now, tell)
-                settled &= own is not None
-                facts.extend(own or ())
-        if settled:
-            gap.backfilled_at = now
-    session.flush()
-    return facts
+    return [
+        Filling(gap, calls, now)
+        for gap in pending(session, pbx)
+        if gap.ended_at is not None and gap.ended_at <= read_until_at
+    ]
 
 
 def _alone(

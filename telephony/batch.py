@@ -8,7 +8,8 @@ change says only that the PBX was heard. Pure data, no behaviour.
 from dataclasses import dataclass
 
 from telephony.events import Event
-from telephony.wire import END, Message
+from telephony.message import Message
+from telephony.wire import END
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What came in together. `received_at`: µs since the epoch, when the last of it was read."""
+    """What came in together. `received_at`: µs since the epoch, when the last of it was read; after
+    a break in reading, up to when it surely was all that had been said (`hearing`)."""
 
     link_session: str
     seq: int

@@ -26,12 +26,13 @@ from sqlalchemy.orm import Session
 
 from telephony import conferences, frozen, journal, links, records, roster
 from telephony import events as ev
+from telephony import queue_events as qe
 from telephony.batch import Batch, Connected
 from telephony.events import Event
 from telephony.facts import Fact
 from telephony.outgoing import is_outgoing
 from telephony.presence import Presence
-from telephony.readers import understood
+from telephony.readers import events_of
 from telephony.records import Entry
 from telephony.roster import Moved
 from telephony.turn import Memory, Turn
@@ -82,7 +83,7 @@ class Board:
         known = bool(batch.messages) and not follows and journal.known(session, self.pbx, batch)
         events = batch.events
         if events is None:
-            events = understood(batch.messages, batch.received_at)
+            events = events_of(batch.messages, batch.received_at)
         if known:
             self._follow(session, batch, events)
             return []
@@ -100,7 +101,7 @@ class Board:
             turn.connected()
             presence = presence.connected()
         for event in events:
-            if not isinstance(event, ev.OfQueues):
+            if not isinstance(event, qe.OfQueues):
                 turn.take(event)
         noted_at = links.note(
             session, self.pbx, batch, refused=turn.refused, noted_at=before.noted_at

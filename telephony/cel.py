@@ -1,7 +1,7 @@
 """The PBX's own log of every channel event (CEL), as our cel_custom.conf writes it: CSV.
 
-AMI keeps nothing for whoever was away; CEL keeps everything, late. This module reads the file;
-what its lines mean, and which calls they are, is `cel_story`'s to say.
+AMI keeps nothing for whoever was away; CEL keeps everything, late. This module knows the columns;
+files are `cel_log`'s, and what the lines mean, and which calls they are, is `cel_story`'s to say.
 
 `eventtime` in the file is the PBX's local time with its distance from UTC (`%F %T.%3q%z`): right
 also in the hour that daylight saving repeats, and when the PBX's zone is changed. A file of the
@@ -9,19 +9,16 @@ first days has no distance (`%F %T.%3q`): then it is an argument, in minutes. Th
 still be being written: a line without its end is left out.
 """
 
-import csv
 import re
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 from telephony.cel_call import CelCall, CelEvent, begins
 from telephony.cel_story import calls
 from telephony.errors import CelUnreadable
 
-__all__ = ["COLUMNS", "CelCall", "CelEvent", "begins", "calls", "event_of", "read", "unreadable"]
+__all__ = ["COLUMNS", "CelCall", "CelEvent", "begins", "calls", "event_of", "unreadable"]
 
 COLUMNS: Final = (
     "type",
@@ -42,31 +39,6 @@ COLUMNS: Final = (
 
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.(\d{3})(?:([+-])(\d\d)([0-5]\d))?")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def read(
-    path: Path, since_at: int = 0, until_at: int | None = None, *, utc_offset_min: int = 0
-) -> Iterator[CelEvent]:
-    """The file's events with `since_at` <= time < `until_at` (µs), in its order.
-
-    Raises `CelUnreadable` for a line of other columns, `OSError` when there is no such file.
-    """
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-        rows = csv.reader(_whole_lines(file))
-        while True:
-            try:
-                found = event_of(next(rows), utc_offset_min)
-            except StopIteration:
-                return
-            except (ValueError, csv.Error):
-                raise unreadable(rows.line_num) from None
-            if found.at >= since_at and (until_at is None or found.at < until_at):
-                yield found
-
-
-def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
-    """All lines that have their end: the PBX may be in the middle of the last one."""
-    return (line for line in lines if line.endswith("\n"))
 
 
 def unreadable(number: int) -> CelUnreadable:

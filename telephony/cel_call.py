@@ -126,3 +126,12 @@ def extra(event: CelEvent) -> dict[str, str]:
         for key, value in said.items()
         if isinstance(value, str) or key == "hangupcause"
     }
+
+
+def named(said: dict[str, str], which: str) -> ev.Party | None:
+    """A channel that a transfer names; None for the one it has not."""
+    uniqueid = ev.storable(said.get(f"{which}_uniqueid", ""), ev.ID_WIDTH)
+    name = ev.storable(said.get(f"{which}_name", ""), ev.NUMBER_WIDTH)
+    if not uniqueid or uniqueid == "N/A":
+        return None
+    return ev.Party(uniqueid, uniqueid, name)

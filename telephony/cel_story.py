@@ -11,9 +11,6 @@ come, into the same events `readers` makes of AMI, so that one table (`states`) 
 - transfers, parking and who hung up are told by name. Of a hold the log says nothing, nor how a
   ring ended that was not refused.
 
-Two queues in a row are one application to the PBX: the second shows first where a later line names
-it, and counts as entered when its first phone rang.
-
 A PBX that dies writes no ends. Its channels are counted from 0 again when it is back: a channel
 that begins later, with a lower count, shows the restart, and the calls before are `cut`.
 """
@@ -22,9 +19,9 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from telephony import cel_placed
+from telephony import cel_caller, cel_placed
 from telephony import events as ev
-from telephony.cel_call import CelCall, CelEvent, begins, cause, extra
+from telephony.cel_call import CelCall, CelEvent, begins, extra, named
 from telephony.outgoing import is_outgoing
 
 _CONFERENCE: Final = "ConfBridge"
@@ -74,7 +71,7 @@ class CelStory:
             if placed.agent_leg is not None:
                 self._called[placed.agent_leg] = placed
         elif (call := self.calls.get(event.uniqueid)) is not None:
-            self._caller(call, event)
+            cel_caller.take(call, event)
             self._bridged(event)
         else:
             self._bridged(event)
@@ -122,39 +119,6 @@ class CelStory:
         )
         self.calls[event.linkedid] = call
         call.events.append(ev.ChannelBegan(event.at, call.lead))
-
-    def _caller(self, call: CelCall, event: CelEvent) -> None:
-        """What one line about the caller's own channel adds."""
-        if call.ended_at is not None:
-            return
-        at, lead, call.last_at = event.at, call.lead, event.at
-        if event.application == "Queue":
-            self._queue(call, event)
-        match event.type:
-            case "APP_START" if event.application == "MixMonitor" and not call.recorded:
-                call.recorded_at = at
-                call.events.append(ev.RecordingBegan(at, lead))
-            case "PARK_START":
-                call.events.append(ev.Parked(at, lead))
-            case "HANGUP":
-                call.hangup_cause = cause(event)
-                if extra(event).get("hangupsource") == event.channel:
-                    call.events.append(ev.HangupAsked(at, lead))
-            case "CHAN_END":
-                call.ended_at = at
-                call.events.append(ev.ChannelEnded(at, lead, call.hangup_cause))
-
-    def _queue(self, call: CelCall, event: CelEvent) -> None:
-        """A queue is entered, or has been by now; and at last left."""
-        queue = ev.storable(event.data.partition(",")[0], ev.NUMBER_WIDTH)
-        if queue and (event.type == "APP_START" or queue != call.queue):
-            place = _first_ring(call)
-            at = call.events[place].at if place < len(call.events) else event.at
-            call.queue = queue
-            call.queued_at = at if call.queued_at is None else call.queued_at
-            call.events.insert(place, ev.CallerQueued(at, call.lead, queue))
-        if event.type in {"APP_END", "BRIDGE_ENTER"}:
-            call.events.append(ev.QueueLeft(event.at, call.lead, call.queue or "?"))
 
     def _bridged(self, event: CelEvent) -> None:
         """Who shares a bridge with a caller: who enters or leaves it, and who else is named there.
@@ -231,7 +195,7 @@ class CelStory:
     def _handed(self, event: CelEvent) -> None:
         """An attended transfer, as each of the two ends saw it."""
         said = extra(event)
-        ends = [_named(said, "transferee_channel"), _named(said, "transfer_target_channel")]
+        ends = [named(said, "transferee_channel"), named(said, "transfer_target_channel")]
         if ends[0] is None:
             return
         second = said.get("channel2_uniqueid", "")
@@ -243,24 +207,3 @@ class CelStory:
                 device = "" if side.joined in self.calls else side.interface
                 told = ev.PassedOn(side.at, call.lead, side.leg, side.to, side.joined, device)
                 call.events.append(told)
-
-
-def _first_ring(call: CelCall) -> int:
-    """Where among its events the caller entered the queue whose phones ring: before they began."""
-    over = {e.party.uniqueid for e in call.events if isinstance(e, ev.ChannelEnded)}
-    over |= {e.leg for e in call.events if isinstance(e, ev.AgentAnswered)}
-    rings = (
-        place
-        for place, event in enumerate(call.events)
-        if isinstance(event, ev.AgentOffered) and event.leg not in over
-    )
-    return next(rings, len(call.events))
-
-
-def _named(said: dict[str, str], which: str) -> ev.Party | None:
-    """A channel that a transfer names; None for the one it has not."""
-    uniqueid = ev.storable(said.get(f"{which}_uniqueid", ""), ev.ID_WIDTH)
-    name = ev.storable(said.get(f"{which}_name", ""), ev.NUMBER_WIDTH)
-    if not uniqueid or uniqueid == "N/A":
-        return None
-    return ev.Party(uniqueid, uniqueid, name)

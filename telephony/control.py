@@ -17,12 +17,14 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from telephony import session
 from telephony.address import Address
+from telephony.client import Client
 from telephony.errors import ActRefused, LinkLost, LoginRefused, NotAsked, UnfitToSend
 from telephony.events import NAME_WIDTH, storable
 from telephony.handoff import Handoff
-from telephony.line import Client, Timing
 from telephony.reasons import BREAKS, WRAP_UP
+from telephony.session import Timing
 
 NUMBER: Final = re.compile(r"\+?[0-9]{3,20}")
 """What may be dialled: E.164 has 15 digits at most, a prefix of the trunk may come before."""
@@ -111,7 +113,7 @@ async def _act(address: Address, timing: Timing, action: str, fields: dict[str, 
 async def _enter(client: Client, timing: Timing) -> None:
     try:
         await asyncio.to_thread(client.connect)
-        await client.sign_in(timing.answer_s)
+        await session.sign_in(client, timing.answer_s)
     except LoginRefused:
         raise
     except (OSError, LinkLost) as error:

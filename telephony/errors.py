@@ -8,6 +8,7 @@
     ├── ActRefused         the PBX answered an act of ours with an error
     ├── LinkLost           the connection to the PBX ended
     │   ├── LoginRefused   the PBX did not accept the account
+    │   ├── Overflow       more came in than could be handed on
     │   └── NotAsked       the PBX could not be reached: nothing was sent
     ├── Superseded         another gateway has this PBX's link now
     ├── CelUnreadable      the PBX's own event log has a line that cannot be read
@@ -53,6 +54,10 @@ class LinkLost(TelephonyError):
 
 class LoginRefused(LinkLost):
     """The PBX refused the account: user, secret or its `permit` list in manager.conf."""
+
+
+class Overflow(LinkLost):
+    """More came in than could be handed on: the connection was given up."""
 
 
 class NotAsked(LinkLost):

@@ -24,9 +24,9 @@ from typing import Final
 
 from telephony.batch import Batch, Connected, Lost
 from telephony.events import Event
-from telephony.readers import understood
+from telephony.message import Message
+from telephony.readers import events_of
 from telephony.spill import Spill
-from telephony.wire import Message
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Handoff:
         """Hands messages over (none: the PBX was heard). False: no room, nothing was taken."""
         size = sum(len(message.raw) for message in messages)
         # Read here and not by whoever takes them: this thread works while that one commits.
-        events = understood(messages, at)
+        events = events_of(messages, at)
         with self._lock:
             if self._bytes + size > self._held_bytes:
                 return False

@@ -12,9 +12,10 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from telephony.batch import Batch
+from telephony.message import Message
 from telephony.prepared import Prepared, but
 from telephony.tables import Base, JournalRow, PoisonRow
-from telephony.wire import Message, Wire
+from telephony.wire import Wire
 
 _JOURNAL: Final = Base.metadata.tables["journal"]
 _APPEND: Final = Prepared(insert(_JOURNAL), but(_JOURNAL, "id"))

@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import Final
 
 from telephony.errors import WireError
-from telephony.wire import Message, Wire
+from telephony.message import Message
+from telephony.wire import Wire
 
 BANNER: Final = b"Asterisk Call Manager/11.0.0\r\n"
 
@@ -47,6 +48,7 @@ class Manager:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._listening: set[asyncio.StreamWriter] = set()
+        self._sessions: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def start(self, port: int = 0) -> None:
@@ -62,6 +64,7 @@ class Manager:
             writer.transport.abort()
         if self._server is not None:
             await self._server.wait_closed()
+        await asyncio.gather(*self._sessions)  # else they end with the loop, which complains
 
     @property
     def listeners(self) -> int:
@@ -87,6 +90,10 @@ class Manager:
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
+        session = asyncio.current_task()
+        assert session is not None  # noqa: S101 - a coroutine runs in a task
+        self._sessions.add(session)
+        session.add_done_callback(self._sessions.discard)
         wire = Wire(greeted=True)
         challenge = self._challenge()
         writer.write(BANNER)

@@ -1,5 +1,5 @@
-"""How far each PBX's own log has been read: one row a PBX, moved in the transaction of what was
-read, and never before it. Whoever loses the row reads the log from its first line, unharmed."""
+"""How far each PBX's own log has been read: one row a PBX, moved in a transaction after all that
+was read, never before it. Whoever loses the row reads the log from its first line, unharmed."""
 
 from sqlalchemy.orm import Session
 

@@ -3,7 +3,8 @@
 The answer to QueueStatus replaces everything at its last line: agents it does not list are offline,
 queues it does not list are gone. Events that came between its lines are taken once more after it,
 so the order in which both arrive does not matter. No list says who is on hold: a hold known before
-stands while that phone is busy, and ends with its channel, told or missing in CoreShowChannels.
+stands while that phone is busy, and ends with its channel, told or missing in CoreShowChannels, or
+where the PBX, asked after a gap (`holds`), says so.
 
 `Presence.after` never changes the presence it is called on. What an agent's state is made of, and
 the rule, is `agents`. Pure: no clock, no I/O.
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from telephony import events as ev
+from telephony import queue_events as qe
 from telephony.agents import Agent
 
 Waiting = Mapping[str, int]
@@ -63,12 +65,12 @@ class _Fold:
             self.listing.append(event)
         step(self, event)
 
-    def told(self, event: ev.MemberTold) -> None:
+    def told(self, event: qe.MemberTold) -> None:
         """A member of a queue, whatever is said of it."""
         agent = self.agents.get(event.interface) or Agent(event.interface, event.member)
         self.agents[event.interface] = agent.heard(event).judged(event.at)
 
-    def left(self, event: ev.MemberLeft) -> None:
+    def left(self, event: qe.MemberLeft) -> None:
         """Logged off one queue."""
         agent = self.agents.get(event.interface)
         if agent is not None:
@@ -113,19 +115,19 @@ class _Fold:
         """One line of an answer: kept until it is whole."""
         self.listing.append(event)
 
-    def whole(self, event: ev.QueuesListed) -> None:
+    def whole(self, event: qe.QueuesListed) -> None:
         """The answer is whole: it is what there is; what came among its lines came after it."""
         heard, self.listing = self.listing, []
         known, self.queues = self.queues, {}
         agents = {name: replace(agent, queues={}) for name, agent in self.agents.items()}
         for line in heard:
             match line:
-                case ev.QueueListed(queue=queue):
+                case qe.QueueListed(queue=queue):
                     self.queues.setdefault(queue, {})
-                case ev.WaitingListed(at=at, party=party, queue=queue, waited_us=waited_us):
+                case qe.WaitingListed(at=at, party=party, queue=queue, waited_us=waited_us):
                     since = known.get(queue, {}).get(party.uniqueid, at - waited_us)
                     self.queues.setdefault(queue, {})[party.uniqueid] = since
-                case ev.MemberListed(interface=interface, member=member):
+                case qe.MemberListed(interface=interface, member=member):
                     agent = agents.get(interface) or Agent(interface, member)
                     agents[interface] = agent.heard(line)
                 case _:
@@ -136,10 +138,10 @@ class _Fold:
                 _STEPS[type(missed)](self, missed)
 
 
-_LINES: Final = frozenset({ev.MemberListed, ev.QueueListed, ev.WaitingListed, ev.QueuesListed})
+_LINES: Final = frozenset({qe.MemberListed, qe.QueueListed, qe.WaitingListed, qe.QueuesListed})
 _STEPS: Final[Mapping[type[ev.Event], Callable[..., None]]] = {
-    ev.MemberTold: _Fold.told,
-    ev.MemberLeft: _Fold.left,
+    qe.MemberTold: _Fold.told,
+    qe.MemberLeft: _Fold.left,
     ev.Held: _Fold.held,
     ev.Resumed: _Fold.resumed,
     ev.ChannelEnded: _Fold.resumed,
@@ -147,8 +149,8 @@ _STEPS: Final[Mapping[type[ev.Event], Callable[..., None]]] = {
     ev.SnapshotDone: _Fold.all_seen,
     ev.CallerQueued: _Fold.joined,
     ev.QueueLeft: _Fold.went,
-    ev.MemberListed: _Fold.line,
-    ev.QueueListed: _Fold.line,
-    ev.WaitingListed: _Fold.line,
-    ev.QueuesListed: _Fold.whole,
+    qe.MemberListed: _Fold.line,
+    qe.QueueListed: _Fold.line,
+    qe.WaitingListed: _Fold.line,
+    qe.QueuesListed: _Fold.whole,
 }

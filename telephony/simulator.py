@@ -10,7 +10,7 @@ what Asterisk would: a WAV under `<spool>/<yyyy>/<mm>/<dd>/<uniqueid>.wav` that 
 import asyncio
 import random
 import ssl
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,11 +18,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from telephony import cel_lines, voice
+from telephony.aliases import Aliases
 from telephony.faults import Fault
 from telephony.listing import Listing
 from telephony.manager import Manager
 from telephony.roll import Roll
-from telephony.tape import Tape
+from telephony.tape import Tapes
 from telephony.teller import Teller
 from telephony.trace import Beat, Caller, Headers, Trace, event_of
 
@@ -59,7 +60,7 @@ class Simulator:
         self._clock = clock
         self._rng = rng
         self._speed = speed
-        self._count = 0
+        self._aliases = Aliases(rng)
         self._speeches: dict[float, bytes] = {}
         self._listing = Listing()
         self._calls: set[asyncio.Task[str]] = set()
@@ -167,7 +168,7 @@ class Simulator:
         `ring_s`: simulated seconds until the agent answers, or until the caller gives up.
         """
         trace = _trace(_ANSWERED if answered else _ABANDONED)
-        ids = self._fresh(trace, agent)
+        ids = self._aliases.of(trace, self._clock() // 1_000_000, agent)
         pauses = {"HangupRequest": talk_s if answered else ring_s}
         if answered:
             pauses["DialEnd"] = ring_s
@@ -178,51 +179,26 @@ class Simulator:
     async def replay(self, trace: Trace) -> str:
         """Tells a trace to its end, with its own callers, agents and pauses; answers the linkedid
         of its first call."""
-        ids = self._fresh(trace)
+        ids = self._aliases.of(trace, self._clock() // 1_000_000)
         await self._tell(trace.told(ids, Caller(trace.caller, "", trace.agent)), {}, TALK_S)
         return ids[trace.linkedid]
 
     async def _tell(self, beats: Iterable[Beat], pauses: dict[str, float], talk_s: float) -> None:
         """Tells `beats`, and keeps a tape for each channel recorded. `pauses`: those that are not
         the trace's, by the event they come before."""
-        tapes: dict[str, Tape] = {}
+        tapes = Tapes(self._spool, self._clock, lambda: self._speech(talk_s))
         for beat in beats:
-            event, values = event_of(beat.headers), dict(beat.headers)
-            await asyncio.sleep(pauses.pop(event, beat.pause_s) / self._speed)
+            await asyncio.sleep(pauses.pop(event_of(beat.headers), beat.pause_s) / self._speed)
             self._send(beat)
-            tape = tapes.get(values.get("Uniqueid", ""))
-            if event == "MixMonitorStart":
-                tape = Tape(self._spool, values["Uniqueid"], self._clock())
-                await asyncio.to_thread(tape.begin)
-                tapes[values["Uniqueid"]] = tape
-            elif event == "AgentConnect" and tape is not None:
-                sound = await asyncio.to_thread(self._speech, talk_s)
-                await asyncio.to_thread(tape.write, sound)
-            elif event == "Hangup" and tape is not None:
-                await asyncio.to_thread(tapes.pop(values["Uniqueid"]).finish)
-        for tape in tapes.values():
-            await asyncio.to_thread(tape.finish)
+            if (deed := tapes.due(beat.headers)) is not None:
+                await asyncio.to_thread(deed)
+        await asyncio.to_thread(tapes.finish)
 
     def _speech(self, talk_s: float) -> bytes:
         """What is said in `talk_s` seconds: made once a length: it costs more than the call."""
         if talk_s not in self._speeches:
             self._speeches[talk_s] = voice.speech(talk_s, self._rng)
         return self._speeches[talk_s]
-
-    def _fresh(self, trace: Trace, agent: str = "") -> dict[str, str]:
-        """Names never used before for all the recording's ids, channels and bridges. `agent`: who
-        stands for the trace's own; then every other phone is the trunk."""
-        now_s = self._clock() // 1_000_000
-        fresh: dict[str, str] = {}
-        for name in trace.names():
-            number, self._count = self._count, self._count + 1
-            if "/" in name:
-                fresh[name] = _channel(name, number, fresh, trace.agent, agent)
-            elif "." in name:
-                fresh[name] = f"{now_s}.{number}"
-            else:
-                fresh[name] = f"{self._rng.getrandbits(64):016x}"
-        return fresh
 
     def _send(self, beat: Beat) -> None:
         at = self._clock()
@@ -238,18 +214,6 @@ class Simulator:
         if lines:
             with self._cel.open("a", encoding="utf-8", newline="") as file:
                 file.write(lines)
-
-
-def _channel(name: str, number: int, fresh: Mapping[str, str], ours: str, agent: str) -> str:
-    """Another name for a channel; the two halves of a Local channel keep together."""
-    device, _, instance = name.rpartition("-")
-    _, semicolon, half = instance.partition(";")
-    other = fresh.get(f"{name[: -len(half)]}{'2' if half == '1' else '1'}") if half else None
-    if other is not None:
-        return other[: -len(half)] + half
-    if agent:
-        device = f"PJSIP/{agent}" if f"/{ours}-" in name else "PJSIP/trunk"
-    return f"{device}-{number:08x}{semicolon}{half}"
 
 
 @cache

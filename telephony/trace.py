@@ -13,7 +13,8 @@ from math import isfinite
 from typing import Final
 
 from telephony.errors import TraceUnreadable, WireError
-from telephony.wire import Message, Wire
+from telephony.message import Message
+from telephony.wire import Wire
 
 Headers = tuple[tuple[str, str], ...]
 

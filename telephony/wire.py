@@ -1,37 +1,29 @@
-"""AMI text to messages and back: what bytes on the socket mean, and nothing about calls.
+"""AMI bytes to messages and back: where a message ends, and nothing about calls.
 
 What always holds:
 
 - **Sans-IO and resumable.** Bytes go in at any cut, whole messages come out; the same stream gives
   the same messages however it was cut.
-- **Only CR LF ends a line, and only an empty line ends a message.** A lone CR or LF, U+2028,
-  U+0085, NUL or an invalid byte inside a value stays inside that value: a caller's name can never
-  make a header. (`str.splitlines`, which breaks at ten further characters, is never used.)
-- **Duplicate headers are kept, in order**; `get` gives the first, so that a later header of the
-  same name (which a value further down might bring) cannot displace the PBX's own.
+- **Only an empty line ends a message, and only CR LF ends a line** (decision 0006): nothing a
+  caller can put in a value makes two messages of one.
 - **Bounded.** A line, a message or a number of headers beyond its limit raises `WireError`, and
   the wire then takes no more: the link has to be made anew. Real messages of Asterisk 22 have up
   to 40 headers and 2 KiB; the limits leave room for long variables, not for an endless line.
-- **Every byte survives** (`surrogateescape`): `Message.raw` is what the PBX sent.
 
-It deliberately knows no event names, no clock and no socket. What is sent is built by `action`,
-which refuses CR, LF and NUL: one action can never become two.
+It deliberately knows no event names, no clock and no socket; what is in a message is `message`'s.
+What is sent is built by `action`, which refuses CR, LF and NUL: one action can never become two.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from telephony.errors import InjectionRefused, WireError
+from telephony.message import BANNER, EOL, ESCAPE, Message
 
-Kind = Literal["banner", "event", "response", "other"]
-
-EOL: Final = b"\r\n"
 END: Final = b"\r\n\r\n"
-_ESCAPE: Final = "surrogateescape"
 
-_BANNER: Final = re.compile(rb"Asterisk Call Manager/\d")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
 _FORBIDDEN: Final = re.compile(r"[\r\n\0]")
 
@@ -43,71 +35,6 @@ class Limits:
     line: int = 65_536
     message: int = 262_144
     headers: int = 1_000
-
-
-class Message:
-    """One message of the PBX, as sent. Treat it as frozen: it is shared between threads.
-
-    `raw` is the message's bytes without the empty line that ended it. Headers are taken apart on
-    first use: most messages on a busy PBX are only ever looked at by name.
-    """
-
-    __slots__ = ("_first", "_headers", "raw")
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self._headers: tuple[tuple[str, str], ...] | None = None
-        self._first: dict[str, str] | None = None
-
-    @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """All headers in the order they were sent; a line without a colon has the name ''."""
-        if self._headers is None:
-            text = self.raw.decode("utf-8", _ESCAPE)
-            self._headers = tuple(_header(line) for line in text.split("\r\n"))
-        return self._headers
-
-    @property
-    def values(self) -> Mapping[str, str]:
-        """The first value of each header, by name. Not to be changed."""
-        if self._first is None:
-            self._first = _first_values(self.raw.decode("utf-8", _ESCAPE).split("\r\n"))
-        return self._first
-
-    @property
-    def kind(self) -> Kind:
-        """What the first line says this is."""
-        if self.raw.startswith(b"Event:"):
-            return "event"
-        if self.raw.startswith(b"Response:"):
-            return "response"
-        return "banner" if _BANNER.match(self.raw) else "other"
-
-    @property
-    def name(self) -> str:
-        """The event's name or the response's status; '' for a banner."""
-        if self.kind not in {"event", "response"}:
-            return ""
-        first = self.raw.partition(EOL)[0].partition(b":")[2]
-        return first.strip().decode("utf-8", _ESCAPE)
-
-    def get(self, name: str, default: str = "") -> str:
-        """The first value of that header, or `default`."""
-        return self.values.get(name, default)
-
-    def all(self, name: str) -> tuple[str, ...]:
-        """Every value of that header, in order."""
-        return tuple(value for key, value in self.headers if key == name)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Message) and other.raw == self.raw
-
-    def __hash__(self) -> int:
-        return hash(self.raw)
-
-    def __repr__(self) -> str:
-        """Name and size only: the headers hold callers' numbers."""
-        return f"<Message {self.kind} {self.name!r} {len(self.raw)} bytes>"
 
 
 class Wire:
@@ -160,7 +87,7 @@ class Wire:
         if not eol:
             self._check_unfinished()
             return False
-        if not _BANNER.match(line):
+        if not BANNER.match(line):
             raise WireError(
                 "对方不是 Asterisk 管理接口，请检查地址和端口。"
                 " The peer is no Asterisk Manager Interface: check host and port."
@@ -217,7 +144,7 @@ def action(name: str, fields: Iterable[tuple[str, str]] = (), action_id: str = "
             )
     text = "".join(f"{key}: {value}\r\n" for key, value in lines)
     try:
-        return text.encode("utf-8", _ESCAPE) + EOL
+        return text.encode("utf-8", ESCAPE) + EOL
     except UnicodeEncodeError as error:
         raise InjectionRefused(
             f"指令 {name!r} 的字段无法编码，未发送。"
@@ -234,23 +161,3 @@ def _begun(part: bytes) -> bytes:
 
 def _too_much(chinese: str, english: str) -> WireError:
     return WireError(f"{chinese}，连接将重建。 {english}: the link is made anew.")
-
-
-def _first_values(lines: list[str]) -> dict[str, str]:
-    """Name → first value, as the names in `Message.headers` are; made in the quickest way there is
-    for lines as Asterisk writes them, and line by line where one is otherwise."""
-    try:
-        found = dict([line.split(": ", 1) for line in lines])
-    except ValueError:  # no colon, or nothing after it
-        found = {}
-    if len(found) == len(lines) and ":" not in "".join(found):
-        return found
-    return dict(map(_header, reversed(lines)))
-
-
-def _header(line: str) -> tuple[str, str]:
-    """One header line; exactly one space after the colon belongs to the colon."""
-    key, colon, value = line.partition(":")
-    if not colon:
-        return "", line
-    return key, value.removeprefix(" ")

@@ -47,7 +47,17 @@ class Call:
     prepared: Any = None  # what the endpoint's `prepare` found before the transaction
 
 
-Answer = BaseModel | Sequence[BaseModel] | Refused | HotlineError
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list over time, and whether calls may be missing from it: an interval without the PBX is
+    not back-filled yet. Told in the header `INCOMPLETE`, so that the list itself stays one."""
+
+    rows: Sequence[BaseModel]
+    incomplete: bool
+
+
+INCOMPLETE = "Hotline-Incomplete"
+Answer = BaseModel | Sequence[BaseModel] | Listed | Refused | HotlineError
 Handler = Callable[[Call], Answer]
 
 
@@ -79,6 +89,7 @@ class Endpoint:
     query: tuple[str, ...] = ()
     prepare: Callable[[Parts, Any], Any] | None = None  # slow work, before the transaction opens
     act: Callable[[Asked], object] | None = None  # asks the PBX, in units of work of its own
+    over_time: bool = False  # its rows come of calls: it answers with `Listed`
     reads: bool = False  # a POST that only asks: what is sought stands in the body, not in the URL
 
     @property
@@ -91,12 +102,12 @@ async def run(endpoint: Endpoint, request: Request) -> Response:
     """Answer `request` by `endpoint`; every error becomes its status and a `Fault`."""
     try:
         raw = await _read(request) if endpoint.body else b""
-        answer = await run_in_threadpool(_run, endpoint, request, raw)
+        answer, told = await run_in_threadpool(_run, endpoint, request, raw)
     except HotlineError as error:
         return fault(error)
     except ClientDisconnect:
         return Response(status_code=499)
-    return JSONResponse(answer, endpoint.status, {"Cache-Control": "no-store"})
+    return JSONResponse(answer, endpoint.status, {"Cache-Control": "no-store", **told})
 
 
 def fault(error: HotlineError) -> JSONResponse:
@@ -154,7 +165,8 @@ def refuse(parts: Parts, who: Person, what: str, origin: str) -> Forbidden:
     return Forbidden()
 
 
-def _run(endpoint: Endpoint, request: Request, raw: bytes) -> Any:  # noqa: ANN401 - what JSON can hold
+def _run(endpoint: Endpoint, request: Request, raw: bytes) -> tuple[Any, dict[str, str]]:
+    """What JSON can hold, and the headers that go with it."""
     parts = cast("Parts", request.app.state.parts)
     who, origin = NOBODY, origin_of(request)
     if endpoint.permission is not None:
@@ -178,13 +190,16 @@ def _run(endpoint: Endpoint, request: Request, raw: bytes) -> Any:  # noqa: ANN4
         raise answer.error
     if isinstance(answer, HotlineError):
         raise answer
-    return answered
+    if isinstance(answer, Listed):
+        return answered, {INCOMPLETE: "true" if answer.incomplete else "false"}
+    return answered, {}
 
 
-def _plain(answer: BaseModel | Sequence[BaseModel]) -> Any:  # noqa: ANN401 - what JSON can hold
+def _plain(answer: BaseModel | Sequence[BaseModel] | Listed) -> Any:  # noqa: ANN401 - what JSON can hold
     if isinstance(answer, BaseModel):
         return answer.model_dump(mode="json")
-    return [one.model_dump(mode="json") for one in answer]
+    rows = answer.rows if isinstance(answer, Listed) else answer
+    return [one.model_dump(mode="json") for one in rows]
 
 
 def _body(endpoint: Endpoint, raw: bytes) -> BaseModel | None:

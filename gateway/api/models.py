@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.flow import wallboard
-from gateway.flow.listening import RecordingView, RequestView
+from gateway.flow.finding import RecordingView
+from gateway.flow.listening import RequestView
 from gateway.flow.rates import Rate
 from gateway.people.accounts import Person
 from gateway.tables import (
@@ -423,6 +424,8 @@ class TicketDetailOut(Model):
     recordings: list[RecordingOut]
     placed: list[PlacedCallOut]
     pauses: list[RecordingPauseOut]
+    incomplete: bool
+    """Calls and recordings may be missing: an interval since the ticket was opened is open."""
 
     @classmethod
     def of(cls, view: TicketView, fields: list[str]) -> "TicketDetailOut":
@@ -436,6 +439,7 @@ class TicketDetailOut(Model):
             recordings=[RecordingOut.of(row) for row in view.recordings],
             placed=[PlacedCallOut.of(row) for row in view.placed],
             pauses=[RecordingPauseOut.of(row) for row in view.pauses],
+            incomplete=view.incomplete,
         )
 
 
@@ -446,6 +450,7 @@ class DeskOut(Model):
     ringing: int | None
     mine_open: list[TicketOut]
     call_backs_due: list[TicketOut]
+    follow_ups_due: list[TicketOut]
     incomplete: bool
     """Callers may be missing: an interval without the PBX is not back-filled yet."""
 
@@ -457,6 +462,7 @@ class DeskOut(Model):
             ringing=desk.ringing.ticket.id if desk.ringing else None,
             mine_open=[TicketOut.of(row) for row in desk.mine_open],
             call_backs_due=[TicketOut.of(row) for row in desk.call_backs_due],
+            follow_ups_due=[TicketOut.of(row) for row in desk.follow_ups_due],
             incomplete=desk.incomplete,
         )
 
@@ -531,9 +537,11 @@ class LinkOut(Model):
 
 
 class PresenceOut(Model):
-    """The wallboard. `complete` false: a link is down, or a figure touches an open interval."""
+    """The wallboard. `complete` false: a link is down, or a figure touches an open interval;
+    `incomplete` says the same as everywhere else."""
 
     complete: bool
+    incomplete: bool
     links: list[LinkOut]
     agents: list[AgentOut]
     queues: list[QueueOut]
@@ -545,6 +553,7 @@ class PresenceOut(Model):
         """Of a view."""
         return cls(
             complete=board.complete,
+            incomplete=not board.complete,
             links=[LinkOut.of(link) for link in board.links],
             agents=[AgentOut.of(agent) for agent in board.agents],
             queues=[QueueOut.of(queue) for queue in board.queues],

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from gateway.api.endpoint import Endpoint
+from gateway.api.endpoint import INCOMPLETE, Endpoint
 from gateway.api.models import Fault
 from gateway.api.routes import ROUTES
 
@@ -53,6 +53,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "responses": {
             str(endpoint.status): {
                 "description": "成功 · done",
+                **({"headers": _MARKED} if endpoint.over_time else {}),
                 "content": {"application/json": {"schema": answer}},
             },
             **{str(code): {"description": text, **fault} for code, text in _FAULTS.items()},
@@ -70,6 +71,14 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     return operation
 
 
+_MARKED = {
+    INCOMPLETE: {
+        "description": "true：电话中断尚未补齐，列表可能不全。 An interval without the PBX is not "
+        "back-filled yet: the list may lack calls.",
+        "required": True,
+        "schema": {"type": "boolean"},
+    }
+}
 _FAULTS = {
     400: "内容有误 · bad input",
     401: "未登录 · not signed in",

@@ -13,9 +13,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api import models as m
-from gateway.api.endpoint import Answer, Asked, Call, Endpoint, number, run
+from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number, run
 from gateway.errors import HotlineError
-from gateway.flow import breaks, calling, listening, log, orders, silence, wallboard
+from gateway.flow import (
+    breaks,
+    calling,
+    dispatching,
+    finding,
+    listening,
+    log,
+    orders,
+    silence,
+    wallboard,
+)
 from gateway.flow.listening import Refused
 from gateway.numbers import natural
 from gateway.parts import Parts
@@ -74,7 +84,7 @@ def tickets(call: Call) -> Answer:
     """Search."""
     found = views.search(call.session, call.person, text=call.body.text,
                          state=call.body.state, page=call.body.page)  # fmt: skip
-    return [m.TicketOut.of(row) for row in found.items]
+    return Listed([m.TicketOut.of(row) for row in found.items], found.incomplete)
 
 
 def ticket(call: Call) -> Answer:
@@ -117,8 +127,8 @@ def accept(call: Call) -> Answer:
 
 def dispatch(call: Call) -> Answer:
     """派单."""
-    made = orders.dispatch(call.session, number(call, "id"), call.person, call.body.departments,
-                           call.body.question, call.now)  # fmt: skip
+    made = dispatching.dispatch(call.session, number(call, "id"), call.person,
+                                call.body.departments, call.body.question, call.now)  # fmt: skip
     return [m.WorkOrderOut.of(row) for row in made]
 
 
@@ -210,12 +220,12 @@ def _order(call: Call, action: str, **said: str) -> Answer:
 
 def recordings(call: Call) -> Answer:
     """Search."""
-    found = listening.search(
+    found = finding.search(
         call.session, call.person, call.now,
         phone_tail=call.body.phone_tail, agent=call.body.agent, ticket=call.body.ticket,
         page=call.body.page,
     )  # fmt: skip
-    return [m.FoundRecordingOut.of(view) for view in found.items]
+    return Listed([m.FoundRecordingOut.of(view) for view in found.items], found.incomplete)
 
 
 def requests(call: Call) -> Answer:
@@ -284,7 +294,7 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("GET", "/api/v1/departments", departments, (P.TICKET_DISPATCH,), m.DepartmentOut,
              "承办部门 · Departments", many=True),
     Endpoint("POST", _T + "/search", tickets, _READ, m.TicketOut, "查工单 · Search tickets",
-             m.TicketsSought, many=True, reads=True),
+             m.TicketsSought, many=True, reads=True, over_time=True),
     Endpoint("GET", _T + "/{id}", ticket, _READ, m.TicketDetailOut, "工单全貌 · One ticket"),
     Endpoint("PATCH", _T + "/{id}", fill, _EDIT, m.TicketOut, "填写 · Write fields",
              m.TicketFields),
@@ -324,7 +334,7 @@ ROUTES: tuple[Endpoint, ...] = (
              "退单 · Return", m.OrderReturn),
     Endpoint("POST", "/api/v1/recordings/search", recordings, (P.RECORDING_SEARCH,),
              m.FoundRecordingOut, "查录音 · Search recordings", m.RecordingsSought, many=True,
-             reads=True),
+             reads=True, over_time=True),
     Endpoint("GET", _R, requests, (P.RECORDING_ASK, P.RECORDING_DECIDE), m.RequestOut,
              "调听申请 · Requests", many=True),
     Endpoint("POST", _R, ask, (P.RECORDING_ASK,), m.RequestOut, "申请调听 · Ask to hear", m.Ask,

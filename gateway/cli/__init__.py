@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.cli import checking, keeping, replaying, running, sealing
+from gateway.cli import checking, counting, keeping, replaying, running, sealing
 from gateway.cli.command import Command, Result
 from gateway.errors import HotlineError
 from gateway.migrations import CommandError
@@ -28,6 +28,7 @@ COMMANDS: tuple[Command, ...] = (
     *running.COMMANDS,
     *keeping.COMMANDS,
     *checking.COMMANDS,
+    *counting.COMMANDS,
     *sealing.COMMANDS,
     *replaying.COMMANDS,
 )

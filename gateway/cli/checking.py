@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway import compose, reconcile, settings
 from gateway.cli.command import Command, Result, arg
 from gateway.errors import BadInput
-from gateway.flow import log, standing
+from gateway.flow import log, standing, unrecorded
 from gateway.flow.standing import Standing
 from gateway.tickets.clocks import CHINA, china
 from queueing import inbox, parked
@@ -44,8 +44,8 @@ def audit_checkpoint(asked: argparse.Namespace) -> Result:
 def count(asked: argparse.Namespace) -> Result:
     """Count the PBX's own log against what we hold."""
     with compose.opened(settings.read()) as parts:
-        until = _moment(asked.until) if asked.until else parts.clock()
-        data = reconcile.whole(parts, _moment(asked.since), until)
+        until = moment(asked.until) if asked.until else parts.clock()
+        data = reconcile.whole(parts, moment(asked.since), until)
     lines = [f"{name:16} {value}" for name, value in data.items() if name not in _APART]
     if len(data["pbxs"]) > 1:
         lines += [f"  {name}: CEL {own['cel_calls']} = {own['call_records']} = {own['tickets']}"
@@ -60,15 +60,20 @@ def count(asked: argparse.Namespace) -> Result:
 _APART = ("faults", "incomplete", "pbxs")
 
 
-def _moment(text: str) -> int:
+def moment(text: str) -> int:
+    """A time as people type it, in µs; China's where it names no zone.
+
+    Raises:
+        BadInput: it is none.
+    """
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise BadInput(
             {"time": f"时间应如 2026-11-23T08:00：{text!r}。 A time is like 2026-11-23T08:00."}
         ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
-    return int(moment.timestamp() * 1_000_000)
+    found = found if found.tzinfo else found.replace(tzinfo=CHINA)
+    return int(found.timestamp() * 1_000_000)
 
 
 def pbx_status(asked: argparse.Namespace) -> Result:
@@ -102,6 +107,8 @@ def _told(one: Standing, now: int) -> str:
         f"  未识别 unknown events  {one.unknown_events}",
         f"  无法处理 poison        {one.poison} 批 batches",
     ]
+    if one.unrecorded:
+        lines.append(f"  缺录音 unrecorded      {one.unrecorded} 通 calls：{unrecorded.WHAT_TO_DO}")
     return "\n".join(lines)
 
 
@@ -124,6 +131,7 @@ def _plain(one: Standing) -> dict[str, object]:
         "spill_bytes": one.spill_bytes,
         "unknown_events": one.unknown_events,
         "poison": one.poison,
+        "unrecorded": one.unrecorded,
         "cel_unreadable": one.cel_unreadable,
         "cel_read": moment(one.cel_read_at),
     }  # fmt: skip

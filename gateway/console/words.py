@@ -15,6 +15,8 @@ TOLD: dict[str, tuple[str, str]] = {
     "closed": ("good", "已办结。 Closed."),
     "called-back": ("good", "已记为回拨。 Marked as called back."),
     "calling": ("good", "正在呼叫，请接听您的话机。 Calling: take up your own phone."),
+    "agent-paused": ("good", "已示忙，已记入日志。 Paused, and on record."),
+    "agent-ready": ("good", "已恢复接听，已记入日志。 Ready again, and on record."),
     "signed": ("good", "已签收，请在期限内反馈。 Signed; reply before it is due."),
     "replied": ("good", "已反馈给热线。 The reply has reached the hotline."),
     "returned": ("good", "已退回热线重新派单。 Returned to the hotline."),

@@ -1,9 +1,9 @@
 """An agent's phone out of the queues and in again: breaks (小休) with a reason, wrap-up (话后整理).
 
 An agent pauses themself; a supervisor may pause others. A wrap-up asked for during a call is that
-call's: it lasts `WRAP_UP_US` from its end, and is over by itself. A break lasts until somebody ends
-it. Only what we asked for stands here; what the PBX makes of it, and what is paused at the PBX
-itself, its own events tell.
+call's: it lasts `WRAP_UP_US` from its end, and is over by itself. One that nobody asked for
+(`wrapup`) lasts as long as is set. A break lasts until somebody ends it. Only what we asked for
+stands here; what the PBX makes of it, and what is paused at the PBX itself, its own events tell.
 """
 
 from collections.abc import Iterable
@@ -26,6 +26,13 @@ from telephony.prepared import Among, Prepared
 from telephony.reasons import WRAP_UP
 from telephony.tables import CallRow
 
+WRAP_UP_US = 120_000_000
+"""How long writing up a call may take before calls come again by themselves."""
+
+
+AUTO = "gateway"
+"""Who asked for a wrap-up that began by itself: `wrapup` counts it."""
+
 _PAUSE = AgentPauseRow.__table__.c
 _WRAPPING_UP = Prepared(
     select(_PAUSE.id, _PAUSE.pbx, _PAUSE.interface).where(
@@ -33,11 +40,9 @@ _WRAPPING_UP = Prepared(
         _PAUSE.reason == WRAP_UP,
         _PAUSE.ended_at.is_(None),
         _PAUSE.until_at.is_(None),
+        _PAUSE.asked_by != AUTO,
     )
 )
-
-WRAP_UP_US = 120_000_000
-"""How long writing up a call may take before calls come again by themselves."""
 
 
 def pause(asking: Asking, reason: str, login: str = "") -> AgentPauseRow:

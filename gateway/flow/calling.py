@@ -21,7 +21,7 @@ from gateway.flow import control
 from gateway.flow.control import Asking, Line
 from gateway.people.roles import Permission
 from gateway.tables import AccountRow, PlacedCallRow, TicketCallRow, TicketRow
-from gateway.tickets import acts, words
+from gateway.tickets import acts, followup, words
 from gateway.tickets.lifecycle import OPEN_STATES, TicketState
 from telephony.control import NUMBER
 from telephony.facts import Ended, Fact, NotPlaced, PickedUp, Placed, Reached
@@ -45,7 +45,8 @@ def place(asking: Asking, ticket_id: int) -> PlacedCallRow:
     """Ring the agent's phone and call the caller of this ticket.
 
     Raises:
-        Forbidden, NotFound: not this person's to do, or not their ticket.
+        Forbidden, NotFound: not this person's to do, or not their ticket; a follow-up is not for
+            who handled it.
         IllegalStep: the ticket asks for no call, or this agent has one already.
         BadInput: its telephone number cannot be dialled.
         ControlFailed: the PBX is not asked, away, or says no.
@@ -55,7 +56,7 @@ def place(asking: Asking, ticket_id: int) -> PlacedCallRow:
         raise Forbidden
     asks, interface = control.control_of(parts, pbx), asking.interface
     with parts.database.begin() as session:
-        ticket = acts.editable(session, ticket_id, asking.who)
+        ticket = acts.editable(session, ticket_id, asking.who, or_followed_up=True)
         row = _order(session, asking, pbx, ticket)
         line = Line("control:call:place", f"ticket:{ticket_id}",
                     {"purpose": row.purpose, "call": row.uniqueid})  # fmt: skip
@@ -83,6 +84,8 @@ def _order(session: Session, asking: Asking, pbx: str, ticket: TicketRow) -> Pla
     purpose = purpose_of(ticket)
     if purpose is None:
         raise IllegalStep("该工单现在无需呼出。 This ticket asks for no call now.")
+    if purpose == "followup":
+        followup.check(session, ticket, who)
     number = re.sub(r"[\s()-]", "", ticket.caller_phone)
     if not NUMBER.fullmatch(number):
         raise BadInput({"caller_phone": "不是可以拨打的号码。 Not a number that can be dialled."})
@@ -95,7 +98,8 @@ def _order(session: Session, asking: Asking, pbx: str, ticket: TicketRow) -> Pla
         asked_at=now, failed="",
     )  # fmt: skip
     session.add(row)
-    ticket.owner = ticket.owner or who.login
+    if purpose != "followup":
+        ticket.owner = ticket.owner or who.login
     acts.story(session, ticket, who.login, f"place-{purpose}", now)
     return row
 

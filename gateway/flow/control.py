@@ -122,12 +122,13 @@ def ask(
         act()
     except TelephonyError as error:
         with asking.parts.database.begin() as session:
-            failed(session, _kind(error))
+            failed(session, kind(error))
             note(session, asking, line, outcome="failed", why=type(error).__name__)
         raise _told(error) from error
 
 
-def _kind(error: TelephonyError) -> str:
+def kind(error: TelephonyError) -> str:
+    """What an act that raised came to: refused, unreached, or away, as `ask` tells them apart."""
     if isinstance(error, NotAsked):
         return "unreached"
     sent = isinstance(error, LinkLost) and not isinstance(error, LoginRefused)
@@ -169,7 +170,10 @@ def note(
     )
 
 
-def by_itself(session: Session, action: str, obj: str, why: str, now: int) -> None:
-    """The line of an act that nobody asked for at that moment: a time was over, we started anew."""
-    log.note(session, action, actor="gateway", origin=log.NOBODY, obj=obj, outcome="ok", now=now,
+def by_itself(
+    session: Session, action: str, obj: str, why: str, now: int, *, outcome: str = "ok"
+) -> None:
+    """The line of an act that nobody asked for at that moment: a time was over, we started anew,
+    a call was answered."""
+    log.note(session, action, actor="gateway", origin=log.NOBODY, obj=obj, outcome=outcome, now=now,
              detail={"why": why})  # fmt: skip

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway import lease
+from gateway.flow import unrecorded
 from gateway.parts import Parts
 from gateway.tables import LeaseRow
 from telephony import links, spill
@@ -45,6 +46,8 @@ class Standing:
     """Records of CEL that could not be read."""
     cel_read_at: int | None
     """When CEL was last read on."""
+    unrecorded: int
+    """Answered calls whose recording never came."""
 
     @property
     def open_gaps(self) -> int:
@@ -82,4 +85,5 @@ def _of(session: Session, parts: Parts, pbx: str, here: bool, now: int) -> Stand
         poison=session.scalar(poison) or 0,
         cel_unreadable=mark.unreadable if mark else 0,
         cel_read_at=mark.read_at if mark else None,
+        unrecorded=unrecorded.count(session, now, pbx=pbx),
     )

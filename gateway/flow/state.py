@@ -4,7 +4,7 @@ Reads what the duties have written, so it shows the same from whichever process 
 Nothing here shows a caller, a number or what a message says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.errors import Forbidden
-from gateway.flow import standing
+from gateway.flow import standing, unrecorded
 from gateway.flow.standing import Standing
+from gateway.flow.unrecorded import Missing
 from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
@@ -22,10 +23,6 @@ from queueing import depth, parked
 from queueing.tables import OutboxRow
 from recordings import catalogue
 from recordings.tables import AuditHeadRow, CaptureTroubleRow, RecordingRow
-from telephony.tables import CallRow
-
-MISSING_AFTER_US = 10 * 60 * 1_000_000
-"""A WAV this long after its call's end is not merely late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,8 @@ class Spool:
 
     waiting: int
     missing: int
+    unrecorded: list[Missing]
+    """The newest of the missing."""
     unlinked: int
     troubles: list[CaptureTroubleRow]
 
@@ -105,7 +104,7 @@ def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
         outbox_waiting=waiting,
         outbox_oldest_at=oldest,
         keys=_keys(session, parts),
-        spool=_spool(session, [one.spool for one in parts.settings.pbxs], now),
+        spool=_spool(session, {one.name: one.spool for one in parts.settings.pbxs}, now),
         parked=[
             Parked(row.id, row.direction, row.department, row.reason, row.times, row.parked_at)
             for row in parked.unresolved(session)
@@ -137,20 +136,7 @@ def _keys(session: Session, parts: Parts) -> list[Key]:
     ]
 
 
-def _spool(session: Session, spools: Sequence[Path], now: int) -> Spool:
-    missing = (
-        select(func.count())
-        .select_from(CallRow)
-        .outerjoin(
-            RecordingRow,
-            (RecordingRow.pbx == CallRow.pbx) & (RecordingRow.name == CallRow.linkedid),
-        )
-        .where(
-            CallRow.recording_expected,
-            CallRow.ended_at < now - MISSING_AFTER_US,
-            RecordingRow.id.is_(None),
-        )
-    )
+def _spool(session: Session, spools: Mapping[str, Path], now: int) -> Spool:
     unlinked = (
         select(func.count())
         .select_from(RecordingRow)
@@ -158,8 +144,9 @@ def _spool(session: Session, spools: Sequence[Path], now: int) -> Spool:
         .where(RecordingLinkRow.recording_id.is_(None))
     )
     return Spool(
-        waiting=sum(1 for spool in spools for _ in spool.rglob("*.wav")),
-        missing=session.scalar(missing) or 0,
+        waiting=sum(1 for spool in spools.values() for _ in spool.rglob("*.wav")),
+        missing=unrecorded.count(session, now),
+        unrecorded=unrecorded.listed(session, spools, now),
         unlinked=session.scalar(unlinked) or 0,
         troubles=list(catalogue.troubles(session)),
     )

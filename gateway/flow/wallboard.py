@@ -5,20 +5,21 @@ hour. Where the link is down, or an interval without it has not been made good f
 log yet, the board says that it may not be complete. Nothing here shows a caller.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.errors import Forbidden
-from gateway.flow import rates
+from gateway.flow import rates, unrecorded
 from gateway.flow.rates import Rate
 from gateway.people.accounts import Person
-from gateway.people.roles import Permission
-from gateway.tables import AccountRow
+from gateway.people.roles import Permission, Role
+from gateway.tables import AccountRow, AgentPauseRow
 from gateway.tickets.clocks import china
 from telephony.batch import Connected, Lost
+from telephony.reasons import WRAP_UP
 from telephony.roster import Moved
 from telephony.tables import AgentStateRow, LinkGapRow, LinkStateRow, QueueStateRow
 
@@ -29,7 +30,8 @@ FORGOTTEN_US = 24 * 3600 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One agent. `name`: the account's at that extension, else the queue member's."""
+    """One agent. `name`: the account's at that extension, else the queue member's. `asked`: the
+    reason of the pause that was asked for here and goes on, also while the phone still talks."""
 
     pbx: str
     interface: str
@@ -38,6 +40,18 @@ class Agent:
     state: str
     reason: str
     since_at: int
+    role: str = ""
+    asked: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether a supervisor can take this phone out of the queues and put it in again."""
+        return self.role == Role.AGENT and self.state != "offline"
+
+    @property
+    def out(self) -> bool:
+        """Whether the next act on this phone is to put it in again."""
+        return self.asked not in ("", WRAP_UP) or self.state in ("break", "after_call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,8 @@ class Board:
     queues: list[Queue]
     today: Rate
     lately: Rate
+    unrecorded: int
+    """Of today's answered calls, those whose recording never came."""
 
     @property
     def complete(self) -> bool:
@@ -134,6 +150,7 @@ def board(session: Session, who: Person, now: int) -> Board:
         ],
         today=sum(today.values(), Rate()),
         lately=sum(lately.values(), Rate()),
+        unrecorded=unrecorded.count(session, now, since_at=midnight),
     )
 
 
@@ -169,18 +186,26 @@ def told(session: Session, pbx: str, moved: Moved, change: Connected | Lost | No
 
 def _agents(session: Session, now: int) -> list[Agent]:
     rows = session.execute(
-        select(AgentStateRow, AccountRow.login, AccountRow.name)
+        select(
+            AgentStateRow, AccountRow.login, AccountRow.name, AccountRow.role, AgentPauseRow.reason
+        )
         .outerjoin(
             AccountRow,
             (AccountRow.pbx == AgentStateRow.pbx)
             & (AccountRow.extension == AgentStateRow.interface)
             & AccountRow.active,
         )
+        .outerjoin(
+            AgentPauseRow,
+            (AgentPauseRow.pbx == AgentStateRow.pbx)
+            & (AgentPauseRow.interface == AgentStateRow.interface)
+            & AgentPauseRow.ended_at.is_(None),
+        )
         .order_by(AgentStateRow.pbx, AgentStateRow.interface)
     )
     return [
-        _agent(row, login, name)
-        for row, login, name in rows
+        replace(_agent(row, login, name), role=role or "", asked=asked or "")
+        for row, login, name, role, asked in rows
         if login or row.state != "offline" or row.since_at > now - FORGOTTEN_US
     ]
 

@@ -17,9 +17,9 @@ from gateway.errors import BadInput, Forbidden, IllegalStep, NotFound, StaleTick
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow, TicketStepRow
-from gateway.tickets import clocks, lifecycle, numbering, words
+from gateway.tickets import clocks, followup, lifecycle, numbering, words
 from gateway.tickets.lifecycle import TRANSITIONS, TicketState
-from gateway.tickets.reach import of_agent
+from gateway.tickets.reach import of_agent, within_reach
 
 TEXT_MAX = 20_000  # characters of one field; a longer text is an attachment
 _SHORT = {"caller_name": 120, "caller_phone": 80, "caller_id_number": 32}
@@ -38,8 +38,10 @@ _FIXED_BY_ACCEPTANCE = ("kind", "complaint_class", "level", "confidential")
 FILLABLE: frozenset[str] = frozenset((*_TEXTS, *_CHOICES, "confidential"))
 
 
-def editable(session: Session, ticket_id: int, who: Person) -> TicketRow:
-    """The ticket, locked for this transaction, that `who` may change.
+def editable(
+    session: Session, ticket_id: int, who: Person, *, or_followed_up: bool = False
+) -> TicketRow:
+    """The ticket, locked for this transaction, that `who` may change, or else may follow up.
 
     Raises:
         NotFound: there is none, or it is another agent's.
@@ -49,7 +51,7 @@ def editable(session: Session, ticket_id: int, who: Person) -> TicketRow:
         raise Forbidden
     wanted = select(TicketRow).where(TicketRow.id == ticket_id)
     if not who.may(Permission.TICKET_READ_ALL):
-        wanted = wanted.where(of_agent(who))
+        wanted = wanted.where(within_reach(who) if or_followed_up else of_agent(who))
     row = session.scalar(wanted.with_for_update(of=TicketRow))
     if row is None:
         raise NotFound
@@ -134,6 +136,8 @@ def take(
     before = row.state
     row.state = lifecycle.step(TRANSITIONS, before, action)
     story(session, row, actor, action, now, before=before, why=why, order=order)
+    if TicketState.REPLIED in (before, row.state):
+        notices.tell(session, "desks", "follow-up", row.id)  # it waits for one, or no more
 
 
 def story(
@@ -226,10 +230,15 @@ def accept(session: Session, ticket_id: int, who: Person, region: str, now: int)
 
 
 def close(session: Session, ticket_id: int, who: Person, note: str, now: int) -> TicketRow:
-    """Close (办结) a replied ticket: the note says how the caller was told."""
+    """Close (办结) a replied ticket: the note says how the caller was told and what they said.
+
+    Raises:
+        Forbidden: `who` handled it, and the caller can be asked (`followup`).
+    """
     if not note.strip():
         raise BadInput({"note": "请写明如何告知来电人。 Say how the caller was told."})
-    row = editable(session, ticket_id, who)
+    row = editable(session, ticket_id, who, or_followed_up=True)
+    followup.check_closing(session, row, who)
     row.closing_note, row.closed_at = note.strip(), now
     take(session, row, who.login, "close", now, why=row.closing_note)
     return row

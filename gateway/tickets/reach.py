@@ -2,13 +2,16 @@
 
 An agent's own are those they own, those nobody owns yet, and those whose caller they were given in
 a call, if only after a transfer: who has the caller on the line must have the ticket before them.
-Owning it (首问负责) stays with the first. Only conditions here; permissions are asked elsewhere.
+Owning it (首问负责) stays with the first. Beyond them an agent reaches, to follow them up, those
+that wait for it, and those they have followed up. Only conditions here; permissions are asked
+elsewhere.
 """
 
 from sqlalchemy import ColumnElement, or_, select
 
 from gateway.people.accounts import Person
 from gateway.tables import TicketCallRow, TicketRow
+from gateway.tickets import followup
 from telephony.tables import CallLegRow, CallRow
 
 
@@ -27,3 +30,9 @@ def of_agent(who: Person) -> ColumnElement[bool]:
         .exists()
     )
     return or_(TicketRow.owner.in_(("", who.login)), had_the_caller)
+
+
+def within_reach(who: Person) -> ColumnElement[bool]:
+    """The condition on `TicketRow` for what `who` may read: their own, and what is theirs to ask
+    about or was (回访)."""
+    return or_(of_agent(who), followup.waiting(), followup.asked_by(who))

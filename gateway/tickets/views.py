@@ -1,6 +1,7 @@
 """What a person may read of tickets and work orders: every query starts from who asks.
 
-An agent reads their own tickets, those nobody owns yet and those of callers they have spoken to; a
+An agent reads their own tickets, those nobody owns yet, those of callers they have spoken to and
+those that wait for a follow-up; a
 supervisor and a leader read all; an
 officer reads their own department's work orders, and the caller only where the caller did not ask
 for confidentiality (保密). What may not be seen is not found. Nothing here writes.
@@ -26,8 +27,9 @@ from gateway.tables import (
     TicketStepRow,
     WorkOrderRow,
 )
+from gateway.tickets import followup
 from gateway.tickets.lifecycle import OPEN_STATES, OrderState
-from gateway.tickets.reach import of_agent
+from gateway.tickets.reach import within_reach
 from recordings.tables import RecordingRow
 from telephony import links
 from telephony.tables import CallLegRow, CallRow
@@ -71,6 +73,8 @@ class TicketView:
     """Calls asked for from this ticket, oldest first."""
     pauses: list[RecordingPauseRow]
     """What its calls' recordings are silent of."""
+    incomplete: bool
+    """Whether calls of it may be missing: an interval since it was opened is not back-filled."""
 
     @property
     def unplaced(self) -> list[PlacedCallRow]:
@@ -114,6 +118,7 @@ class Desk:
     pause: AgentPauseRow | None
     mine_open: list[TicketRow]
     call_backs_due: list[TicketRow]
+    follow_ups_due: list[TicketRow]
     incomplete: bool
     """Whether callers may be missing: an interval without the PBX is not back-filled."""
 
@@ -138,7 +143,7 @@ def readable(who: Person) -> ColumnElement[bool]:
     if who.may(Permission.TICKET_READ_ALL):
         return TicketRow.id.is_not(None)
     if who.may(Permission.TICKET_READ_OWN):
-        return of_agent(who)
+        return within_reach(who)
     raise Forbidden
 
 
@@ -191,6 +196,7 @@ def _view(session: Session, row: TicketRow) -> TicketView:
         list(recordings),
         list(placed),
         list(pauses),
+        bool(links.incomplete(session, since_at=row.opened_at)),
     )
 
 
@@ -231,6 +237,7 @@ def desk(session: Session, who: Person) -> Desk:
                 .limit(PAGE)
             )
         ),
+        follow_ups_due=followup.due(session, who),
         incomplete=bool(links.incomplete(session)),
     )
 

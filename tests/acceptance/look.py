@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
@@ -26,6 +27,7 @@ from gateway.tickets import acts, views
 from recordings.tables import AuditLineRow
 from telephony.tables import AgentStateRow, LinkGapRow, LinkStateRow
 from tests.acceptance import look_morning as scene
+from tests.rig.acting import acting, asked_at
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -142,6 +144,8 @@ PLACES: tuple[tuple[str, str, str], ...] = (
     ("tickets", "wang", "/tickets"),
     ("ticket", "wang", "/tickets/{dispatched}"),
     ("ticket-replied", "chen", "/tickets/{replied}"),
+    ("ticket-handled", "wang", "/tickets/{replied}"),
+    ("follow-up", "ayi", "/desk?ticket={replied}"),
     ("department", "sun", "/department"),
     ("department-replied", "sun", "/department?state=replied"),
     ("recordings", "chen", "/recordings"),
@@ -285,6 +289,7 @@ def wall(looker: Looker, morning: scene.Morning, size: str) -> None:
             session.get_one(AgentStateRow, ("pbx1", "PJSIP/8005")).state = "talking"
             notices.tell(session, "wallboard", "changed", "pbx1")
         page.wait_for_selector("[data-state=talking]:has-text('8005')", timeout=2000)
+        _supervisor_pauses(looker, morning, size)
         with made.database.begin() as session:
             gap = LinkGapRow(pbx="pbx1", began_at=made.clock() - scene.MINUTE, reason="closed")
             session.add(gap)
@@ -302,6 +307,36 @@ def wall(looker: Looker, morning: scene.Morning, size: str) -> None:
     with made.database.begin() as session:
         session.get_one(LinkStateRow, "pbx1").connected = True
         session.delete(session.get_one(LinkGapRow, gap.id))
+
+
+def _supervisor_pauses(looker: Looker, morning: scene.Morning, size: str) -> None:
+    """By keyboard alone, through a refresh of the board: whose phone, why, and what is said."""
+    with acting() as pbx:
+        settings = asked_at(morning.parts.settings, pbx.url)
+        able = replace(morning.parts, settings=settings, hub=notices.Hub())
+        with served(replace(morning, parts=able)) as address:
+            before, looker.address = looker.address, address
+            for at in (size, "zoom"):
+                with looker.as_("chen", at) as page:
+                    page.goto(address + "/wallboard")
+                    page.keyboard.press("Alt+K")
+                    page.keyboard.press("ArrowRight")
+                    page.wait_for_timeout(5500)  # the board is brought up to date meanwhile
+                    looker.picture(page, "wallboard-acts", at)
+                    page.keyboard.press("Enter")
+                    page.wait_for_selector("dialog[open] .reasons")
+                    looker.picture(page, "wallboard-pause", at)
+                    page.keyboard.press("3")
+                    page.wait_for_selector("#toast .flash.good")
+                    looker.picture(page, "wallboard-paused", at)
+                    pbx.why = "Permission denied"
+                    page.keyboard.press("Enter")
+                    page.wait_for_selector("#toast .flash.bad")
+                    looker.picture(page, "wallboard-refused", at)
+                    pbx.why = ""
+                    page.keyboard.press("Enter")
+                    page.wait_for_selector("#toast .flash.good")
+            looker.address = before
 
 
 def empty(looker: Looker, size: str) -> None:

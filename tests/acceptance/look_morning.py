@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.compose import keys_ahead, parts
-from gateway.flow import intake, linking, listening, orders
+from gateway.flow import dispatching, intake, linking, listening, orders
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -248,6 +248,7 @@ def full(morning: Morning) -> Morning:
     for minutes, number in ((42, "13700000042"), (31, ""), (12, "02188886666")):
         call(morning, number, now - minutes * MINUTE, until="abandoned", wait_s=31)
     with made.database.begin() as session:
+        _call_of(session, known["old"]).recording_expected = True  # and none ever came
         asked = {"kind": "policy", "summary": "咨询养老保险补缴条件"}
         acts.fill(session, known["old"], wang, asked, None, now)
         acts.answer(session, known["old"], wang, "已说明补缴条件与所需材料。", now)
@@ -255,14 +256,16 @@ def full(morning: Morning) -> Morning:
             form = FORM | ({"confidential": "1"} if key == "replied" else {})
             acts.fill(session, known[key], wang, form, None, now)
             acts.accept(session, known[key], wang, "滨海市", now)
-        first = orders.dispatch(session, known["replied"], wang, ["pension"], "请核实并答复。", now)
+        first = dispatching.dispatch(
+            session, known["replied"], wang, ["pension"], "请核实并答复。", now
+        )
         orders.act(session, first[0].number, sun, "sign", now)
         orders.act(
             session, first[0].number, sun, "reply", now, measures="对当事人员批评教育。",
             result="经核实，符合补缴条件，已通知来电人携材料到窗口办理。",
         )  # fmt: skip
-        orders.dispatch(session, known["dispatched"], wang, ["pension", "medical"], STORY, now)
-        back = orders.dispatch(session, known["returned"], wang, ["medical"], "请答复。", now)
+        dispatching.dispatch(session, known["dispatched"], wang, ["pension", "medical"], STORY, now)
+        back = dispatching.dispatch(session, known["returned"], wang, ["medical"], "请答复。", now)
         orders.act(
             session, back[0].number, qian, "return", now, reason="不属医保职责，应由养老处答复。"
         )

@@ -10,30 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from gateway import compose, settings
 from telephony.tables import CallLegRow
 from tests.rig.asterisk import Pbx, asterisk
 from tests.rig.gateway import AGENTS, PASSWORD, Gateway, gateway
-from tests.rig.needs import need
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--lang=zh-CN",
-    "--autoplay-policy=no-user-gesture-required",
-]  # fmt: skip
 POP_S = 1.0
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = need(Path("/usr/bin/chromium"), "apt-get install chromium fonts-noto-cjk")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.acceptance.test_main_job import settled, until
 from tests.rig.asterisk import PHONES_AT, Pbx, asterisk
 from tests.rig.gateway import PASSWORD, Gateway, gateway
 from tests.rig.phone import Phones, phones
-from tests.rig.scenarios import CALLER
+from tests.rig.scenarios.scene import CALLER
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
@@ -169,6 +169,47 @@ def test_killed_while_a_call_we_placed_goes_on(
         assert found["recordings"][-1]["name"] == found["calls"][1]["linkedid"]
 
     asyncio.run(after())
+
+
+def test_after_a_call_the_agent_writes_it_up(tmp_path: Path, pbx: Pbx, desks: Phones) -> None:
+    """HOTLINE_WRAP_UP: 话后整理 from the end of the call, on the wallboard as in the queue, until
+    the time is over; after the next call until the agent says so. Nothing rings meanwhile."""
+
+    async def state(client: Client) -> str:
+        supervisor = await client.sign_in("supervisor", PASSWORD)
+        agents = (await client.json("GET", "/presence", supervisor)).data["agents"]
+        return next(str(one["state"]) for one in agents if one["login"] == "8001")
+
+    async def is_(client: Client, wanted: str) -> bool:
+        return await state(client) == wanted
+
+    async def talked(nth: int) -> None:
+        caller = pbx.begin_calls(1, 1, 60_000, callers=[CALLER])
+        talk = (await asyncio.to_thread(desks.rung, "8001", nth)).answer()
+        await asyncio.sleep(3)
+        assert "paused:wrapup" in await asyncio.to_thread(pbx.cli, "queue show hotline")
+        talk.hang_up()
+        await asyncio.to_thread(caller.communicate, timeout=30)
+
+    async def story(client: Client) -> None:
+        token = await client.sign_in("8001", PASSWORD)
+        for rest, nth in (("time", 1), ("8001", 2)):
+            await talked(nth)
+            await until(lambda: is_(client, "after_call"))
+            if rest == "8001":
+                assert (await client.json("POST", "/desk/ready", token)).status == 200
+            await until(lambda: is_(client, "idle"))
+        assert len([d for d in desks.dialogs if d.extension == "8001"]) == 2
+
+    others = [f"PJSIP/{login}" for login in ("8002", "8003", "8004")]
+    for other in others:
+        pbx.cli(f"queue pause member {other} queue hotline reason training")
+    try:
+        with gateway(tmp_path, pbx, {"HOTLINE_WRAP_UP": "5"}) as house:
+            asyncio.run(story(house.client))
+    finally:
+        for other in others:
+            pbx.cli(f"queue unpause member {other} queue hotline")
 
 
 def test_the_recording_is_paused_and_a_killed_gateway_resumes_it(

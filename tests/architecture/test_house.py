@@ -19,7 +19,7 @@ FILES = sorted(
 )
 
 HOMES: dict[str, tuple[str, ...]] = {
-    "asterisk": ("telephony/line.py",),
+    "asterisk": ("telephony/client.py",),
     "aio_pika": ("queueing/broker.py",),
     "aiormq": ("queueing/broker.py",),
     "cryptography": ("recordings/sealed.py", "recordings/notes.py"),
@@ -34,7 +34,8 @@ HOMES: dict[str, tuple[str, ...]] = {
 """Each third-party library with one home: where it may be imported, and nowhere else."""
 
 PURE = (
-    "telephony/wire.py", "telephony/events.py", "telephony/facts.py", "telephony/call.py",
+    "telephony/wire.py", "telephony/message.py", "telephony/events.py",
+    "telephony/facts.py", "telephony/call.py",
     "queueing/messages.py", "queueing/topology.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from telephony import events as ev
+from telephony import queue_events as qe
 from telephony.board import Board
 from telephony.readers import understand
 from telephony.turn import Turn
@@ -35,7 +35,7 @@ def facts(data: Sequence[bytes]) -> int:
         events = [e for m in wire.feed(chunk) if (e := understand(m)) is not None]
         turn = Turn(PBX, board._memory, board._unknown(events), set())
         for event in events:
-            if not isinstance(event, ev.OfQueues):
+            if not isinstance(event, qe.OfQueues):
                 turn.take(event)
         count += len(turn.facts)
         for entry in turn.touched.values():

@@ -6,101 +6,30 @@ journal, calls, tickets, one commit a batch, SQLite with `synchronous=FULL`); so
 pages listen at `/live`. In turn the same bytes go to a bare relay (`relay`: socket to SSE, nothing
 else) that as many pages listen at. Both are other processes; sending and hearing is done here, on
 one clock. The floor is a ratio: p99 at most 4 × the relay's, medians of the rounds.
-
-A page is a socket that listens: it fetches nothing after a pop, as a browser would.
 """
 
 import asyncio
 import itertools
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from gateway import compose, settings
 from gateway.console.visit import TOKEN_COOKIE
-from gateway.people import accounts, sessions
-from gateway.tables import AccountRow
-from telephony.manager import Manager, render
+from telephony.manager import render
 from telephony.trace import Caller, Trace
-from tests.rig.gateway import Gateway
+from tests.bench.pages import KINDS, Heard, opened
+from tests.bench.servers import manager, product, relay
 
-ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 3
 FLOOR = 4.0
-KINDS = {"AgentCalled": "ringing", "AgentConnect": "answered"}
 Said = tuple[float, bytes, tuple[str, str] | None]
 """When, what, and whose pop of which kind."""
 AFTER_S = 1.5  # what is on its way arrives
-
-
-@dataclass(slots=True)
-class Heard:
-    """What the pages of one server were told, against what the PBX sent."""
-
-    due: dict[tuple[str, str], deque[int]] = field(default_factory=lambda: defaultdict(deque))
-    """When a pop was sent (ns), for each page and kind, oldest first."""
-    ms: list[float] = field(default_factory=list)
-    stray: int = 0
-    """Pops at a page that no call was for."""
-
-    def told(self, page: str, kind: str, at: int) -> None:
-        """A page was told of something."""
-        if kind not in KINDS.values():
-            return
-        waiting = self.due[page, kind]
-        if waiting:
-            self.ms.append((at - waiting.popleft()) / 1e6)
-        else:
-            self.stray += 1
-
-    @property
-    def missing(self) -> int:
-        """Pops that no page was told of."""
-        return sum(map(len, self.due.values()))
-
-    def fresh(self) -> list[float]:
-        """The times since it was asked last, sorted."""
-        times, self.ms = sorted(self.ms), []
-        return times
-
-
-class Page(asyncio.Protocol):
-    """One open page: a socket that is sent events."""
-
-    def __init__(self, heard: Heard, page: str, request: bytes) -> None:
-        self._heard, self._page, self._request = heard, page, request
-        self._rest = b""
-        self.open = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the stream."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._request)
-
-    def close(self) -> None:
-        """Nobody looks any more."""
-        self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        """Take the moment first, then what it says."""
-        at = time.monotonic_ns()
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            if line.startswith(b"retry: ") and not self.open.done():
-                self.open.set_result(None)
-            elif line.startswith(b"data: "):
-                self._heard.told(self._page, json.loads(line[6:]).get("kind", ""), at)
 
 
 def script(calls: int, rate: float, agents: list[str], ids: Iterator[int]) -> list[Said]:
@@ -142,67 +71,6 @@ async def tell(write: Callable[[bytes], None], heard: Heard, said: list[Said]) -
     await asyncio.sleep(AFTER_S)
 
 
-async def pages(heard: Heard, port: int, agents: list[str], requests: list[str]) -> list[Page]:
-    """A page for each agent, open."""
-    loop = asyncio.get_running_loop()
-    opened = []
-    for agent, request in zip(agents, requests, strict=True):
-        text = f"GET {request}\r\nHost: 127.0.0.1\r\n\r\n"
-        make = partial(Page, heard, f"PJSIP/{agent}", text.encode())
-        _, page = await loop.create_connection(make, "127.0.0.1", port)
-        await asyncio.wait_for(page.open, 10)
-        opened.append(page)
-    return opened
-
-
-def people(environ: dict[str, str], agents: list[str]) -> list[str]:
-    """A prepared house, an account for each agent, and the tokens they are signed in with."""
-    with compose.opened(settings.read(environ)) as parts:
-        compose.prepare(parts)
-        tokens = []
-        with parts.database.begin() as session:
-            for agent in agents:
-                row = AccountRow(login=agent, name=agent, role="agent", password_hash="-",
-                                 extension=f"PJSIP/{agent}", created_at=parts.clock())  # fmt: skip
-                session.add(row)
-                session.flush()
-                who = accounts.person(row)
-                tokens.append(sessions.open_session(session, who, parts.clock()).token)
-        return tokens
-
-
-@contextmanager
-def relay(port: int) -> Iterator[int]:
-    """The bare relay's process, and the port of its pages."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.relay", str(port)], cwd=ROOT,
-                               stdout=subprocess.PIPE, text=True)  # fmt: skip
-    with process:
-        try:
-            assert process.stdout is not None
-            yield int(process.stdout.readline())
-        finally:
-            process.kill()
-
-
-@contextmanager
-def product(state: Path, port: int, agents: list[str]) -> Iterator[tuple[Gateway, list[str]]]:
-    """A prepared house with `hotline serve` running, and the tokens its agents are signed in by."""
-    environ = {"HOTLINE_STATE": str(state), "HOTLINE_LISTEN": "127.0.0.1:0",
-               "HOTLINE_PBX_URL": f"ami://hotline:s@127.0.0.1:{port}"}  # fmt: skip
-    tokens = people(environ, agents)
-    house = Gateway(state, environ)
-    try:
-        house.start()
-        yield house, tokens
-    finally:
-        house.stop()
-
-
-def manager() -> Manager:
-    """A PBX's manager interface with nothing up."""
-    return Manager(user="hotline", secret="s", channels=list, challenge=lambda: "1")
-
-
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What came out: p99 in ms of each round, and whether every pop reached its page alone."""
@@ -236,8 +104,8 @@ async def measured(seconds: float, rate: float, consoles: int, rounds: int, at: 
             out = await plain.get()
             cookies = [f"/live HTTP/1.1\r\nCookie: {TOKEN_COOKIE}={token}" for token in tokens]
             plainly = [f"/live/{agent} HTTP/1.1" for agent in agents]
-            opened = await pages(ours, house.port, agents, cookies)
-            opened += await pages(bare, relay_port, agents, plainly)
+            pages = await opened(ours, house.port, agents, cookies)
+            pages += await opened(bare, relay_port, agents, plainly)
             while not pbx.listeners:  # noqa: ASYNC110 - a session tells nobody
                 await asyncio.sleep(0.05)
             await asyncio.sleep(1)
@@ -252,7 +120,7 @@ async def measured(seconds: float, rate: float, consoles: int, rounds: int, at: 
                     pops += len(times)
                     p99[name].append(quantile(times, 0.99))
                     print_round(name, times)
-            for page in opened:
+            for page in pages:
                 page.close()
             out.close()
     finally:

@@ -11,8 +11,9 @@ from typing import Final
 
 from telephony import events as ev
 from telephony.errors import WireError
+from telephony.message import Message
 from telephony.readers import READERS, understand
-from telephony.wire import Limits, Message, Wire
+from telephony.wire import Limits, Wire
 
 SMALL: Final = Limits(line=100, message=300, headers=8)
 """Bounds that a short input can pass."""

@@ -22,6 +22,7 @@ from gateway.tables import LeaseRow, TicketCallRow
 from telephony import cel
 from telephony.simulator import Simulator
 from telephony.tables import CallRow, LinkGapRow, LinkStateRow
+from tests.rig import cel_file
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "from gateway.cli import main; raise SystemExit(main())"
@@ -120,7 +121,7 @@ def test_the_other_gateway_takes_over_within_five_seconds(
                     assert {row.linkedid for row in rows} == linkedids
                     assert {row.outcome for row in rows} == {"answered"}
                     assert session.scalar(select(func.count()).select_from(TicketCallRow)) == 5
-                assert {call.linkedid for call in cel.calls(cel.read(log))} == linkedids
+                assert {call.linkedid for call in cel.calls(cel_file.read(log))} == linkedids
                 sys.stdout.write(f"taken over in {taken:.1f} s\n")
 
     asyncio.run(play())

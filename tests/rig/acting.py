@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from gateway.settings import Settings
 from telephony.address import Address
 from telephony.manager import Manager
-from telephony.wire import Message
+from telephony.message import Message
 
 USER, SECRET = "hotline-control", "let-me-act"
 

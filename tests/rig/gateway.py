@@ -40,10 +40,11 @@ OTHERS = {
 
 @dataclass(slots=True)
 class Gateway:
-    """One `hotline serve`; `environ` is what it was given."""
+    """One `hotline serve`; `environ` is what it was given, `only` its duties ('': all)."""
 
     state: Path
     environ: dict[str, str]
+    only: str = ""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     log: Path = field(init=False)
@@ -63,10 +64,11 @@ class Gateway:
 
     def start(self) -> None:
         """Start it; returns when it listens."""
+        duties = ["--only", self.only] if self.only else []
         with self.log.open("ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                [HOTLINE, "serve"], env=self._env(), stdin=subprocess.DEVNULL,
+                [HOTLINE, "serve", *duties], env=self._env(), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + UP_S
@@ -132,6 +134,20 @@ def gateway(state: Path, pbx: Pbx | None, more: Mapping[str, str]) -> Iterator[G
         yield house
     finally:
         house.stop()
+
+
+def second(house: Gateway, state: Path) -> Gateway:
+    """Another gateway for the same house, not started: its own state, the same database, keys and
+    recordings. It does all but capture, which has one process on the PBX's machine."""
+    state.mkdir(parents=True)
+    shared = {
+        "HOTLINE_DATABASE_URL": f"sqlite:///{house.state / 'hotline.db'}",
+        "HOTLINE_KEYRING": str(house.state / "keys"),
+        "HOTLINE_STORE_URL": str(house.state / "store"),
+    }
+    return Gateway(
+        state, {**shared, **house.environ, "HOTLINE_STATE": str(state)}, "web,pbx,relay,timers"
+    )
 
 
 def furnish(environ: Mapping[str, str]) -> None:

@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 from telephony.events import interface_of
-from telephony.wire import Message, Wire
+from telephony.message import Message
+from telephony.wire import Wire
 from tests.rig.asterisk import Pbx, asterisk
-from tests.rig.scenarios import SCENARIOS, play
+from tests.rig.scenarios.play import SCENARIOS, play
 
 TRACES = Path(__file__).resolve().parents[1] / "traces"
 

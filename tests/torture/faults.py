@@ -2,6 +2,8 @@
 
 - **gateway killed**: -9 at any moment, back after up to five seconds; now and then twice in a row,
   the second while the first's gap is being filled.
+- **gateway taken over**: from the first of these on there are two gateways on the one database. -9
+  to the one that has the PBX; the other takes it; then the dead one comes back, and waits.
 - **PBX restarted**: every other time -9, so that calls end without a word; else in order.
 - **PBX stopped**: SIGSTOP for ten seconds, as a machine that hangs.
 
@@ -14,7 +16,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,6 +25,8 @@ from tests.rig.gateway import Gateway
 from tests.torture.mix import PATIENCE_S, Desks
 from tests.torture.watch import Watch, now
 
+KILLED = "gateway killed"
+TAKEN_OVER = "gateway taken over"
 STOPPED_S = 10.0
 BACK_S = 40.0
 LOOK_S = 0.03
@@ -42,6 +46,8 @@ class Fault:
     linked_at: int | None = None
     snapshot_s: float | None = None
     """From login until the snapshot of live calls was committed."""
+    taken_over_s: float | None = None
+    """From the kill until the other gateway was signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class Stage:
 
     pbx: Pbx
     house: Gateway
+    beside: Gateway
+    """The second gateway; it comes when no kill is left that the first has to get over alone."""
     desks: Desks
     watch: Watch
     chance: random.Random
@@ -61,6 +69,39 @@ def kill_gateway(on: Stage, fault: Fault) -> None:
     time.sleep(on.chance.uniform(0.1, 5.0))
     on.house.start()
     fault.down_s = (now() - fault.began_at) / 1e6
+
+
+def kill_holder(on: Stage, fault: Fault) -> None:
+    """-9 to whoever has the PBX, beside another that waits for it; back once that one has it."""
+    holder = on.watch.holder()
+    dead, heir = (on.house, on.beside) if _pid(on.house) == holder else (on.beside, on.house)
+    assert _pid(dead) == holder
+    before, _ = on.watch.link()
+    fault.began_at = now()
+    dead.kill()
+    deadline = time.monotonic() + BACK_S
+    while not _new_link(on, before):
+        assert time.monotonic() < deadline, f"{fault.kind}: nobody within {BACK_S} s"
+        time.sleep(LOOK_S)
+    assert on.watch.holder() == _pid(heir)
+    fault.taken_over_s = (on.watch.link()[1] - fault.began_at) / 1e6
+    dead.start()
+    fault.down_s = (now() - fault.began_at) / 1e6
+
+
+def joined(on: Stage, faults: Sequence[Fault]) -> "threading.Thread | None":
+    """Starts the second gateway beside all else if `faults`, those to come, want it now."""
+    kinds = {fault.kind for fault in faults}
+    if on.beside.process is not None or TAKEN_OVER not in kinds or KILLED in kinds:
+        return None
+    joining = threading.Thread(target=on.beside.start, name="second gateway")
+    joining.start()
+    return joining
+
+
+def _pid(house: Gateway) -> int:
+    assert house.process is not None
+    return house.process.pid
 
 
 def kill_pbx(on: Stage, fault: Fault) -> None:
@@ -97,7 +138,8 @@ def patience(pbx: Pbx) -> None:
 
 
 FAULTS: dict[str, Callable[[Stage, Fault], None]] = {
-    "gateway killed": kill_gateway,
+    KILLED: kill_gateway,
+    TAKEN_OVER: kill_holder,
     "PBX killed": kill_pbx,
     "PBX restarted": restart_pbx,
     "PBX stopped": stop_pbx,
@@ -105,18 +147,21 @@ FAULTS: dict[str, Callable[[Stage, Fault], None]] = {
 
 
 def planned(
-    chance: random.Random, calls: int, kills: int, restarts: int, stops: int
+    chance: random.Random, calls: int, *, kills: int, turns: int, restarts: int, stops: int
 ) -> list[Fault]:
-    """Every fault, spread over the calls; a quarter of the kills follows another at once."""
-    kinds = ["gateway killed"] * kills
+    """Every fault, spread over the calls; half of the kills that follow another do so at once. The
+    last `turns` of the kills are take-overs."""
+    kinds = [KILLED] * kills
     kinds += ["PBX killed", "PBX restarted"] * (restarts // 2) + ["PBX killed"] * (restarts % 2)
     kinds += ["PBX stopped"] * stops
     chance.shuffle(kinds)
     step = calls * 0.9 / max(1, len(kinds))
     faults = [Fault(kind, int(step * (n + 0.5))) for n, kind in enumerate(kinds)]
     for before, fault in itertools.pairwise(faults):
-        if before.kind == fault.kind == "gateway killed" and chance.random() < 0.5:
+        if before.kind == fault.kind == KILLED and chance.random() < 0.5:
             fault.due_at_call = before.due_at_call
+    for fault in [fault for fault in faults if fault.kind == KILLED][kills - turns :]:
+        fault.kind = TAKEN_OVER
     return faults
 
 

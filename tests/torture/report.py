@@ -8,9 +8,14 @@ from tests.torture.watch import Gap
 
 SNAPSHOT_S = 2.0
 """Issue: live calls are taken from a snapshot within this of coming back."""
+TAKEN_OVER_S = 5.0
+"""Issue: the other gateway takes over within this of the death of the one that had the link."""
 
 
-COUNTED = ("cel_calls", "call_records", "tickets", "never_queued", "doubled", "gaps", "explained")
+COUNTED = (
+    *("cel_calls", "never_logged", "call_records", "tickets", "never_queued", "doubled", "gaps"),
+    "explained",
+)
 
 
 @dataclass(slots=True)
@@ -38,8 +43,8 @@ class Report:
         count, found = self.count, []
         if not count.get("agrees"):
             found.append(f"reconcile does not agree: {count.get('faults')}")
-        unqueued = count.get("never_queued", 0)
-        if not count["cel_calls"] == count["call_records"] == count["tickets"] + unqueued:
+        logged = count["cel_calls"] + count["never_logged"]
+        if not logged == count["call_records"] == count["tickets"] + count["never_queued"]:
             found.append("calls on CEL, call records and tickets differ")
         if count["cel_calls"] < self.asked["calls"]:
             found.append(f"only {count['cel_calls']} calls came about")
@@ -54,6 +59,11 @@ class Report:
             f"{fault.kind}: live calls known only {fault.snapshot_s:.1f} s after login"
             for fault in self.faults
             if fault.snapshot_s is not None and fault.snapshot_s > SNAPSHOT_S
+        ]
+        found += [
+            f"taken over only {fault.taken_over_s:.1f} s after the kill"
+            for fault in self.faults
+            if fault.taken_over_s is not None and fault.taken_over_s > TAKEN_OVER_S
         ]
         found += [f"gap at {gap.began_at} not filled" for gap in self.gaps if not gap.backfilled_at]
         return found
@@ -79,12 +89,14 @@ class Report:
 
 
 def _line(fault: Fault, gaps: list[Gap]) -> str:
-    words = [f"{fault.kind:16} at call {fault.due_at_call:4}  away {fault.down_s:5.1f} s"]
+    words = [f"{fault.kind:18} at call {fault.due_at_call:4}  away {fault.down_s:5.1f} s"]
     gap = next((gap for gap in gaps if gap.ended_at and gap.ended_at == fault.linked_at), None)
     if gap is not None and gap.ended_at is not None:
         words.append(f"gap {(gap.ended_at - gap.began_at) / 1e6:5.1f} s ({gap.reason})")
         if gap.backfilled_at is not None:
             words.append(f"filled {(gap.backfilled_at - gap.ended_at) / 1e6:5.1f} s later")
+    if fault.taken_over_s is not None:
+        words.append(f"taken over after {fault.taken_over_s:.1f} s")
     if fault.snapshot_s is None:
         words.append("the link was held")
     else:

@@ -1,11 +1,13 @@
 """`make torture-telephony`: real calls on a real PBX while gateway and PBX die, then the count.
 
-    python -m tests.torture.telephony --calls 1000 --kills 20 --restarts 5 --stops 5 --seed 1
+    python -m tests.torture.telephony --calls 1000 --kills 20 --turns 8 --restarts 5 --stops 5
 
 A real Asterisk, real SIP callers and phones, and `hotline serve` as a process of its own, on
-SQLite with the queues in the database, or on PostgreSQL (`--postgresql`). When the last caller has
-hung up, `hotline reconcile --json` has to agree: calls on CEL = call records = tickets, none
-doubled, no recording missing but what the PBX never wrote. Exit 0 only when all of it holds.
+SQLite with the queues in the database, or on PostgreSQL (`--postgresql`). For the last `--turns` of
+the kills there are two of them on one database, and whichever has the PBX dies. When the last
+caller has hung up, `hotline reconcile --json` has to agree: calls on CEL = call records = tickets,
+none doubled, no recording missing but what the PBX never wrote; and what has a time was in time.
+Exit 0 only when all of it holds.
 The seed decides who does what and when; how the machine's own clock falls in between, nobody.
 """
 
@@ -16,13 +18,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.rig.asterisk import Pbx, asterisk
-from tests.rig.gateway import gateway
+from tests.rig.gateway import Gateway, gateway, second
 from tests.rig.postgres import postgres
 from tests.torture import faults as fa
 from tests.torture.callers import Callers
@@ -44,6 +46,7 @@ def torture(
     *,
     calls: int,
     kills: int,
+    turns: int,
     restarts: int,
     stops: int,
     seed: int,
@@ -55,17 +58,20 @@ def torture(
     chance = random.Random(seed)
     began = time.monotonic()
     since = datetime.now(UTC).isoformat()
-    asked = {"calls": calls, "kills": kills, "restarts": restarts, "stops": stops}
+    faults = {"kills": kills, "turns": turns, "restarts": restarts, "stops": stops}
+    asked = {"calls": calls, **faults}
     report = Report(seed, "PostgreSQL" if more else "SQLite", asked=asked)
-    report.faults = fa.planned(chance, calls, kills, restarts, stops)
-    with gateway(state, pbx, more or {}) as house, Watch(house) as watch, _desks(pbx, chance) as on:
-        stage = fa.Stage(pbx, house, on, watch, random.Random(chance.random()))
+    report.faults = fa.planned(chance, calls, **faults)
+    with (
+        gateway(state / "a", pbx, more or {}) as house,
+        _beside(house, state / "b") as beside,
+        Watch(house) as watch,
+        _desks(pbx, chance) as on,
+    ):
+        stage = fa.Stage(pbx, house, beside, on, watch, random.Random(chance.random()))
         fa.patience(pbx)
         with Callers(pbx, random.Random(chance.random()), rate) as callers:
-            for fault in report.faults:
-                _wait(stage, fault.due_at_call, told)
-                told(f"{fault.kind} …")
-                fa.do(stage, fault)
+            _faults(stage, report.faults, told)
             _wait(stage, calls, told)
             callers.enough()
             told("the last callers …")
@@ -77,6 +83,16 @@ def torture(
 
 
 @contextmanager
+def _beside(house: Gateway, state: Path) -> Iterator[Gateway]:
+    """The second gateway: whoever needs it starts it."""
+    beside = second(house, state)
+    try:
+        yield beside
+    finally:
+        beside.stop()
+
+
+@contextmanager
 def _desks(pbx: Pbx, chance: random.Random) -> Iterator[Desks]:
     pbx.phones(None)
     desks = Desks(pbx, random.Random(chance.random()))
@@ -84,6 +100,18 @@ def _desks(pbx: Pbx, chance: random.Random) -> Iterator[Desks]:
         yield desks
     finally:
         desks.close()
+
+
+def _faults(on: fa.Stage, faults: Sequence[fa.Fault], told: Told) -> None:
+    """Each when it is due."""
+    joining = None
+    for number, fault in enumerate(faults):
+        joining = joining or fa.joined(on, faults[number:])
+        _wait(on, fault.due_at_call, told)
+        if joining and fault.kind == fa.TAKEN_OVER:
+            joining.join()
+        told(f"{fault.kind} …")
+        fa.do(on, fault)
 
 
 def _wait(on: fa.Stage, calls: int, told: Told) -> None:
@@ -132,7 +160,8 @@ class Progress:
 def main(words: list[str]) -> int:
     """As the module says."""
     parser = argparse.ArgumentParser(prog="torture-telephony")
-    for name, number in {"calls": 1000, "kills": 20, "restarts": 5, "stops": 5, "seed": 1}.items():
+    usual = {"calls": 1000, "kills": 20, "turns": 8, "restarts": 5, "stops": 5, "seed": 1}
+    for name, number in usual.items():
         parser.add_argument(f"--{name}", type=int, default=number)
     parser.add_argument("--rate", type=float, default=RATE, help="calls a second")
     parser.add_argument("--postgresql", action="store_true", help="instead of SQLite")
@@ -145,8 +174,8 @@ def main(words: list[str]) -> int:
             more = {"HOTLINE_DATABASE_URL": held.enter_context(postgres()).fresh_database()}
         pbx = held.enter_context(asterisk(phones=None))
         report = torture(
-            state, pbx, calls=asked.calls, kills=asked.kills, restarts=asked.restarts,
-            stops=asked.stops, seed=asked.seed, more=more, rate=asked.rate,
+            state, pbx, calls=asked.calls, kills=asked.kills, turns=asked.turns,
+            restarts=asked.restarts, stops=asked.stops, seed=asked.seed, more=more, rate=asked.rate,
             told=Progress(asked.calls, pbx.cel),
         )  # fmt: skip
     sys.stdout.write("\n" + report.text() + "\n")

@@ -8,6 +8,7 @@ from types import TracebackType
 from sqlalchemy import func, select
 
 from gateway import compose, settings
+from gateway.tables import LeaseRow
 from telephony.tables import CallRow, JournalRow, LinkGapRow, LinkStateRow
 from tests.rig.gateway import Gateway
 
@@ -51,6 +52,12 @@ class Watch:
             if state is None or not state.connected:
                 return "", 0
             return state.link_session, state.since_at
+
+    def holder(self) -> int:
+        """The process that has the PBX, by its id; 0 before anybody had it."""
+        with self._parts.database.reading() as session:
+            row = session.scalars(select(LeaseRow).where(LeaseRow.name.like("pbx:%"))).first()
+            return int(row.holder.rpartition("/")[2]) if row is not None else 0
 
     def taken(self, link: str) -> bool:
         """Whether the snapshot asked for at the start of that link is committed."""

@@ -5,8 +5,9 @@ transaction. The desk's acts answer with what lives on the desk, so that it show
 act did; what comes of it later is told by the PBX, and fetched when `live` says so.
 """
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from gateway.console import render, words
 from gateway.console.pages import desk, ticket
 from gateway.console.visit import Visit
 from gateway.flow import breaks, calling, silence
@@ -54,13 +55,21 @@ def ready(visit: Visit) -> Response:
 def pause_agent(visit: Visit) -> Response:
     """POST /agents/{login}/pause, by whoever may pause others."""
     breaks.pause(_asking(visit), visit.field("reason"), visit.named("login"))
-    return Response(status_code=204)
+    return _done(visit, "agent-paused")
 
 
 def ready_agent(visit: Visit) -> Response:
     """POST /agents/{login}/ready."""
     breaks.ready(_asking(visit), visit.named("login"))
-    return Response(status_code=204)
+    return _done(visit, "agent-ready")
+
+
+def _done(visit: Visit, word: str) -> Response:
+    """Said in the page that asked; the board itself changes when the PBX has told of it."""
+    if not visit.by_htmx:
+        return RedirectResponse("/wallboard", 303)
+    tone, message = words.TOLD[word]
+    return HTMLResponse(render.flash(message, tone), headers={"HX-Trigger": "live:wallboard"})
 
 
 def _asking(visit: Visit) -> Asking:

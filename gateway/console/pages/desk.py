@@ -15,8 +15,9 @@ from gateway.console import render
 from gateway.console.visit import Visit, row_id
 from gateway.flow import calling, control
 from gateway.people import accounts
+from gateway.people.roles import Permission
 from gateway.tables import TicketRow
-from gateway.tickets import views
+from gateway.tickets import followup, views
 from gateway.tickets.lifecycle import TicketState
 
 AT_HAND = (
@@ -60,6 +61,7 @@ def _asks(session: Session, visit: Visit, front: int | None) -> dict[str, Any]:
     return {
         "row": row,
         "purpose": calling.purpose_of(row) if row is not None else None,
+        "barred": _barred(session, visit, row),
         "control_on": control.enabled(visit.parts, visit.person.pbx),
     }
 
@@ -93,8 +95,24 @@ def work_of(session: Session, visit: Visit, ticket_id: int | None) -> dict[str, 
         "names": _names(session, view),
         "back": "desk",
         "purpose": calling.purpose_of(view.row),
+        "barred": _barred(session, visit, view.row),
+        "handling": _handling(session, visit, view.row),
         "control_on": control.enabled(visit.parts, visit.person.pbx),
     }
+
+
+def _barred(session: Session, visit: Visit, row: TicketRow | None) -> str:
+    """Why this ticket's follow-up is not for who looks; empty where it is, or asks for none."""
+    if row is None or calling.purpose_of(row) != "followup":
+        return ""
+    return followup.barred(session, row, visit.person)
+
+
+def _handling(session: Session, visit: Visit, row: TicketRow) -> str:
+    """Who handled a ticket that waits for its follow-up, and who may do it: for a supervisor."""
+    if row.state != TicketState.REPLIED or not visit.person.may(Permission.TICKET_READ_ALL):
+        return ""
+    return followup.who_may(session, followup.handlers(session, row))
 
 
 def _names(session: Session, view: views.TicketView) -> dict[str, str]:
@@ -122,6 +140,9 @@ def _tabs(desk: views.Desk, front: int | None) -> list[TicketRow]:
     rows = {row.id: row for row in desk.mine_open if row.state in AT_HAND or row.id == front}
     if desk.current is not None:
         rows = {desk.current.row.id: desk.current.row} | rows
+    for row in desk.follow_ups_due:
+        if row.id == front:
+            rows = {row.id: row} | rows
     kept = list(rows.values())[:TABS]
     if front is not None and front in rows and rows[front] not in kept:
         kept[-1] = rows[front]

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.console import render
 from gateway.console.visit import Visit, grant_asked, page_number, row_id
 from gateway.errors import BadInput, Forbidden
-from gateway.flow import listening, log, silence
+from gateway.flow import finding, listening, log, silence
 from gateway.numbers import natural
 from gateway.people import accounts
 from gateway.tickets.clocks import CHINA
@@ -29,7 +29,7 @@ def listing(visit: Visit) -> Response:
     sought = {name: visit.field(name).strip()[:64] for name in SOUGHT}
     sought["ticket"] = sought["ticket"] or visit.asked("ticket")[:64]
     with visit.parts.database.reading() as session:
-        page = listening.search(
+        page = finding.search(
             session,
             visit.person,
             visit.now,

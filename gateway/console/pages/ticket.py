@@ -14,7 +14,7 @@ from gateway.console import render
 from gateway.console.pages import desk
 from gateway.console.visit import Visit, page_number
 from gateway.errors import StaleTicket
-from gateway.flow import orders
+from gateway.flow import dispatching
 from gateway.numbers import natural
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -136,7 +136,7 @@ def _dispatch(session: Session, ticket_id: int, visit: Visit) -> object:
     lead = visit.field("lead")
     chosen = [lead, *(code for code in visit.several("assisting") if code != lead)]
     question = visit.field("question")
-    return orders.dispatch(
+    return dispatching.dispatch(
         session, ticket_id, visit.person, [c for c in chosen if c], question, visit.now
     )
 

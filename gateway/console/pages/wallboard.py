@@ -4,7 +4,8 @@ from starlette.responses import Response
 
 from gateway.console import render
 from gateway.console.visit import Visit
-from gateway.flow import rates, wallboard
+from gateway.flow import control, rates, wallboard
+from gateway.people.roles import Permission
 
 
 def show(visit: Visit) -> Response:
@@ -12,7 +13,11 @@ def show(visit: Visit) -> Response:
     with visit.parts.database.reading() as session:
         board = wallboard.board(session, visit.person, visit.now)
     template = "parts/wall.html" if visit.by_htmx else "pages/wallboard.html"
-    return render.page(visit, template, board=board, floor=rates.FLOOR_PERCENT)
+    acts = visit.person.may(Permission.AGENT_PAUSE_ANY)
+    asked = {one.pbx for one in board.links if acts and control.enabled(visit.parts, one.pbx)}
+    return render.page(
+        visit, template, board=board, floor=rates.FLOOR_PERCENT, acts=acts, asked=asked
+    )
 
 
 def own(visit: Visit) -> Response:

@@ -2,7 +2,8 @@
 
    live      server-sent events become DOM events `live:<topic>` on <body>; htmx fetches on them
    clock     [data-since] counts up, by the server's clock
-   keys      [data-key] is clicked or focused by its key; shown in the list behind `?`
+   keys      [data-key] is clicked or focused by its key; shown in the list behind `?`;
+             the arrows go round in [data-rove]
    dialogs   [data-open] opens one, Escape and [data-close] close it
    form      #ticket-form saves itself (htmx); here: the sign beside it, and nothing lost on leaving
    desk      a call that was answered comes to the front by itself, once what is open is saved
@@ -81,9 +82,26 @@
   }
 
   function press(element) {
-    if (element.matches("input, textarea, select")) element.focus();
+    const inside = element.dataset.rove && one(element.dataset.rove, element);
+    if (inside) inside.focus();
+    else if (element.matches("input, textarea, select")) element.focus();
     else element.click();
   }
+
+  // The arrows go from one to the next in [data-rove]: beside by order, above and below by place.
+  document.addEventListener("keydown", (event) => {
+    const around = event.target.closest?.("[data-rove]");
+    if (!around || event.altKey || event.ctrlKey || !event.key.startsWith("Arrow")) return;
+    const stops = all(around.dataset.rove, around).filter((stop) => !stop.disabled);
+    const box = (stop) => stop.getBoundingClientRect();
+    const here = box(event.target);
+    const rows = { ArrowUp: (at) => at.bottom <= here.top, ArrowDown: (at) => at.top >= here.bottom }[event.key];
+    const beside = stops[stops.indexOf(event.target) + { ArrowLeft: -1, ArrowRight: 1 }[event.key]];
+    const far = (stop) => Math.abs(box(stop).top - here.top) * 99 + Math.abs(box(stop).left - here.left);
+    const next = rows ? stops.filter((stop) => rows(box(stop))).sort((a, b) => far(a) - far(b))[0] : beside;
+    event.preventDefault();
+    next?.focus();
+  });
 
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.metaKey) return;
@@ -134,12 +152,25 @@
       const dialog = document.getElementById(opener.dataset.open);
       for (const list of all("[data-keys]", dialog)) listKeys(list);
       countChosen(dialog);
+      for (const place of all("[data-named]", dialog)) place.textContent = opener.dataset.who;
+      dialog.dataset.path = opener.dataset.path || "";
+      dialog.dataset.opener = opener.id;
       if (!dialog.open) dialog.showModal();
       return;
     }
     const closer = event.target.closest("[data-close]");
     if (closer) closer.closest("dialog").close();
   });
+
+  // One dialog asks for many: where its answer goes, whoever opened it says.
+  body.addEventListener("htmx:configRequest", (event) => {
+    const path = event.detail.elt.closest("dialog")?.dataset.path;
+    if (path) event.detail.path = path;
+  });
+  // Its opener may have been brought up to date meanwhile: the focus goes to what stands there now.
+  document.addEventListener("close", (event) => {
+    document.getElementById(event.target.dataset?.opener || "")?.focus();
+  }, true);
 
   // What was chosen there cannot be chosen here as well.
   document.addEventListener("change", (event) => {
@@ -297,7 +328,15 @@
   const front = one("#front");
   let popped = sessionStorage.getItem("popped") || "";
 
-  async function bring(ticket) {
+  // One after the other: two pieces of news at once (signed, replied) would have the second put
+  // where the first has just been replaced, which is nowhere.
+  let turn = Promise.resolve();
+  function bring(ticket) {
+    turn = turn.then(() => put(ticket)).catch(() => false);
+    return turn;
+  }
+
+  async function put(ticket) {
     if (!(await flush())) {
       one(`#tab-${ticket}`)?.classList.add("new");
       return false;
@@ -347,7 +386,7 @@
 
   // A dialog that asks one thing is over when it is answered.
   body.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful) event.detail.elt.closest?.("form[data-brief]")?.closest("dialog")?.close();
+    event.detail.elt.closest?.("form[data-brief]")?.closest("dialog")?.close(); // what is wrong is said beside it
   });
 
   /* ── drafts ────────────────────────────────────────────────────────────────────────────── */

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway import compose, switchboard
+from gateway.count import Count
 from gateway.parts import Parts
-from gateway.reconcile import Count, reconcile
+from gateway.reconcile import reconcile
 from telephony import faults
 from telephony.simulator import Simulator
 from telephony.trace import Trace

@@ -13,10 +13,11 @@ import pytest
 from gateway import compose, doctor, settings
 from gateway.doctor import Finding
 from telephony.simulator import Simulator
+from telephony.tables import CallRow
 from tests.rig.postgres import Postgres
 from tests.unit.gateway.house import cel_file
 
-PARTS = ("database", "keys", "store", "spool", "pbx", "cel", "agents", "broker")
+PARTS = ("database", "keys", "store", "spool", "pbx", "cel", "agents", "recordings", "broker")
 SECRET = "s3cret"
 
 
@@ -53,7 +54,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def test_everything_works(environ: dict[str, str], amqp_url: str, postgres_url: str) -> None:
-    """On real parts all eight work and say where they are; the PBX tells its version."""
+    """On real parts all nine work and say where they are; the PBX tells its version."""
     environ |= {"HOTLINE_BROKER_URL": amqp_url, "HOTLINE_DATABASE_URL": postgres_url}
     read = settings.read(environ)
     with compose.opened(read) as parts:
@@ -122,6 +123,17 @@ def cel_missing(_: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "state" / "cel" / "Master.csv").unlink()
 
 
+def no_recording(environ: dict[str, str], tmp_path: Path) -> None:
+    """A call was answered and recorded an hour ago, and no WAV ever came."""
+    with compose.opened(settings.read(environ)) as parts, parts.database.begin() as session:
+        at = parts.clock() - 3600 * 1_000_000
+        session.add(
+            CallRow(pbx="pbx1", linkedid="1795400000.1", direction="inbound", caller_number="",
+                    caller_name="", dialled="12333", state="ended", arrived_at=at, ended_at=at,
+                    outcome="answered", recording_expected=True)
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("harm", "part", "to_do"),
     [
@@ -135,6 +147,7 @@ def cel_missing(_: dict[str, str], tmp_path: Path) -> None:
         (a_file_instead("HOTLINE_CEL"), "cel", "HOTLINE_CEL"),
         (cel_unreadable, "cel", "cel_custom.conf"),
         (cel_missing, "cel", "HOTLINE_CEL"),
+        (no_recording, "recordings", "pbx1/1795400000.1"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

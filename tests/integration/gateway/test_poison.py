@@ -27,9 +27,10 @@ from gateway.poison import Suspect
 from gateway.tables import TicketCallRow
 from telephony.batch import Batch, Connected
 from telephony.facts import Arrived, Fact
+from telephony.message import Message
 from telephony.simulator import Simulator
 from telephony.tables import CallRow, LinkGapRow, LinkStateRow, PoisonRow
-from telephony.wire import Message, Wire
+from telephony.wire import Wire
 from tests.unit.gateway.house import cel_file
 
 CURSED = "13800138666"

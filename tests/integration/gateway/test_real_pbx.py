@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from gateway import compose, settings
+from gateway import compose, doctor, settings
 from gateway.tables import RecordingLinkRow, TicketRow, TicketStepRow
 from recordings.tables import RecordingRow
 from telephony.tables import CallLegRow, CallRow, JournalRow, LinkGapRow, LinkStateRow
 from tests.rig.asterisk import PHONES_AT, Pbx, asterisk
 from tests.rig.gateway import PASSWORD, Gateway, gateway
 from tests.rig.phone import phones
-from tests.rig.scenarios import FORGED, Scene, other
+from tests.rig.scenarios.scene import FORGED, Scene, other
 
 pytestmark = pytest.mark.alone
 WITHIN_S = 30.0
@@ -183,3 +183,26 @@ def _whole(session: Any, agents: list[str]) -> None:
     assert (link.call_id, link.ticket_id) == (call.id, ticket.id)
     assert session.scalars(select(LinkGapRow.reason)).all() == ["killed"] * 5
     assert session.scalars(select(LinkStateRow.unknown_events)).one() == 0
+
+
+def test_doctor_sees_a_pbx_whose_events_bear_no_time(pbx: Pbx, tmp_path: Path) -> None:
+    """Without timestampevents no new channel passes the shipped filter: said before the first call,
+    and what to set. A PBX that may not be asked is not accused."""
+    conf = pbx.directory / "etc" / "manager.conf"
+    shipped = conf.read_text(encoding="utf-8")
+    environ = {"HOTLINE_STATE": str(tmp_path), "HOTLINE_PBX_URL": pbx.url}
+
+    def found() -> doctor.Finding:
+        return next(one for one in doctor.examine(settings.read(environ)) if "pbx" in one.part)
+
+    assert found().works
+    try:
+        conf.write_text(shipped.replace("timestampevents = yes", ""), encoding="utf-8")
+        said = found()
+        assert not said.works
+        assert "set timestampevents = yes" in said.says
+        pbx.cli("module unload func_config.so")
+        assert found().works
+    finally:
+        conf.write_text(shipped, encoding="utf-8")
+        pbx.cli("module load func_config.so")

@@ -14,10 +14,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from gateway import cli, reconcile
-from gateway.flow import linking, orders
+from gateway.count import Count
+from gateway.flow import dispatching, linking, orders
 from gateway.parts import Parts
 from gateway.people.roles import Role
-from gateway.reconcile import Count
 from gateway.tables import RecordingLinkRow, TicketCallRow, TicketRow, WorkOrderRow
 from gateway.tickets import acts
 from queueing import parked
@@ -105,7 +105,7 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
             ).one()  # fmt: skip
             acts.fill(session, ticket, agent, {"kind": "policy", "summary": "x"}, None, NOW)
             acts.accept(session, ticket, agent, "示范市", NOW)
-            (order,) = orders.dispatch(session, ticket, agent, ["yanglao"], "", NOW)
+            (order,) = dispatching.dispatch(session, ticket, agent, ["yanglao"], "", NOW)
             for action in ("sign", "reply"):
                 orders.act(session, order.number, officer, action, NOW, result="已办")
             session.execute(update(OutboxRow).values(state="confirmed", confirmed_at=NOW))
@@ -124,6 +124,7 @@ def test_it_agrees_when_everything_fits(parts: Parts) -> None:
         "call_records": 3,
         "tickets": 2,
         "never_queued": 1,
+        "never_logged": 0,
         "doubled": 0,
         "recordings": {
             "expected": 1, "sealed": 1, "missing": 0, "unwritten": 0, "unlinked": 0,
@@ -321,6 +322,31 @@ def test_what_the_pbx_died_over_is_named_and_not_missing(parts: Parts) -> None:
     assert list(found.explained.values()) == [[dead]]
 
 
+@pytest.mark.parametrize(
+    ("after_s", "cause", "outcome", "ours"),
+    [(1, "gap", "left", False), (1, "gap", "abandoned", False), (1, "caller", "left", True),
+     (-1, "gap", "left", True), (40, "gap", "left", True)],
+)  # fmt: skip
+def test_a_call_that_a_dying_pbx_only_told_of_is_named_and_counted_apart(
+    parts: Parts, after_s: int, cause: str, outcome: str, ours: bool
+) -> None:
+    """It came in after the log fell silent under another call, and nobody saw its end. A record of
+    a call that ended in sight, or beside which others are logged, is a fault as ever."""
+    dead, told = "1795400300.40", "1795400300.41"
+    again = line("CHAN_START", NOW + 60 * S, "1795400400.0")
+    write(parts, [*LINES, *call_lines(dead, NOW + 30 * S, "answered")[:-1], again])
+    with parts.database.begin() as session:
+        held(session, "1795400400.0", NOW + 60 * S, "left")
+        held(session, dead, NOW + 30 * S, "answered")
+        held(session, told, NOW + (31 + after_s) * S, outcome).cause = cause
+    found = count(parts)
+    assert found.agrees == (not ours)
+    assert found.never_logged == (0 if ours else 1)
+    assert found.faults.get("not_on_cel") == ([told] if ours else None)
+    assert ([told] in found.explained.values()) == (not ours)
+    assert (found.call_records == found.tickets + found.never_queued) == (not ours)
+
+
 def test_the_span_is_from_and_until(parts: Parts) -> None:
     """Two spans side by side count each call once: from is in, until is not."""
     cut = NOW + 5 * S
@@ -396,7 +422,8 @@ def test_the_command_says_the_same(
     assert (ended, said["agrees"]) == (status, not spoil)
     assert set(said) == {"cel_calls", "call_records", "tickets", "doubled", "recordings",
                          "work_orders", "gaps", "agrees", "faults", "never_queued",
-                         "explained", "incomplete", "cel_unreadable", "pbxs"}  # fmt: skip
+                         "never_logged", "explained", "incomplete", "cel_unreadable",
+                         "pbxs"}  # fmt: skip
     text = json.dumps(said)
     assert "13800138013" not in text
 

@@ -14,7 +14,8 @@ import pytest
 
 from gateway import compose
 from telephony.address import Address
-from telephony.line import Line, Timing
+from telephony.line import Line
+from telephony.session import Timing
 from telephony.tables import CallRow
 from tests.rig.gateway import HOTLINE
 from tests.unit.telephony.house import TRACES, Store, Taker

@@ -8,7 +8,8 @@ import pytest
 
 from telephony.address import Address
 from telephony.batch import Batch
-from telephony.line import Line, Timing
+from telephony.line import Line
+from telephony.session import Timing
 from tests.rig.asterisk import Pbx, asterisk
 from tests.unit.telephony.house import PBX, Store, Taker
 

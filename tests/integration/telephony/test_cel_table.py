@@ -14,6 +14,7 @@ from telephony import cel, cel_source, cel_table
 from telephony.cel_log import Mark, Reading
 from telephony.cel_table import Table
 from telephony.errors import CelUnreadable
+from tests.rig import cel_file
 from tests.rig.asterisk import asterisk, free_ports
 from tests.rig.postgres import Postgres, postgres
 
@@ -89,7 +90,7 @@ def test_a_real_pbx_writes_the_same_into_its_table_as_into_its_file() -> None:
             time.sleep(1)
             table = Table.parse(f"postgresql://asterisk@127.0.0.1:{port}/asterisk_cel")
             reading = cel_source.read_on(table, None, INBOUND, settled_at=LATER)
-            filed = cel.calls(cel.read(pbx.cel), INBOUND)
+            filed = cel.calls(cel_file.read(pbx.cel), INBOUND)
     assert [one.linkedid for one in reading.calls] == [one.linkedid for one in filed]
     for tabled, known in zip(reading.calls, filed, strict=True):
         assert abs(tabled.started_at - known.started_at) < 1000

@@ -8,6 +8,7 @@ from telephony import cel, journal
 from telephony.facts import Answered, Ended, Queued
 from telephony.tables import CallLegRow, CallRow, JournalRow, LinkStateRow
 from tests.integration.telephony.conftest import Gateway
+from tests.rig import cel_file
 from tests.rig.asterisk import Pbx
 from tests.unit.telephony.house import PBX
 
@@ -64,7 +65,9 @@ def test_a_call_abandoned_while_a_phone_rings(pbx: Pbx, sqlite_url: str) -> None
 def test_more_callers_than_agents(pbx: Pbx, sqlite_url: str) -> None:
     """Twelve callers, four agents: each call on the PBX's own record is one record of ours."""
     gateway = Gateway(pbx, sqlite_url)
-    before = {call.linkedid for call in cel.calls(cel.read(pbx.cel))} if pbx.cel.exists() else set()
+    before = (
+        {call.linkedid for call in cel.calls(cel_file.read(pbx.cel))} if pbx.cel.exists() else set()
+    )
 
     async def scenario() -> None:
         await asyncio.to_thread(pbx.place_calls, 12, 6, 2500)
@@ -72,7 +75,7 @@ def test_more_callers_than_agents(pbx: Pbx, sqlite_url: str) -> None:
         await asyncio.sleep(0.5)
 
     gateway.run(scenario)
-    own = {c.linkedid: c for c in cel.calls(cel.read(pbx.cel)) if c.linkedid not in before}
+    own = {c.linkedid: c for c in cel.calls(cel_file.read(pbx.cel)) if c.linkedid not in before}
     with gateway.store.begin() as session:
         rows = {row.linkedid: row for row in session.scalars(select(CallRow))}
         assert set(rows) == set(own)

@@ -16,13 +16,15 @@ from telephony.address import Address
 from telephony.control import Control
 from telephony.errors import ActRefused, LoginRefused
 from telephony.facts import Placed, Reached
-from telephony.line import Timing
 from telephony.outgoing import TOKEN_BYTES, uniqueid_of
+from telephony.session import Timing
 from telephony.tables import CallLegRow, CallRow, LinkStateRow
 from tests.integration.telephony.conftest import Gateway
+from tests.rig import cel_file
 from tests.rig.asterisk import PHONES_AT, Pbx
 from tests.rig.phone import phones
-from tests.rig.scenarios import OUTSIDE, play
+from tests.rig.scenarios.play import play
+from tests.rig.scenarios.scene import OUTSIDE
 from tests.unit.telephony.house import PBX
 
 STORIES = {
@@ -68,7 +70,7 @@ def test_a_call_we_placed_live_and_from_cel(pbx: Pbx, sqlite_url: str, name: str
         assert (pbx.spool / "ready" / f"{call.linkedid}.wav").exists() or not talked
         if outcome != "no_agent":
             assert call.caller_number == OUTSIDE[1:]
-        (known,) = [c for c in cel.calls(cel.read(pbx.cel)) if c.linkedid == call.linkedid]
+        (known,) = [c for c in cel.calls(cel_file.read(pbx.cel)) if c.linkedid == call.linkedid]
         replayed, facts = backfill._replay(PBX, known, known.events[-1])
         assert known.started_at >= since - 1_000_000
         number, ended_at = call.caller_number, call.ended_at or 0
@@ -95,7 +97,7 @@ def test_a_phone_that_is_not_there_is_told_and_is_no_call(
     gateway.run(scenario)
     (fact,) = gateway.taker.facts
     assert (type(fact).__name__, fact.linkedid, fact.call_id) == ("NotPlaced", uniqueid, 0)
-    assert uniqueid not in {call.linkedid for call in cel.calls(cel.read(pbx.cel))}
+    assert uniqueid not in {call.linkedid for call in cel.calls(cel_file.read(pbx.cel))}
 
 
 def test_a_gateway_that_was_away_finds_the_call_it_placed(

@@ -8,11 +8,12 @@ from sqlalchemy import select
 
 from telephony import backfill, cel
 from telephony.facts import Queued
-from telephony.line import Timing
+from telephony.session import Timing
 from telephony.tables import CallRow, LinkGapRow
 from tests.integration.telephony.conftest import Gateway
+from tests.rig import cel_file
 from tests.rig.asterisk import Pbx
-from tests.unit.telephony.house import PBX
+from tests.unit.telephony.house import fill
 
 
 def gaps(gateway: Gateway) -> list[LinkGapRow]:
@@ -121,9 +122,9 @@ def test_calls_nobody_heard_are_made_good_from_the_pbxs_log(pbx: Pbx, sqlite_url
     second.run(nothing)
     # Later than any end can be late: another test has killed this PBX under its calls.
     now = time.time_ns() // 1000 + 2 * backfill.END_LATE_US
-    known = cel.calls(cel.read(pbx.cel))
+    known = cel.calls(cel_file.read(pbx.cel))
     with second.store.begin() as session:
-        facts = backfill.fill(session, PBX, known, read_until_at=now, now=now)
+        facts = fill(session, known, read_until_at=now, now=now)
     rows = [row for row in calls(second) if row.arrived_at >= since]
     assert [(row.outcome, row.recording_expected) for row in rows] == [("answered", True)] * 2
     assert len([f for f in facts if isinstance(f, Queued) and f.at >= since]) == 2

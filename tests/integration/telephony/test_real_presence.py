@@ -8,11 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from telephony.address import Address
-from telephony.line import Line, Timing
-from telephony.tables import AgentStateRow, QueueStateRow
+from telephony.line import Line
+from telephony.session import Timing
+from telephony.tables import AgentStateRow, CallLegRow, QueueStateRow
 from tests.integration.telephony.conftest import Gateway, clock
-from tests.rig.asterisk import Pbx
+from tests.rig.asterisk import PHONES_AT, Pbx
+from tests.rig.phone import phones
 from tests.rig.proxy import Proxy
+from tests.rig.scenarios.scene import Scene
 from tests.unit.telephony.house import PBX
 
 GUEST = "Local/8002@agents"
@@ -154,3 +157,65 @@ def test_right_within_two_seconds_of_coming_back(pbx: Pbx, sqlite_url: str) -> N
 
     asyncio.run(scenario())
     gateway.store.engine.dispose()
+
+
+@pytest.mark.usefixtures("tidy")
+def test_right_within_two_seconds_of_the_pbxs_boot(pbx: Pbx, sqlite_url: str) -> None:
+    """A PBX that boots lets us in before it has its queues, and knows no QueueStatus then. What an
+    agent did before is forgotten there; here as well, as soon as the PBX serves callers again."""
+    gateway = Gateway(pbx, sqlite_url, Timing(pause_first_s=0.05, pause_most_s=0.05))
+    early: list[bool] = []
+
+    async def scenario() -> None:
+        pbx.cli("queue pause member PJSIP/8001 queue hotline reason meal")
+        await gateway.until(lambda: agents(gateway).get("PJSIP/8001") == ("break", "meal"))
+        await asyncio.to_thread(pbx.stop)
+        await gateway.until(lambda: not gateway.line.connected)
+        booting = asyncio.create_task(asyncio.to_thread(pbx.start))
+        await gateway.until(lambda: gateway.line.connected)
+        early.append(not booting.done())
+        await booting
+        booted = time.monotonic()
+        await gateway.until(lambda: agents(gateway)["PJSIP/8001"] == ("idle", ""))
+        assert time.monotonic() - booted < 2
+
+    gateway.run(scenario)
+    assert early == [True]
+
+
+def on_hold(gateway: Gateway) -> bool | None:
+    """What the call's leg says; None while nobody has the caller."""
+    with gateway.store.begin() as session:
+        leg = session.scalars(select(CallLegRow).where(CallLegRow.answered_at.is_not(None))).first()
+        return None if leg is None else leg.held_at is not None
+
+
+@pytest.mark.usefixtures("tidy")
+def test_a_hold_begun_or_ended_while_nobody_listened_is_known_at_once(
+    pbx: Pbx, sqlite_url: str
+) -> None:
+    """The tile and the call's leg say 保持 only while the caller hears music, gap or no gap: by the
+    account we ship, which may do no more than ask."""
+    pbx.phones(None)
+    with phones((PHONES_AT, pbx.phone_port), pbx.sip_port, answers=False) as desks:
+        on = Scene(pbx, desks)
+        caller = on.caller(20_000)
+        call = desks.rung().answer()
+        device = f"PJSIP/{call.extension}"
+        for act, state in ((on.pause, "talking"), (call.hold, "holding"), (call.resume, "talking")):
+            act()
+            on.pause(0.5)
+            gateway = Gateway(pbx, sqlite_url)
+
+            async def known(gateway: Gateway = gateway, state: str = state) -> None:
+                await gateway.until(
+                    lambda: (
+                        agents(gateway).get(device) == (state, "")
+                        and on_hold(gateway) is (state == "holding")
+                    ),
+                    within_s=2,
+                )
+
+            gateway.run(known)
+        call.hang_up()
+        on.over(caller)

@@ -10,7 +10,7 @@ from telephony.facts import Ended, Fact
 from telephony.tables import CallLegRow, CallRow, LinkStateRow
 from tests.integration.telephony.conftest import Gateway
 from tests.rig.asterisk import Pbx
-from tests.rig.scenarios import play
+from tests.rig.scenarios.play import play
 from tests.unit.telephony.house import PBX
 
 STORIES: dict[str, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from gateway import compose
-from gateway.flow import linking, listening, orders
+from gateway.flow import dispatching, linking, listening
 from gateway.parts import Parts
 from gateway.people import sessions
 from gateway.people.accounts import Person
@@ -90,7 +90,7 @@ def _furnish(made: Scene) -> None:
                 made.ids["recording"] = str(recording.id)
         dispatched = int(made.ids["dispatched"])
         acts.accept(session, dispatched, agent, "示范市", now)
-        sent = orders.dispatch(session, dispatched, agent, ["yanglao", "gongshang"], "", now)
+        sent = dispatching.dispatch(session, dispatched, agent, ["yanglao", "gongshang"], "", now)
         made.ids["order"], made.ids["others-order"] = (order.number for order in sent)
         for key in ("request", "granted-request"):
             request = listening.ask(

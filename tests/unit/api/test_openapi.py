@@ -14,7 +14,7 @@ from gateway.api.openapi import document
 from gateway.api.routes import ROUTES
 from gateway.people import accounts
 from gateway.people.roles import Role
-from telephony.tables import CallLegRow, CallRow, LinkStateRow
+from telephony.tables import CallLegRow, CallRow, LinkGapRow, LinkStateRow
 from tests.acceptance.look_morning import wall
 from tests.rig.acting import acting, asked_at
 from tests.unit.api import schema
@@ -34,11 +34,20 @@ class MediaType(Part):
     schema_: dict[str, Any] = Field(alias="schema")
 
 
+class Header(Part):
+    """4.8.21."""
+
+    description: str
+    required: bool
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
 class Content(Part):
     """4.8.13 and 4.8.17, with the one media type we speak."""
 
     description: str = ""
     required: bool = False
+    headers: dict[str, Header] = {}
     content: dict[Literal["application/json"], MediaType]
 
 
@@ -126,6 +135,26 @@ def test_every_endpoint_is_described(described: dict[str, Any]) -> None:
         assert operation.permissions == [str(one) for one in endpoint.permission or ()]
 
 
+@pytest.mark.parametrize("open_gap", [False, True])
+def test_what_may_lack_calls_says_so(anew: Scene, open_gap: bool) -> None:
+    """Every answer that lists or counts calls over time, while an interval without the PBX is not
+    back-filled: a program must not take what is there for all there was."""
+    if open_gap:
+        with anew.parts.database.begin() as session:
+            session.add(LinkGapRow(pbx="pbx1", began_at=anew.parts.clock(), reason="closed"))
+    for login, path in (("8001", "/tickets/search"), ("supervisor", "/recordings/search")):
+        answer = anew.ask(login, "POST", path, {})
+        assert answer.headers["Hotline-Incomplete"] == ("true" if open_gap else "false")
+    of_ticket = f"/tickets/{anew.ids['ticket']}"
+    for login, path in (("8001", "/desk"), ("8001", of_ticket)):
+        assert anew.ask(login, "GET", path).json()["incomplete"] is open_gap
+    with anew.parts.database.begin() as session:
+        session.add(LinkStateRow(pbx="pbx1", connected=True, since_at=1, unknown_events=0,
+                                 last_packet_at=1, link_session="s"))  # fmt: skip
+    board = anew.ask("supervisor", "GET", "/presence").json()
+    assert (board["incomplete"], board["complete"]) == (open_gap, not open_gap)
+
+
 def test_the_check_itself_can_fail(described: dict[str, Any]) -> None:
     """A check that lets everything through would prove nothing below."""
     fault = {"$ref": "#/components/schemas/Fault"}
@@ -154,7 +183,9 @@ class Walker:
         answer = self.made.ask(login, method, path, body)
         assert answer.status_code == endpoint.status, answer.text
         operation = self.described["paths"][endpoint.path][method.lower()]
-        content = operation["responses"][str(answer.status_code)]["content"]
+        described = operation["responses"][str(answer.status_code)]
+        assert all(name in answer.headers for name in described.get("headers", {}))
+        content = described["content"]
         schema.fits(answer.json(), content["application/json"]["schema"], self.described)
         self.seen.add((method, endpoint.path))
         return answer.json()
@@ -272,7 +303,11 @@ def _orders(walk: Walker) -> None:
         walk.go(officer, "POST", f"/work-orders/{order['number']}/sign")
         walk.go(officer, "POST", f"/work-orders/{order['number']}/reply", done)
     assert walk.go("officer", "GET", "/work-orders?state=replied")[0]["order"]["result"] == "已补发"
-    assert walk.go("8001", "POST", path + "/close", {"note": "电话告知"})["state"] == "closed"
+    note = {"note": "电话告知，满意"}
+    walk.refused("8001", "POST", path + "/close", note, 403)  # 回访: not by who handled it
+    kept = int(walk.made.ids["kept"])
+    assert kept in [row["id"] for row in walk.go("8002", "GET", "/desk")["follow_ups_due"]]
+    assert walk.go("8002", "POST", path + "/close", note)["state"] == "closed"
     actions = [step["action"] for step in walk.go("leader", "GET", path)["steps"]]
     assert actions == ["open", "register", "accept", "dispatch", "return", "dispatch",
                        "sign", "reply", "sign", "reply", "close"]  # fmt: skip

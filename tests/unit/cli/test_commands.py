@@ -72,6 +72,7 @@ TRIED = {
     "audit verify": ("audit", "verify"),
     "audit checkpoint": ("audit", "checkpoint"),
     "reconcile": ("reconcile", "--since", "2026-11-23T08:00"),
+    "figures": ("figures",),
     "pbx status": ("pbx", "status"),
     "recording seal": ("recording", "seal", "{wav}", "--recipient", "{age}", "--out", "{out}"),
     "recording open": ("recording", "open", "{wav}", "--identity", "{wav}", "--out", "{out}"),

@@ -146,7 +146,12 @@ def test_the_whole_way_by_pages(bare: scene.Morning, called: int) -> None:
     page = wang.get(f"/tickets/{called}").text
     assert "已办结转移" in page
     assert "孙经办" in page
-    wang.post(f"/tickets/{called}/close", data={"note": "已电话告知"})
+    assert "您经办过本单" in page  # 回访 is somebody else's, and so is closing on it
+    note = {"note": "已电话告知，满意"}
+    assert wang.post(f"/tickets/{called}/close", data=note).status_code == 403
+    ayi = browser(bare, "ayi")
+    assert "待回访" in ayi.get("/desk").text
+    ayi.post(f"/tickets/{called}/close", data=note)
     assert row(bare, called).state == "closed"
 
 

@@ -1,12 +1,16 @@
 """The wallboard's page: what it says, loudly where it may be wrong, and to whom news of it goes."""
 
 import re
+from dataclasses import replace
 
+from sqlalchemy import delete
 from starlette.testclient import TestClient
 
 from gateway.console import live
-from telephony.tables import LinkGapRow, LinkStateRow
+from gateway.tables import AgentPauseRow
+from telephony.tables import AgentStateRow, LinkGapRow, LinkStateRow
 from tests.acceptance import look_morning as scene
+from tests.rig.acting import asked_at
 from tests.unit.console.conftest import Browser, browser
 
 
@@ -84,6 +88,36 @@ def test_an_agent_sees_the_own_state(signed_in: Browser, bare: scene.Morning) ->
     assert "通话" in own(signed_in("wang"))
     assert "振铃" in own(signed_in("ayi"))
     assert "未签入队列" in own(browser(bare, "wang"))
+
+
+def buttons(html: str) -> dict[str, str]:
+    """Login → what its tile's button says, and whether it can be pressed."""
+    found = re.findall(r'<button [^>]*id="act-(\w+)"([^>]*)>([^<]*)', html)
+    return {login: words + (" off" if " disabled" in rest else "") for login, rest, words in found}
+
+
+def test_who_may_pause_others_has_a_button_on_each_tile(morning: scene.Morning) -> None:
+    """One act a tile, the one that makes sense now; none for who only looks, none on phones that
+    are nobody's account, and one that cannot be pressed while the PBX is asked nothing."""
+    assert buttons(browser(morning, "chen").get("/wallboard").text) == {
+        "wang": "示忙 off", "ayi": "示忙 off",
+    }  # fmt: skip
+    settings = asked_at(morning.parts.settings, "ami://c:s@127.0.0.1:1")
+    able = replace(morning, parts=replace(morning.parts, settings=settings))
+    with morning.parts.database.begin() as session:
+        session.get_one(AgentStateRow, ("pbx1", "PJSIP/8004")).state = "after_call"
+        session.add(AgentPauseRow(pbx="pbx1", interface="PJSIP/8003", login="wang", reason="meal",
+                                  asked_by="chen", began_at=1, ended_by=""))  # fmt: skip
+    try:
+        html = browser(able, "chen").get("/wallboard").text
+        assert buttons(html) == {"wang": "恢复接听", "ayi": "结束整理"}
+        assert "之后用餐" in html  # 8003 still talks: the pause is to come
+        seen = browser(able, "he").get("/wallboard").text
+        assert (buttons(seen), 'id="pause-agent"' in seen) == ({}, False)
+    finally:
+        with morning.parts.database.begin() as session:
+            session.get_one(AgentStateRow, ("pbx1", "PJSIP/8004")).state = "ringing"
+            session.execute(delete(AgentPauseRow))
 
 
 def test_news_goes_to_whom_it_concerns(bare: scene.Morning) -> None:

@@ -1,5 +1,6 @@
 """Acts on the PBX: on record before it is asked, and undone on record when it says no."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, ControlFailed, Forbidden, IllegalStep, NotFound
-from gateway.flow import breaks, calling, intake, silence
+from gateway.flow import breaks, calling, intake, promises, silence
 from gateway.flow.control import Asking
 from gateway.parts import Parts
 from gateway.people.accounts import Person
@@ -307,6 +308,41 @@ def test_a_wrap_up_counts_from_the_end_of_the_call(
     assert pbx.asked[-1]["Paused"] == "false"
     with parts.database.reading() as session:
         assert session.scalars(select(AgentPauseRow.ended_by)).one() == "time"
+
+
+def test_a_silence_that_cannot_be_ended_leaves_nobody_paused(
+    parts: Parts, pbx: Acting, agent: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The PBX refuses to resume a recording, at each look: a colleague's wrap-up ends in its time
+    all the same, and the recording is asked for again."""
+    talking(parts)
+    silence.pause(agent, "id_number")
+    with parts.database.begin() as session:
+        other = house.person(session, "8002", Role.AGENT, extension="PJSIP/8002")
+    breaks.pause(Asking(parts, other, "-"), "wrapup")
+    later = replace(parts, clock=lambda: parts.clock() + silence.LIMIT_US + breaks.WRAP_UP_US)
+
+    def refuse() -> None:
+        pbx.why = "No such channel" if pbx.asked[-1]["Action"] == "MixMonitorMute" else ""
+
+    def ended() -> str | None:
+        with parts.database.reading() as session:
+            return session.scalars(select(AgentPauseRow.ended_by)).one()
+
+    async def look_thrice() -> None:
+        keeping = asyncio.create_task(promises.keep(later, later.settings.pbxs[0]))
+        async with asyncio.timeout(10):
+            while sum(act["Action"] == "MixMonitorMute" for act in pbx.asked) < 4:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    pbx.look = refuse
+    monkeypatch.setattr(promises, "LOOK_S", 0.05)
+    asyncio.run(look_thrice())
+    assert ended() == "time"
+    with parts.database.reading() as session:
+        assert session.scalars(select(RecordingPauseRow.ended_at)).one() is None
 
 
 def test_who_may_pause_whom(parts: Parts, agent: Asking) -> None:

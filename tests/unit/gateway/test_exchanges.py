@@ -96,6 +96,10 @@ def test_a_secret_of_one_of_them_may_lie_in_a_file(tmp_path: Path) -> None:
         ({"HOTLINE_CEL_NORTH": BOTH["HOTLINE_CEL_SOUTH_2"]}, "HOTLINE_CEL_NORTH"),
         ({"HOTLINE_CEL_NORTH": "mysql://h/x"}, "HOTLINE_CEL_NORTH"),
         ({"HOTLINE_CEL_UTC_OFFSET_NORTH": "+08:00"}, "HOTLINE_CEL_UTC_OFFSET_NORTH"),
+        ({"HOTLINE_WRAP_UP_NORTH": "45s"}, "HOTLINE_WRAP_UP_NORTH"),
+        ({"HOTLINE_WRAP_UP": "1801"}, "HOTLINE_WRAP_UP"),
+        ({"HOTLINE_WRAP_UP": "policy=9 policy=8"}, "HOTLINE_WRAP_UP"),
+        ({"HOTLINE_WRAP_UP": "45"}, "HOTLINE_PBX_CONTROL_URL"),
     ],
 )
 def test_a_mistake_is_named(more: dict[str, str], named: str) -> None:

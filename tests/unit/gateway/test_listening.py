@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden
-from gateway.flow import linking, listening, log
+from gateway.flow import finding, linking, listening, log
 from gateway.flow.listening import Permitted, Refused
 from gateway.parts import Parts
 from gateway.people.accounts import Person
@@ -157,7 +157,7 @@ def test_only_the_right_roles_ask_and_decide(
                                  origin=HERE, now=NOW)  # fmt: skip
         if not who.may(Permission.RECORDING_SEARCH):
             with pytest.raises(Forbidden):
-                listening.search(session, who, NOW)
+                finding.search(session, who, NOW)
         assert role in people
 
 
@@ -183,13 +183,13 @@ def test_search_finds_by_tail_agent_and_ticket_and_shows_the_standing(
     """The supervisor finds the recording by what is known of it, and sees how far they are."""
     supervisor = people[Role.SUPERVISOR]
     for wanted in ({"phone_tail": "8013"}, {"ticket": "1"}, {"since": NOW, "until": NOW + 1}):
-        found = listening.search(session, supervisor, NOW, **wanted)
+        found = finding.search(session, supervisor, NOW, **wanted)
         assert [view.row.id for view in found.items] == [recorded.id]
     for other in ({"phone_tail": "9999"}, {"agent": "8001"}, {"ticket": "77"}, {"until": NOW}):
-        assert listening.search(session, supervisor, NOW, **other).total == 0
+        assert finding.search(session, supervisor, NOW, **other).total == 0
     grant = granted(session, people, recorded)
-    (view,) = listening.search(session, supervisor, NOW).items
+    (view,) = finding.search(session, supervisor, NOW).items
     assert view.grant is not None
     assert view.grant.id == grant.id
-    (later,) = listening.search(session, supervisor, NOW + 600 * S).items
+    (later,) = finding.search(session, supervisor, NOW + 600 * S).items
     assert later.grant is None

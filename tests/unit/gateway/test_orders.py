@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, HotlineError, IllegalStep, NotFound
-from gateway.flow import orders
+from gateway.flow import dispatching, orders
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -31,6 +31,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     with house.house(tmp_path_factory.mktemp("house")) as made:
         with made.database.begin() as session:
             house.person(session, "8001", Role.AGENT, extension="PJSIP/8001")
+            house.person(session, "8002", Role.AGENT, extension="PJSIP/8002")
             house.person(session, "sun", Role.OFFICER, department="yanglao")
             house.person(session, "he", Role.OFFICER, department="gongshang")
         yield made
@@ -66,7 +67,7 @@ def accepted(session: Session, **fields: str) -> TicketRow:
 
 def dispatched(session: Session, *departments: str, **fields: str) -> list[WorkOrderRow]:
     ticket = accepted(session, **fields)
-    return orders.dispatch(session, ticket.id, who(session, "8001"), departments, "", NOW)
+    return dispatching.dispatch(session, ticket.id, who(session, "8001"), departments, "", NOW)
 
 
 def sent(session: Session) -> list[WorkOrderOffered]:
@@ -108,7 +109,7 @@ def test_a_bad_choice_of_departments_changes_nothing(
     """The agent is told what is wrong; no number is used up and no message lies about."""
     ticket = accepted(session)
     with pytest.raises(BadInput):
-        orders.dispatch(session, ticket.id, who(session, "8001"), departments, "", NOW)
+        dispatching.dispatch(session, ticket.id, who(session, "8001"), departments, "", NOW)
     assert ticket.state == "accepted"
     assert sent(session) == []
 
@@ -118,7 +119,7 @@ def test_a_draft_is_not_dispatched(session: Session) -> None:
     ticket = house.queued(session, house.call(session))
     acts.fill(session, ticket.id, who(session, "8001"), {"summary": "x"}, None, NOW)
     with pytest.raises(IllegalStep):
-        orders.dispatch(session, ticket.id, who(session, "8001"), ["yanglao"], "", NOW)
+        dispatching.dispatch(session, ticket.id, who(session, "8001"), ["yanglao"], "", NOW)
     assert session.scalars(select(WorkOrderRow)).all() == []
 
 
@@ -131,7 +132,7 @@ def test_the_ticket_is_replied_when_all_departments_are(session: Session) -> Non
         orders.act(session, order.number, who(session, login), "sign", NOW)
         orders.act(session, order.number, who(session, login), "reply", NOW, result="已补发")
     assert ticket.state == "replied"
-    acts.close(session, ticket.id, who(session, "8001"), "已电话告知", NOW)
+    acts.close(session, ticket.id, who(session, "8002"), "已电话告知", NOW)
     assert (ticket.state, ticket.closed_at) == ("closed", NOW)
 
 
@@ -143,7 +144,7 @@ def test_a_returned_order_is_dispatched_again(session: Session) -> None:
         orders.act(session, order.number, who(session, "sun"), "return", NOW)
     orders.act(session, order.number, who(session, "sun"), "return", NOW, reason="属工伤")
     assert (ticket.state, order.return_reason) == ("returned", "属工伤")
-    again = orders.dispatch(session, ticket.id, who(session, "8001"), ["gongshang"], "", NOW)
+    again = dispatching.dispatch(session, ticket.id, who(session, "8001"), ["gongshang"], "", NOW)
     assert (ticket.state, again[0].lead) == ("dispatched", True)
 
 
@@ -178,9 +179,11 @@ def test_what_is_too_long_for_a_message_is_refused_by_name(session: Session) -> 
     """A question that no message can carry is told as such, and nothing is half dispatched."""
     ticket = accepted(session)
     with pytest.raises(BadInput) as refused:
-        orders.dispatch(session, ticket.id, who(session, "8001"), ["yanglao"], "问" * 20_001, NOW)
+        dispatching.dispatch(
+            session, ticket.id, who(session, "8001"), ["yanglao"], "问" * 20_001, NOW
+        )
     assert set(refused.value.fields) == {"question"}
-    (order,) = orders.dispatch(
+    (order,) = dispatching.dispatch(
         session, ticket.id, who(session, "8001"), ["yanglao"], "问" * 20_000, NOW
     )
     orders.act(session, order.number, who(session, "sun"), "sign", NOW)
@@ -236,7 +239,7 @@ def test_whatever_departments_do_ticket_and_orders_agree(
                 order = made[place % len(made)]
                 try:  # no savepoint: a refusal itself has to leave everything as it was
                     if action == "dispatch":
-                        made += orders.dispatch(
+                        made += dispatching.dispatch(
                             session, ticket.id, agent, [order.department], "", NOW
                         )
                     else:

@@ -17,8 +17,8 @@ from gateway.tickets import acts
 from recordings import keys, naming
 from telephony.batch import Batch
 from telephony.board import Board
+from telephony.message import Message
 from telephony.tables import CallLegRow, CallRow
-from telephony.wire import Message
 from tests.unit.gateway import house
 from tests.unit.telephony.house import messages, trace
 from tests.unit.telephony.test_stories import STORIES

@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -11,11 +11,14 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from telephony import backfill
 from telephony.batch import Batch, Connected, Lost
 from telephony.board import Board
+from telephony.cel import CelCall
 from telephony.facts import Fact
+from telephony.message import Message
 from telephony.tables import Base
-from telephony.wire import Message, Wire
+from telephony.wire import Wire
 
 TRACES = Path(__file__).resolve().parents[2] / "traces"
 PBX = "pbx-1"
@@ -77,3 +80,12 @@ class Taker:
         self.board.confirm()
         self.facts += facts
         return facts
+
+
+def fill(session: Session, calls: Sequence[CelCall], *, read_until_at: int, now: int) -> list[Fact]:
+    """Every interval that can be, made good, a portion at a time."""
+    facts: list[Fact] = []
+    for filling in backfill.fillings(session, PBX, calls, read_until_at=read_until_at, now=now):
+        while not filling.done:
+            facts += filling.go_on(session)
+    return facts

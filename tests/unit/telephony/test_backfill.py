@@ -6,17 +6,18 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from telephony import cel
-from telephony.backfill import CLOCKS_APART_US, END_LATE_US, fill
+from telephony import backfill, cel
+from telephony.backfill import CLOCKS_APART_US, END_LATE_US
 from telephony.batch import Batch, Connected, Lost
 from telephony.cel import CelCall
 from telephony.facts import Fact
 from telephony.tables import CallLegRow, CallRow, LinkGapRow
-from tests.unit.telephony.house import NOW, PBX, TRACES, Store, Taker
+from tests.rig import cel_file
+from tests.unit.telephony.house import NOW, TRACES, Store, Taker, fill
 from tests.unit.telephony.test_board import ANSWERED, at_event, dump, kinds
 from tests.unit.telephony.test_gaps import EMPTY, link
 
-LINES = list(cel.read(TRACES / "two-calls.cel.csv"))
+LINES = list(cel_file.read(TRACES / "two-calls.cel.csv"))
 FIRST, SECOND = cel.calls(LINES)
 UP = cel.calls([line for line in LINES if line.type not in {"HANGUP", "CHAN_END"}])[0]
 BEFORE = FIRST.started_at - 1_000_000
@@ -34,7 +35,7 @@ def run(
     store: Store, calls: Sequence[CelCall], read_until_at: int = AFTER, now: int = NOW
 ) -> list[Fact]:
     with store.begin() as session:
-        return fill(session, PBX, calls, read_until_at=read_until_at, now=now)
+        return fill(session, calls, read_until_at=read_until_at, now=now)
 
 
 def test_calls_wholly_inside_a_gap_get_their_records(store: Store, taker: Taker) -> None:
@@ -95,6 +96,21 @@ def test_a_gap_stays_open_while_a_call_of_it_has_no_end_yet(store: Store, taker:
     with store.begin() as session:
         assert session.scalars(select(LinkGapRow.backfilled_at)).all() == [None]
     assert "Ended" in kinds(run(store, [FIRST]))
+    with store.begin() as session:
+        assert session.scalars(select(LinkGapRow.backfilled_at)).all() == [NOW]
+
+
+def test_an_unsettled_call_of_any_portion_keeps_the_gap_open(
+    store: Store, taker: Taker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The portions after it are made good, and it is waited for all the same."""
+    monkeypatch.setattr(backfill, "PORTION", 1)
+    gap(taker)
+    assert "Ended" in kinds(run(store, [UP, SECOND], now=AFTER))
+    with store.begin() as session:
+        assert session.scalars(select(CallRow.linkedid)).all() == [SECOND.linkedid]
+        assert session.scalars(select(LinkGapRow.backfilled_at)).all() == [None]
+    assert "Ended" in kinds(run(store, [FIRST, SECOND]))
     with store.begin() as session:
         assert session.scalars(select(LinkGapRow.backfilled_at)).all() == [NOW]
 

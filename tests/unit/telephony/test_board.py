@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from telephony import journal
 from telephony.batch import Connected
 from telephony.facts import Answered, Arrived, Ended, Fact, Queued
+from telephony.message import Message
 from telephony.tables import Base, CallLegRow, CallRow, JournalRow, LinkStateRow
-from telephony.wire import Message
 from tests.unit.telephony.house import NOW, PBX, Store, Taker, messages, trace
 
 ANSWERED = messages(trace("answered.ami"))

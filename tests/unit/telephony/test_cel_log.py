@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony import cel, marks
-from telephony.backfill import fill
 from telephony.batch import Batch, Connected, Lost
 from telephony.cel_log import HOPELESS_US, Mark, Reading, read_on
 from telephony.errors import CelUnreadable
 from telephony.tables import LinkGapRow
-from tests.unit.telephony.house import NOW, PBX, TRACES, Store, Taker
+from tests.rig import cel_file
+from tests.unit.telephony.house import NOW, PBX, TRACES, Store, Taker, fill
 from tests.unit.telephony.test_board import dump
 
 INBOUND = frozenset({"from-pstn"})
@@ -101,7 +101,7 @@ def test_a_call_that_still_lasts_holds_the_mark(pbx: Pbx) -> None:
     assert half.mark.offset == len("".join(call(0)))
     pbx.write("".join(call(1)[-3:]))
     (whole,) = pbx.read(half.mark).calls
-    assert whole == cel.calls(cel.read(pbx.path))[1]
+    assert whole == cel.calls(cel_file.read(pbx.path))[1]
 
 
 def test_a_call_that_a_gap_may_still_want_holds_the_mark(pbx: Pbx) -> None:
@@ -168,7 +168,7 @@ def test_a_torn_record_costs_itself_alone(pbx: Pbx) -> None:
     reading = pbx.read(None)
     assert reading.unreadable == 1
     assert reading.calls[1].ended_at is not None
-    assert [reading.calls[1]] == cel.calls(cel.read(other(pbx, call(1))))
+    assert [reading.calls[1]] == cel.calls(cel_file.read(other(pbx, call(1))))
 
 
 def other(pbx: Pbx, lines: list[str]) -> Path:
@@ -214,7 +214,7 @@ def take(store: Store, reading: Reading) -> None:
     """What the gateway does with a reading; the interval is left waiting."""
     with store.begin() as session:
         now = max((call.last_at for call in reading.calls), default=NOW)  # an end may yet come
-        fill(session, PBX, reading.calls, read_until_at=NOW, now=now)
+        fill(session, reading.calls, read_until_at=NOW, now=now)
         marks.keep(session, PBX, reading, NOW)
         for gap in session.query(LinkGapRow):
             gap.backfilled_at = None

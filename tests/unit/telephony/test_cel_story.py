@@ -14,15 +14,15 @@ from sqlalchemy import select
 
 from telephony import cel
 from telephony.amends import NEAR_US
-from telephony.backfill import fill
 from telephony.batch import Batch, Connected, Lost
 from telephony.call import Call, Leg
 from telephony.cel import CelCall, CelEvent
 from telephony.facts import Fact
+from telephony.message import Message
 from telephony.records import Entry, find
 from telephony.tables import LinkGapRow
-from telephony.wire import Message
-from tests.unit.telephony.house import PBX, TRACES, Store, Taker, messages
+from tests.rig import cel_file
+from tests.unit.telephony.house import PBX, TRACES, Store, Taker, fill, messages
 from tests.unit.telephony.test_backfill import run
 from tests.unit.telephony.test_board import dump, kinds
 from tests.unit.telephony.test_gaps import EMPTY, link
@@ -38,11 +38,11 @@ MINUTE = 60_000_000
 
 
 def logged(name: str) -> list[CelCall]:
-    return cel.calls(cel.read(BOTH / f"{name}.cel.csv"))
+    return cel.calls(cel_file.read(BOTH / f"{name}.cel.csv"))
 
 
 def lines(name: str) -> list[CelEvent]:
-    return list(cel.read(BOTH / f"{name}.cel.csv"))
+    return list(cel_file.read(BOTH / f"{name}.cel.csv"))
 
 
 def told(store: Store, linkedid: str) -> Call:
@@ -161,7 +161,7 @@ def filled(store: Store, known: Sequence[CelCall], until: int) -> list[Fact]:
         for gap in session.scalars(select(LinkGapRow)):
             gap.backfilled_at = None
         session.flush()
-        return fill(session, PBX, known, read_until_at=until, now=until)
+        return fill(session, known, read_until_at=until, now=until)
 
 
 def test_a_restarted_pbx_counts_anew_and_cuts_what_was_up() -> None:

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from telephony import facts as fa
 from telephony.batch import Connected
+from telephony.message import Message
 from telephony.tables import CallLegRow, CallRow, JournalRow, LinkStateRow
-from telephony.wire import Message
 from tests.unit.telephony.house import PBX, Store, Taker, messages, trace
 from tests.unit.telephony.test_stories import STORIES
 

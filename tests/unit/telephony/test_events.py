@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony import events as ev
+from telephony import queue_events as qe
+from telephony.message import Message
 from telephony.readers import READERS, understand
-from telephony.wire import Message
 from tests.unit.telephony.house import messages, trace
 
 
@@ -20,7 +21,7 @@ def read(data: bytes) -> ev.Event | None:
 def test_a_callers_name_forges_nothing_in_a_real_stream() -> None:
     """Recorded from Asterisk 22: a name with U+2028, U+0085, \\x0b and \\x1c changes no id."""
     events = [e for m in messages(trace("hostile-name.ami")) if (e := understand(m))]
-    ids = {event.party.linkedid for event in events if not isinstance(event, ev.OfQueues)}
+    ids = {event.party.linkedid for event in events if not isinstance(event, qe.OfQueues)}
     began = next(event for event in events if isinstance(event, ev.ChannelBegan))
     assert len(ids) == 1
     assert ids.isdisjoint({"1.1", "2.2"})

@@ -5,8 +5,8 @@ from sqlalchemy import select
 from telephony import links
 from telephony.batch import Batch, Connected, Lost
 from telephony.facts import Answered, Arrived, Ended, Queued
+from telephony.message import Message
 from telephony.tables import CallRow, LinkGapRow, LinkStateRow
-from telephony.wire import Message
 from tests.unit.telephony.house import NOW, PBX, Store, Taker, messages, trace
 from tests.unit.telephony.test_board import ANSWERED, at_event
 

@@ -14,9 +14,11 @@ import pytest
 
 from telephony.address import Address
 from telephony.batch import Batch, Connected, Lost
+from telephony.client import Client
 from telephony.errors import AddressError, LinkLost, LoginRefused
 from telephony.handoff import Handoff
-from telephony.line import Client, Line, Timing, check
+from telephony.line import Line
+from telephony.session import Timing, check, sign_in
 from telephony.simulator import Simulator
 from tests.unit.telephony.house import messages, trace
 from tests.unit.telephony.peer import Peer, event
@@ -204,7 +206,7 @@ def test_what_cannot_be_handed_on_ends_the_link_instead_of_eating_memory() -> No
         where = Address("127.0.0.1", peer.port, "u", "secret")
         client = Client(where, handoff, clock)
         await asyncio.to_thread(client.connect)
-        await client.sign_in(3)
+        await sign_in(client, 3)
         await asyncio.to_thread(peer.say, b"".join(event("E", ("A", "x" * 90)) for _ in range(500)))
         async with asyncio.timeout(5):
             await client.over.wait()
@@ -217,7 +219,7 @@ def test_what_cannot_be_handed_on_ends_the_link_instead_of_eating_memory() -> No
 
     with Peer() as peer:
         error, batches = asyncio.run(play(peer))
-    assert error == "_Overflow"
+    assert error == "Overflow"
     assert batches[0].change == Connected()
     assert sum(len(batch.raw) for batch in batches) <= 11_000
 

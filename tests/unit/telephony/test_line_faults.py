@@ -17,9 +17,10 @@ from asterisk.ami import Action, AMIClient, AutoReconnect, Event, SimpleAction
 from telephony.address import Address
 from telephony.batch import Batch, Connected, Lost
 from telephony.errors import InjectionRefused
-from telephony.line import Line, Timing
+from telephony.line import Line
+from telephony.message import Message
 from telephony.readers import understand
-from telephony.wire import Message
+from telephony.session import Timing, sign_in
 from tests.unit.telephony.house import messages, trace
 from tests.unit.telephony.peer import Peer, event
 
@@ -244,8 +245,8 @@ def test_line_breaks_in_a_value_inject_an_action_in_the_bare_library() -> None:
 @pytest.mark.parametrize("where", ["value", "variable", "key"])
 def test_line_breaks_are_refused_by_ours(where: str) -> None:
     """Nothing at all is sent, and the link goes on."""
+    from telephony.client import Client  # noqa: PLC0415
     from telephony.handoff import Handoff  # noqa: PLC0415
-    from telephony.line import Client  # noqa: PLC0415
 
     action = {
         "value": SimpleAction("Ping", Note=EVIL),
@@ -257,7 +258,7 @@ def test_line_breaks_are_refused_by_ours(where: str) -> None:
         address = Address("127.0.0.1", peer.port, "u", "secret")
         client = Client(address, Handoff(asyncio.get_running_loop()), clock)
         await asyncio.to_thread(client.connect)
-        await client.sign_in(3)
+        await sign_in(client, 3)
         sent = bytes(peer.received)
         with pytest.raises(InjectionRefused):
             client.send_action(action)

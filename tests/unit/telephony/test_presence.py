@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony import events as ev
+from telephony import queue_events as qe
 from telephony import reasons
 from telephony.agents import PHONES, STATES, Agent, Phone, Standing, State
 from telephony.presence import Presence
@@ -26,10 +27,10 @@ def member(
     interface: str = "PJSIP/1",
     paused: str | None = None,
     listed: bool = False,
-) -> ev.MemberTold:
+) -> qe.MemberTold:
     """What a queue tells of a member; `paused`: the reason."""
-    kind = ev.MemberListed if listed else ev.MemberTold
-    return kind(at, ev.NOBODY, queue, interface, f"agent {interface}", status, paused is not None,
+    kind = qe.MemberListed if listed else qe.MemberTold
+    return kind(at, qe.NOBODY, queue, interface, f"agent {interface}", status, paused is not None,
                 paused or "", 0)  # fmt: skip
 
 
@@ -54,7 +55,7 @@ told = st.builds(
 parties = st.builds(channel, st.sampled_from(CHANNELS), st.sampled_from(AGENTS))
 live = st.one_of(
     told,
-    st.builds(ev.MemberLeft, times, st.just(ev.NOBODY), st.sampled_from(QUEUES),
+    st.builds(qe.MemberLeft, times, st.just(qe.NOBODY), st.sampled_from(QUEUES),
               st.sampled_from(AGENTS)),
     st.builds(ev.Held, times, parties),
     st.builds(ev.Resumed, times, parties),
@@ -65,10 +66,10 @@ live = st.one_of(
 lines = st.one_of(
     told.map(lambda one: member(one.status, at=one.at, queue=one.queue, interface=one.interface,
                                 paused=one.reason if one.paused else None, listed=True)),
-    st.builds(ev.QueueListed, times, st.just(ev.NOBODY), st.sampled_from(QUEUES)),
-    st.builds(ev.WaitingListed, times, parties, st.sampled_from(QUEUES), times),
+    st.builds(qe.QueueListed, times, st.just(qe.NOBODY), st.sampled_from(QUEUES)),
+    st.builds(qe.WaitingListed, times, parties, st.sampled_from(QUEUES), times),
 )  # fmt: skip
-DONE = ev.QueuesListed(60 * S, ev.NOBODY)
+DONE = qe.QueuesListed(60 * S, qe.NOBODY)
 
 
 def shown(presence: Presence) -> tuple[dict[str, tuple[State, str]], dict[str, set[str]]]:
@@ -111,7 +112,7 @@ def test_every_pair_has_its_state() -> None:
             [member(2), ev.Held(S, channel("a")), ev.ChannelEnded(S, channel("a"), 16)],
             (State.TALKING, ""),
         ),
-        ([member(), ev.MemberLeft(S, ev.NOBODY, "hotline", "PJSIP/1")], (State.OFFLINE, "")),
+        ([member(), qe.MemberLeft(S, qe.NOBODY, "hotline", "PJSIP/1")], (State.OFFLINE, "")),
     ],
 )
 def test_what_is_shown(events: list[ev.Event], expected: tuple[State, str]) -> None:
@@ -140,7 +141,7 @@ def test_a_hold_ends_with_a_channel_that_no_snapshot_shows() -> None:
     kept = ev.ChannelSeen(3 * S, channel("b", "PJSIP/2"), "", "", "", 0)
     presence = Presence().after([*began, member(2, interface="PJSIP/2")])
     presence = presence.after([ev.Held(S, channel("b", "PJSIP/2")), kept])
-    presence = presence.after([ev.SnapshotDone(4 * S, ev.NOBODY)])
+    presence = presence.after([ev.SnapshotDone(4 * S, qe.NOBODY)])
     states = {name: agent.state for name, agent in presence.agents.items()}
     assert states == {"PJSIP/1": State.TALKING, "PJSIP/2": State.HOLDING}
 
@@ -149,10 +150,12 @@ def test_a_hold_ends_with_a_channel_that_no_snapshot_shows() -> None:
 def test_after_a_whole_answer_only_the_answer_counts(
     before: list[ev.Event], answer: list[ev.Event], after: list[ev.Event]
 ) -> None:
-    """Whatever was known before a gap: afterwards it is as if it had never been."""
+    """Whatever was known before a gap: afterwards it is as if it had never been, but for who there
+    is (a hold is kept of an agent heard of, in a queue or not)."""
     holds = [event for event in before if isinstance(event, ev.Held)]
     known = Presence().after(event for event in before if event not in holds)
-    fresh = Presence().after([*answer, DONE, *after])
+    heard_of = {name: Agent(name, agent.member) for name, agent in known.agents.items()}
+    fresh = Presence(heard_of).after([*answer, DONE, *after])
     assert shown(known.connected().after([*answer, DONE, *after])) == shown(fresh)
 
 
@@ -223,8 +226,8 @@ def test_a_real_answer_shows_what_the_events_before_it_showed() -> None:
     """QueueStatus from Asterisk 22: two pause, two talk, one waits. Heard alone it gives the same
     as all that was told before it, and since when one waits to the second."""
     events = [event for m in messages(trace("queue-status.ami")) if (event := understand(m, 0))]
-    ends = next(n for n, event in enumerate(events) if isinstance(event, ev.QueuesListed)) + 1
-    starts = next(n for n, event in enumerate(events) if isinstance(event, ev.QueueListed))
+    ends = next(n for n, event in enumerate(events) if isinstance(event, qe.QueuesListed)) + 1
+    starts = next(n for n, event in enumerate(events) if isinstance(event, qe.QueueListed))
     expected = {
         "PJSIP/8001": (State.BREAK, "meal"),
         "PJSIP/8002": (State.AFTER_CALL, ""),

@@ -5,8 +5,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from telephony.batch import Connected
+from telephony.message import Message
 from telephony.tables import AgentSpellRow, AgentStateRow, QueueStateRow
-from telephony.wire import Message
 from tests.unit.telephony.house import NOW, Store, Taker, messages, trace
 
 S = 1_000_000

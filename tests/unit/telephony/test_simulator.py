@@ -15,6 +15,7 @@ from telephony.facts import Answered, Withdrawn
 from telephony.line import Line
 from telephony.simulator import Simulator
 from telephony.tables import AgentStateRow, CallRow, QueueStateRow
+from tests.rig import cel_file
 from tests.unit.telephony.house import Store, Taker
 from tests.unit.telephony.test_line_faults import QUICK, clock, until
 
@@ -67,7 +68,7 @@ def test_two_calls_become_two_records_with_their_people(store: Store, tmp_path: 
 def test_its_cel_agrees_with_its_calls(store: Store, tmp_path: Path) -> None:
     """`reconcile` in the demonstration compares two witnesses that really wrote separately."""
     _, ids = play(store, tmp_path)
-    calls = {call.linkedid: call for call in cel.calls(cel.read(tmp_path / "cel.csv"))}
+    calls = {call.linkedid: call for call in cel.calls(cel_file.read(tmp_path / "cel.csv"))}
     assert set(calls) == set(ids)
     assert (calls[ids[0]].answered, calls[ids[0]].agent) == (True, "PJSIP/8001")
     assert not calls[ids[1]].answered

@@ -22,10 +22,11 @@ from telephony.address import Address
 from telephony.batch import Batch, Connected, Lost
 from telephony.errors import Superseded
 from telephony.handoff import Handoff
-from telephony.line import Line, Timing
+from telephony.line import Line
+from telephony.message import Message
 from telephony.pipe import Pipe
+from telephony.session import Timing
 from telephony.spill import Spill
-from telephony.wire import Message
 from tests.unit.telephony.flood import note
 from tests.unit.telephony.house import NOW, Store, Taker
 from tests.unit.telephony.peer import event

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.errors import InjectionRefused, WireError
-from telephony.wire import Limits, Message, Wire, action
+from telephony.message import Message
+from telephony.wire import Limits, Wire, action
 from tests.unit.telephony.house import messages, trace
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
