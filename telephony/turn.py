@@ -201,8 +201,14 @@ def _unread(event: Event) -> bool:
 
 def _told_already(call: Call, event: Event) -> bool:
     """Of a queue's own words, those the phone itself, or the queue before, has said already: a
-    caller left in a queue by an agent who was asking it gets them so."""
-    if isinstance(event, ev.AgentAnswered):
-        leg = call.leg(event.leg)
-        return leg is not None and leg.has_caller
-    return isinstance(event, ev.QueueLeft) and call.left_queue_at is not None
+    caller left in a queue by an agent who was asking it gets them so. And a hold known before the
+    gap after which it was asked for."""
+    match event:
+        case ev.AgentAnswered():
+            leg = call.leg(event.leg)
+            return leg is not None and leg.has_caller
+        case ev.Held():
+            leg = call.leg(event.party.uniqueid)
+            return leg is not None and leg.held_at is not None
+        case _:
+            return isinstance(event, ev.QueueLeft) and call.left_queue_at is not None

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from telephony.address import Address
 from telephony.line import Line
 from telephony.session import Timing
-from telephony.tables import AgentStateRow, CallLegRow, QueueStateRow
+from telephony.tables import AgentStateRow, CallLegRow, LinkStateRow, QueueStateRow
 from tests.integration.telephony.conftest import Gateway, clock
 from tests.rig.asterisk import PHONES_AT, Pbx
 from tests.rig.phone import phones
@@ -202,7 +202,12 @@ def test_a_hold_begun_or_ended_while_nobody_listened_is_known_at_once(
         caller = on.caller(20_000)
         call = desks.rung().answer()
         device = f"PJSIP/{call.extension}"
-        for act, state in ((on.pause, "talking"), (call.hold, "holding"), (call.resume, "talking")):
+        for act, state in (
+            (on.pause, "talking"),
+            (call.hold, "holding"),
+            (on.pause, "holding"),
+            (call.resume, "talking"),
+        ):
             act()
             on.pause(0.5)
             gateway = Gateway(pbx, sqlite_url)
@@ -217,5 +222,7 @@ def test_a_hold_begun_or_ended_while_nobody_listened_is_known_at_once(
                 )
 
             gateway.run(known)
+            with gateway.store.begin() as session:
+                assert session.scalars(select(LinkStateRow.unknown_events)).one() == 0
         call.hang_up()
         on.over(caller)

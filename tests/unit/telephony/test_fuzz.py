@@ -1,5 +1,6 @@
 """The short fuzzing run of every `make test`; the long one is `make fuzz`, of ten million."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,9 @@ def test_a_guided_run_finds_nothing(kind: str, runs: int, tmp_path: Path) -> Non
         timeout=100,
     )
     assert said.returncode == 0, said.stderr[-3000:]
-    assert f"Done {runs} runs" in said.stderr
+    done = re.search(r"Done ([0-9]+) runs", said.stderr)  # the last mutations may go beyond
+    assert done is not None, said.stderr[-3000:]
+    assert int(done[1]) >= runs
 
 
 @settings(max_examples=300, deadline=None)
