@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose
 from gateway.errors import BadSetting
+from gateway.flow import exporting
 from gateway.parts import Parts
 from recordings.errors import KeysError
 
@@ -125,6 +126,7 @@ async def _timers(parts: Parts) -> NoReturn:
             for key_id in made:
                 log.info("made the keys of %s", key_id)
             await asyncio.to_thread(compose.relink, parts)
+            await asyncio.to_thread(exporting.tidy, parts)
         except (KeysError, SQLAlchemyError, OSError) as error:
             log.warning(
                 "timers: %s", error if isinstance(error, KeysError) else type(error).__name__

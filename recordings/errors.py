@@ -17,7 +17,10 @@
     │   ├── RequestInvalid     unknown, already decided, or asked for wrongly
     │   ├── SelfAuthorisation  requester and authoriser are one person
     │   ├── NotGranted         this person has no yes for this recording
-    │   └── GrantExpired       the yes is over
+    │   ├── GrantExpired       the yes is over
+    │   ├── GrantEnded         the yes was taken back or given up
+    │   ├── GrantUsedUp        every play that was granted has begun
+    │   └── PlayOver           this play has had its time; the yes may hold another
     ├── PlaybackError
     │   ├── EvidenceAltered    catalogue and store disagree: nothing is played
     │   └── RangeInvalid       the asked range does not exist (HTTP 416)
@@ -104,6 +107,18 @@ class NotGranted(GrantError):
 
 class GrantExpired(GrantError):
     """There was a grant, and its time is over."""
+
+
+class GrantEnded(GrantError):
+    """There was a grant, and somebody ended it before its time."""
+
+
+class GrantUsedUp(GrantError):
+    """As many plays have begun as were granted."""
+
+
+class PlayOver(GrantError):
+    """A play lasts some hours; whoever comes back later begins another."""
 
 
 class PlaybackError(RecordingsError):
