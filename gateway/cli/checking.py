@@ -12,7 +12,7 @@ from gateway.flow.standing import Standing
 from gateway.tickets.clocks import CHINA, china
 from queueing import inbox, parked
 from queueing.tables import ParkedRow
-from recordings import audit
+from recordings import audit, verifying
 
 
 def audit_verify(asked: argparse.Namespace) -> Result:
@@ -20,7 +20,7 @@ def audit_verify(asked: argparse.Namespace) -> Result:
     notes = tuple(path.read_text(encoding="utf-8", errors="replace") for path in asked.checkpoint)
     with compose.opened(settings.read()) as parts, parts.database.reading() as session:
         trusted = (compose.signer(parts.settings).verifier_key,) if notes else ()
-        verdict = audit.verify(session, notes, trusted)
+        verdict = verifying.verify(session, notes, trusted)
     faults = [f"{'' if problem.line is None else problem.line}  {problem.what}"
               for problem in verdict.problems]  # fmt: skip
     head = f"共 {verdict.size} 行，{'完整' if verdict.ok else '已被改动'}"

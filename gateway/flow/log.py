@@ -1,7 +1,7 @@
 """The log as the gateway writes and reads it: who did what, from where, and how it ended.
 
 Acts are named `source:subject:action` (`people:session:open`, `recordings:recording:play`). A line
-is appended in the transaction of its act; a refusal is an act too, and is committed before it is
+is written in the transaction of its act; a refusal is an act too, and is committed before it is
 told. Detail holds codes and ids, never a telephone or identity number (DESIGN §3, promise 10).
 Only the auditor reads the log.
 """
@@ -14,8 +14,10 @@ from gateway import notices
 from gateway.errors import Forbidden
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
-from recordings import audit
+from recordings import audit, verifying
+from recordings.lines import noted
 from recordings.tables import AuditLineRow
+from recordings.verifying import Verdict
 
 PAGE = 50
 NOBODY = "-"  # the actor of an act whose doer is not known
@@ -33,18 +35,11 @@ def note(
     grant: int | None = None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Append one line. `outcome` is ok, denied or failed; `origin` the address it came from."""
-    audit.append(
-        session,
-        action,
-        actor=actor,
-        origin=origin,
-        obj=obj,
-        outcome=outcome,
-        grant=grant,
-        detail=detail or {},
-        at=now,
-    )
+    """Note one line, written with the commit. `outcome` is ok, denied or failed; `origin` the
+    address it came from. Who needs the line's number asks `audit.numbered` right after."""
+    line = noted(action, actor=actor, origin=origin, obj=obj, outcome=outcome, grant=grant,
+                 detail=detail, at=now)  # fmt: skip
+    audit.defer(session, line)
     notices.tell(session, "log", "line")
 
 
@@ -62,10 +57,10 @@ def lines(
     return audit.page(session, before=before, action=action, actor=actor, limit=limit)
 
 
-def verify(session: Session, who: Person) -> audit.Verdict:
+def verify(session: Session, who: Person) -> Verdict:
     """Whether the log fits itself; checkpoints kept elsewhere are for `hotline audit verify`."""
     _reader(who)
-    return audit.verify(session)
+    return verifying.verify(session)
 
 
 def _reader(who: Person) -> None:

@@ -13,6 +13,7 @@ from gateway.flow.listening import Permitted, Refused
 from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role
+from recordings import audit
 from recordings.tables import GrantRow, RecordingRow
 from tests.unit.gateway import house
 from tests.unit.gateway.house import NOW, S
@@ -67,6 +68,7 @@ def granted(session: Session, people: dict[Role, Person], recording: RecordingRo
 
 
 def acts(session: Session, people: dict[Role, Person]) -> list[tuple[str, str, str]]:
+    audit.settle(session)  # as the commit would
     found = log.lines(session, people[Role.AUDITOR])
     return [(line.actor, line.action, line.outcome) for line in reversed(found)]
 
