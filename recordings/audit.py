@@ -14,6 +14,7 @@ deadlock with another lock nor make an act wait for another's work.  What the tr
 shows (`checkpoints`).  The checking of the whole log is `verifying`.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -165,14 +166,59 @@ def leaf(line: AuditLineRow) -> bytes:
                       line.outcome, line.grant_id, line.detail)  # fmt: skip
 
 
-def prove(session: Session, index: int) -> Proof:
-    """The proof that line `index` is in the log as it stands; raises LineUnknown."""
+def prove(session: Session, index: int, size: int | None = None) -> Proof:
+    """The proof that line `index` is in the log, as it stands or as it was at `size` lines.
+
+    Raises LineUnknown where the log of that size has no such line.
+    """
     line = session.get(AuditLineRow, index)
-    size, frontier = head(session)
-    if line is None or index >= size:
+    whole, _ = head(session)
+    size = whole if size is None else size
+    if line is None or not index < size <= whole:
         raise LineUnknown(f"日志没有第 {index} 行。 The log has no line {index}.")
     path = tree.inclusion_path(index, size, _nodes(session))
-    return Proof(index, size, leaf(line), tuple(path), tree.root(frontier))
+    return Proof(index, size, leaf(line), tuple(path), root_at(session, size))
+
+
+def root_at(session: Session, size: int) -> bytes:
+    """The root of the log as it was at `size` lines; raises LineUnknown beyond its end."""
+    whole, frontier = head(session)
+    if not 0 <= size <= whole:
+        raise LineUnknown(f"日志只有 {whole} 行。 The log has {whole} lines only.")
+    if size == whole:
+        return tree.root(frontier)
+    return tree.range_hash(0, size, _nodes(session)) if size else tree.EMPTY
+
+
+def consistency(session: Session, first: int, second: int) -> tuple[bytes, ...]:
+    """The proof that the log at `first` lines begins that at `second`, 0 < first ≤ second.
+
+    Raises LineUnknown for sizes the log never had.
+    """
+    whole, _ = head(session)
+    if not 0 < first <= second <= whole:
+        raise LineUnknown(f"日志只有 {whole} 行。 The log has {whole} lines only.")
+    return tuple(tree.consistency_path(first, second, _nodes(session)))
+
+
+def line_holds(session: Session, index: int, wanted: Mapping[str, Any]) -> bool:
+    """Whether line `index` is in the log, proved to its head, and says what is `wanted`.
+
+    `wanted` names fields as the leaf does (`action`, `object`, …); of `detail`, itself a mapping,
+    every wanted item must be there, others may be. A row altered by SQL does not hold.
+    """
+    try:
+        proof = prove(session, index)
+    except AuditError:
+        return False
+    if not proof.holds():
+        return False
+    said = json.loads(proof.leaf)
+    said["detail"] = json.loads(said["detail"])
+    items = dict(wanted).pop("detail", {})
+    return all(said.get(name) == value for name, value in wanted.items() if name != "detail") and (
+        items.items() <= said["detail"].items()
+    )
 
 
 def _nodes(session: Session) -> tree.Node:

@@ -7,12 +7,12 @@ snapshot); and nothing is mended here.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import Row, Table, select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
-from recordings import audit, lines, notes, tree
+from recordings import audit, lines, logkeys, notes, tree
 from recordings.errors import CheckpointInvalid
 from recordings.notes import Checkpoint
 from recordings.tables import AuditLineRow
@@ -36,12 +36,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome: the log's size and root, checkpoints that fitted, problems."""
+    """The outcome: the log's size and root, checkpoints that fitted, problems.
+
+    `set_aside` counts checkpoints of an earlier origin, given up on record after a restore.
+    """
 
     size: int
     root: bytes
     checkpoints: int
     problems: tuple[Problem, ...]
+    set_aside: int = 0
 
     @property
     def ok(self) -> bool:
@@ -58,17 +62,16 @@ def verify(
     checkpoints: Sequence[str] = (),
     verifier_keys: Sequence[str] = (),
     *,
+    origin: str = "",
     stop_after: int = STOP_AFTER,
 ) -> Verdict:
     """Hash every line again and compare: with its own row, the head, and signed checkpoints.
 
-    A checkpoint not signed by one of `verifier_keys` is a problem, not a proof. After `stop_after`
-    problems no more are looked for.
+    A checkpoint not signed by one of `verifier_keys`, or of another log than `origin` ("": of
+    whichever), is a problem, not a proof. After `stop_after` problems no more are looked for.
     """
-    tally = Tally(checkpoints, verifier_keys, stop_after)
-    rows = session.connection().execute(_ALL.execution_options(yield_per=1000))
-    with rows:  # closed also where a missing line ends the reading
-        tally.count(_leaves(rows))
+    tally = Tally(checkpoints, verifier_keys, origin=origin, stop_after=stop_after)
+    tally.count(leaves(session))
     if audit.head(session) != (tally.size, tally.frontier):
         tally.found(None, "行数或根与表头不符 lines do not match the head")
     return tally.verdict()
@@ -78,21 +81,27 @@ class Tally:
     """A tree grown anew from lines in their order, and what it is found to differ from."""
 
     def __init__(
-        self, checkpoints: Sequence[str], verifier_keys: Sequence[str], stop_after: int = STOP_AFTER
+        self,
+        checkpoints: Sequence[str],
+        verifier_keys: Sequence[str],
+        *,
+        origin: str = "",
+        stop_after: int = STOP_AFTER,
     ) -> None:
         self.size = 0
         self.frontier: list[bytes] = []
+        self._set_aside = 0
         self._fitted = 0
         self._problems: list[Problem] = []
         self._stop_after = stop_after
         self._marks: dict[int, list[Checkpoint]] = {}
-        for text in checkpoints:
-            try:
-                mark = notes.verify(text, verifier_keys)
-            except CheckpointInvalid as error:
-                self.found(None, str(error))
-            else:
-                self._marks.setdefault(mark.size, []).append(mark)
+        for text in dict.fromkeys(checkpoints):
+            self._mark(text, verifier_keys, origin)
+
+    @property
+    def covered(self) -> int:
+        """How many lines the greatest checkpoint answers for."""
+        return max(self._marks, default=0)
 
     def found(self, line: int | None, what: str) -> None:
         """One more problem."""
@@ -118,7 +127,21 @@ class Tally:
 
     def verdict(self) -> Verdict:
         """What came of it."""
-        return Verdict(self.size, tree.root(self.frontier), self._fitted, tuple(self._problems))
+        root, problems = tree.root(self.frontier), tuple(self._problems)
+        return Verdict(self.size, root, self._fitted, problems, self._set_aside)
+
+    def _mark(self, text: str, verifier_keys: Sequence[str], origin: str) -> None:
+        try:
+            mark = notes.verify(text, verifier_keys)
+        except CheckpointInvalid as error:
+            self.found(None, str(error))
+            return
+        if origin in ("", mark.origin):
+            self._marks.setdefault(mark.size, []).append(mark)
+        elif logkeys.follows(origin, mark.origin):
+            self._set_aside += 1
+        else:
+            self.found(None, f"另一日志的检查点 a checkpoint of another log: {mark.origin}")
 
     def _compare(self) -> None:
         marks, root = self._marks.get(self.size, ()), tree.root(self.frontier)
@@ -128,9 +151,12 @@ class Tally:
             self.found(None, f"与检查点不符 differs from checkpoint {self.size}")
 
 
-def _leaves(rows: Iterable[Row[*tuple[Any, ...]]]) -> Iterator[Leaf]:
-    for row in rows:
-        try:
-            yield row[0], lines.leaf(*row[:-1]), row[-1]
-        except (TypeError, ValueError):  # a type no line has: this row was not written by us
-            yield row[0], b"", row[-1]
+def leaves(session: Session) -> Iterator[Leaf]:
+    """Every line there is, in order."""
+    rows = session.connection().execute(_ALL.execution_options(yield_per=1000))
+    with rows:  # closed also by whoever stops reading
+        for row in rows:
+            try:
+                yield row[0], lines.leaf(*row[:-1]), row[-1]
+            except (TypeError, ValueError):  # a type no line has: this row was not written by us
+                yield row[0], b"", row[-1]

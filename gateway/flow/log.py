@@ -8,15 +8,17 @@ Only the auditor reads the log.
 
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.errors import Forbidden
 from gateway.people.accounts import Person
-from gateway.people.roles import Permission
+from gateway.people.roles import Permission, Role
 from recordings import audit, verifying
 from recordings.lines import noted
 from recordings.tables import AuditLineRow
+from recordings.tables_log import AlertRow
 from recordings.verifying import Verdict
 
 PAGE = 50
@@ -41,6 +43,45 @@ def note(
                  detail=detail, at=now)  # fmt: skip
     audit.defer(session, line)
     notices.tell(session, "log", "line")
+
+
+def note_now(
+    session: Session,
+    action: str,
+    *,
+    actor: str,
+    origin: str,
+    obj: str,
+    outcome: str,
+    now: int,
+    detail: dict[str, Any] | None = None,
+) -> int:
+    """Write one line at once and answer its number: for an act that signs or proves its own line.
+
+    The log is locked from here to the commit.
+    """
+    line = audit.append(session, action, actor=actor, origin=origin, obj=obj, outcome=outcome,
+                        detail=detail, at=now)  # fmt: skip
+    notices.tell(session, "log", "line")
+    return line.id
+
+
+def tell(session: Session, role: Role, kind: str, ref: str, text: str, now: int) -> bool:
+    """Alert a role: it stays before their eyes until one of them has seen it.
+
+    `ref` is what it is about, by id; False where the same alert is open already.
+    """
+    same = select(AlertRow.id).where(
+        AlertRow.role == role,
+        AlertRow.kind == kind,
+        AlertRow.ref == ref,
+        AlertRow.seen_at.is_(None),
+    )
+    if session.scalar(same.limit(1)) is not None:
+        return False
+    session.add(AlertRow(kind=kind, ref=ref[:200], text=text, at=now, role=role))
+    notices.tell(session, "alerts", "told")
+    return True
 
 
 def lines(
