@@ -25,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import queueing.tables
 import recordings.tables
 import recordings.tables_grants
+import recordings.tables_log
 import telephony.tables
 from gateway.exchange import ALONE
 from gateway.people.roles import Role
@@ -43,6 +44,7 @@ Key = BigInteger().with_variant(Integer, "sqlite")
 
 def _joined() -> MetaData:
     metadata = MetaData(naming_convention=NAMING)
+    # A room's further tables are in its one metadata as soon as their module is read.
     for leaf in (telephony.tables, queueing.tables, recordings.tables):
         for table in leaf.Base.metadata.sorted_tables:
             table.to_metadata(metadata)

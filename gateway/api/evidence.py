@@ -46,6 +46,13 @@ class Decision(Model):
     """How many plays; null: as many as fit into the time."""
 
 
+class Glass(Model):
+    """Break-glass: which recordings, and what the danger to life is."""
+
+    recordings: Annotated[list[RowId], Field(min_length=1, max_length=100)]
+    reason: str
+
+
 class Use(Model):
     """The grant under which something is begun."""
 

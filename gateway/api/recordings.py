@@ -7,6 +7,7 @@ hear is not to hear: no byte of a recording leaves here.
 from gateway.api import evidence as e
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number
 from gateway.flow import exporting, finding, listening, playing
+from gateway.flow import glass as breaking
 from gateway.flow.finding import RecordingView
 from gateway.flow.listening import Refused
 from gateway.people.roles import Permission as P
@@ -78,6 +79,16 @@ def begin(call: Call) -> Answer:
     return begun if isinstance(begun, Refused) else e.PlayOut.of(begun)
 
 
+def glass(call: Call) -> Answer:
+    """Break-glass."""
+    taken = breaking.break_glass(call.session, call.person, call.body.recordings, call.body.reason,
+                                 origin=call.origin, now=call.now)  # fmt: skip
+    if isinstance(taken, Refused):
+        return taken
+    row = call.session.get_one(RequestRow, taken.request_id)
+    return e.RequestOut.of(listening.view_of(call.session, row))
+
+
 def export(call: Call) -> Answer:
     """Export to the recipient of the request."""
     return e.ExportOut.of(exporting.of(call.session, call.person, call.prepared.id))
@@ -110,6 +121,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
              (P.RECORDING_ASK, P.RECORDING_DECIDE), e.RequestOut, "终止授权 · End a grant"),
     Endpoint("POST", "/api/v1/recordings/{id}/plays", begin, (P.RECORDING_LISTEN,), e.PlayOut,
              "开始收听 · Begin a play", e.Use, status=201),
+    Endpoint("POST", "/api/v1/recordings/break-glass", glass, (P.RECORDING_BREAK_GLASS,),
+             e.RequestOut, "紧急调听 · Break-glass", e.Glass, status=201),
     Endpoint("POST", "/api/v1/recordings/{id}/exports", export, (P.RECORDING_EXPORT,), e.ExportOut,
              "导出 · Export", e.Use, status=201, act=_export),
     Endpoint("GET", "/api/v1/recording-exports/{id}", exported, (P.RECORDING_EXPORT,), e.ExportOut,

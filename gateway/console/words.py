@@ -29,6 +29,10 @@ TOLD: dict[str, tuple[str, str]] = {
     "recused": ("good", "已指定回避，即时生效。 Recused from now on."),
     "recusal-lifted": ("good", "已解除回避。 The recusal is lifted."),
     "joined": ("good", "已并单，回避一并生效。 Joined; recusal holds for both."),
+    "glass": (
+        "warn",
+        "已紧急授权 1 小时，分管领导和审计已获告知。 For an hour; leader and auditor are told.",
+    ),
     "exported": ("good", "已导出，只有收件人能打开。 Exported; only the recipient opens it."),
     "grant-ended": ("good", "授权已终止。 The grant is ended."),
     "signed-out": ("good", "已退出登录。 You have signed out."),
@@ -109,6 +113,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "recordings:play:begin": ("开始一次收听", "Begin a play"),
     "recordings:export:make": ("导出录音", "Export a recording"),
     "recordings:export:fetch": ("取走导出文件", "Fetch an export"),
+    "recordings:glass:break": ("紧急调听", "Break-glass"),
     "recordings:grant:end": ("终止授权", "End a grant"),
     "tickets:recusal:name": ("指定回避", "Name who is recused"),
     "tickets:recusal:lift": ("解除回避", "Lift a recusal"),

@@ -271,6 +271,9 @@ def work(looker: Looker, morning: scene.Morning, size: str) -> None:
         page.check("tbody tr:first-child [name=recording]")
         page.keyboard.press("a")
         looker.picture(page, "ask", size)
+        page.keyboard.press("Escape")
+        page.click("[data-open=glass]")
+        looker.picture(page, "glass", size)
     with looker.as_("shen", size) as page:
         page.keyboard.press("v")
         page.wait_for_selector("#verdict .verdict.good")

@@ -15,6 +15,7 @@ from gateway.console import render
 from gateway.console.visit import Visit, grant_asked, page_number, play_asked, row_id
 from gateway.errors import BadInput
 from gateway.flow import finding, listening, playing, silence
+from gateway.flow import glass as breaking
 from gateway.flow.finding import Sought
 from gateway.flow.listening import Refused
 from gateway.flow.playing import May
@@ -96,6 +97,21 @@ def ask(visit: Visit) -> Response:
         )
     _told(asked)
     return _go(visit, "/requests?done=asked")
+
+
+def glass(visit: Visit) -> Response:
+    """POST /recordings/break-glass: at once, and the leader and the auditor are told."""
+    with visit.parts.database.begin() as session:
+        taken = breaking.break_glass(
+            session,
+            visit.person,
+            [row_id(text) for text in visit.several("recording")],
+            visit.field("reason"),
+            origin=visit.origin,
+            now=visit.now,
+        )
+    _told(taken)
+    return _go(visit, "/requests?done=glass")
 
 
 def requests(visit: Visit) -> Response:

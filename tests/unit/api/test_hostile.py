@@ -183,6 +183,7 @@ def bodies_with(text: str) -> Mapping[str, str]:
         "POST /api/v1/recording-requests":
             f'{{"recordings": [1], "purpose": "{text}", "ticket_no": "{text}", '
             f'"reason": "{text}", "kind": "export", "recipient": "{text}"}}',
+        "POST /api/v1/recordings/break-glass": f'{{"recordings": [1], "reason": "{text}"}}',
         "POST /api/v1/recordings/{id}/plays": '{"grant": 1}',
         "POST /api/v1/recordings/{id}/exports": '{"grant": 1}',
         "POST /api/v1/tickets/{id}/recusals": f'{{"login": "{text}"}}',

@@ -320,6 +320,9 @@ def _used(walk: Walker, recording: int, grant: int) -> None:
     walk.refused("supervisor", "POST", plays, {"grant": 9999}, 403)
     assert walk.go("authoriser", "POST", over)["grant"]["ended_at"]
     walk.refused("authoriser", "POST", over, None, 409)
+    glass = {"recordings": [recording], "reason": "来电人称要轻生，须立即核对地址"}
+    assert walk.go("supervisor", "POST", "/recordings/break-glass", glass)["urgent"] is True
+    walk.refused("supervisor", "POST", "/recordings/break-glass", glass | {"reason": "急"}, 400)
     exports = f"/recordings/{recording}/exports"
     made = walk.go("supervisor", "POST", exports, {"grant": int(walk.made.ids["export-grant"])})
     assert walk.go("supervisor", "GET", f"/recording-exports/{made['id']}") == made

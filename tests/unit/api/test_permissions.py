@@ -49,6 +49,7 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /api/v1/recording-requests/{id}/decision": AUTHORISER,
     "POST /api/v1/recording-grants/{id}/end": SEARCHERS,
     "POST /api/v1/recordings/{id}/plays": SUPERVISOR,
+    "POST /api/v1/recordings/break-glass": SUPERVISOR,
     "POST /api/v1/recordings/{id}/exports": SUPERVISOR,
     "GET /api/v1/recording-exports/{id}": SUPERVISOR,
     "GET /api/v1/tickets/{id}/recusals": SUPERVISOR | LEADER,

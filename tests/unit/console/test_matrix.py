@@ -86,6 +86,8 @@ FETCHES: Cells = {
     "made": "200", "fetched": "409 Conflict", "old": "409 Conflict", "unknown": "404 NotFound",
     "made others": "404 NotFound", "made recused": "403 Recused",
 }  # fmt: skip
+BREAKS: Cells = {"pending": "303", "recused": "403 Recused", "joined": "403 Recused"}
+DANGER = "来电人称要轻生，须立即核对地址"
 ASKS: Cells = {"pending": "303", "recused": "403 Recused", "joined": "403 Recused"}
 YES = {"granted": "1", "lasts_s": "600", "plays": "1"}
 WHY = {"purpose": "verify", "reason": "核对"}
@@ -113,6 +115,8 @@ MATRIX: tuple[Row, ...] = (
         "export:{export_id}", FETCHES),
     Row("POST /recordings/ask", SUPERVISOR, "recordings:request:ask", "", ASKS,
         form={**WHY, "recording": "{recording_id}", "ticket_no": "#{ticket_id}"}),
+    Row("POST /recordings/break-glass", SUPERVISOR, "recordings:glass:break", "", BREAKS,
+        form={"recording": "{recording_id}", "reason": DANGER}),
     Row("POST /requests/{request_id}/decide", AUTHORISER, "recordings:request:decide",
         "request:{request_id}", DECIDES, form=YES),
     Row("POST /grants/{grant_id}/end", SUPERVISOR, "recordings:grant:end", "grant:{grant_id}",
@@ -135,6 +139,9 @@ MATRIX: tuple[Row, ...] = (
         "recording:{recording_id}",
         {name: cell.replace("303", "201").replace("200", "201") for name, cell in BEGINS.items()},
         form={"grant": "{grant_id}"}),
+    Row("POST /api/v1/recordings/break-glass", SUPERVISOR, "recordings:glass:break", "",
+        {name: cell.replace("303", "201") for name, cell in BREAKS.items()},
+        form={"recordings": "[{recording_id}]", "reason": DANGER}),
     Row("POST /api/v1/recordings/{id}/exports", SUPERVISOR, "recordings:export:make",
         "", {name: cell.replace("303", "201") for name, cell in EXPORTS.items()},
         form={"grant": "{grant_id}"}),

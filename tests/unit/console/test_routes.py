@@ -73,6 +73,7 @@ MAY: dict[str, frozenset[Role] | None] = {
     "GET /recordings": SEARCHERS,
     "POST /recordings/search": SEARCHERS,
     "POST /recordings/ask": SUPERVISOR,
+    "POST /recordings/break-glass": SUPERVISOR,
     "GET /recordings/{recording_id}": SUPERVISOR,
     "GET /recordings/{recording_id}/audio": SUPERVISOR,
     "POST /recordings/{recording_id}/plays": SUPERVISOR,

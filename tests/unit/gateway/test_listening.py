@@ -16,6 +16,7 @@ from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role
 from gateway.tables import TicketRow
+from recordings import audit
 from recordings.asking import Wanted
 from recordings.tables import GrantRow, RecordingRow, RequestRow
 from telephony.tables import CallLegRow, CallRow
@@ -83,6 +84,7 @@ def begun(session: Session, who: Person, grant: GrantRow, recording: RecordingRo
 
 
 def acts(session: Session, people: dict[Role, Person]) -> list[tuple[str, str, str]]:
+    audit.settle(session)  # as the commit would
     found = log.lines(session, people[Role.AUDITOR])
     return [(line.actor, line.action, line.outcome) for line in reversed(found)]
 

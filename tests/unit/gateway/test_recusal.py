@@ -19,6 +19,7 @@ from gateway.people.accounts import Person
 from gateway.people.roles import Role
 from gateway.tables import TicketJoinRow, TicketRow, TicketStepRow
 from gateway.tickets import acts, joining, recusal
+from recordings import audit
 from recordings.asking import Wanted
 from recordings.tables import AuditLineRow, GrantRow, RequestRow
 from telephony.tables import CallLegRow
@@ -100,6 +101,7 @@ def join(session: Session, by: Person, of: int, into: str) -> list[str] | Refuse
 
 
 def newest(session: Session) -> tuple[str, str, str, str]:
+    audit.settle(session)  # as the commit would
     line = session.query(AuditLineRow).order_by(AuditLineRow.id.desc()).first()
     assert line is not None
     return (line.action, line.actor, line.obj, line.outcome)
