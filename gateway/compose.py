@@ -41,11 +41,10 @@ from queueing.inbox import Handler, ReplyConsumer
 from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
 from queueing.transport import Transport
-from recordings import keys, watch
+from recordings import checkpoints, keys, logkeys, watch
 from recordings.capture import Capture
 from recordings.keyring import Identities, new_pair
 from recordings.keys import Recipients
-from recordings.notes import Signer
 from recordings.store import DirectoryStore
 
 log = logging.getLogger(__name__)
@@ -68,15 +67,17 @@ def environment() -> dict[str, str]:
     }
 
 
-def signer(settings: Settings) -> Signer:
-    """The key that signs checkpoints of the log, made at first use; its public half lies beside."""
-    secret, public = settings.keyring / "log.key", settings.keyring / "log.pub"
-    if not secret.exists():
-        made = Signer("hotline-log", os.urandom(32))
-        with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(made.render() + "\n")
-        public.write_text(made.verifier_key + "\n", encoding="utf-8")
-    return Signer.parse(secret.read_text(encoding="utf-8"))
+def establish_log(made: Parts) -> None:
+    """The log's name and key, made where there never were any: `12333.cn/<region>/<chance>`.
+
+    Where the database holds checkpoints there was a key: it is not made again.
+    """
+    with made.database.reading() as session:
+        if checkpoints.all_notes(session):
+            return
+    region = "".join(c for c in made.settings.region.lower() if c.isascii() and c.isalnum())
+    name = f"12333.cn/{region or 'hotline'}/{os.urandom(4).hex()}"
+    logkeys.establish(made.settings.keyring, name, os.urandom(32))
 
 
 def parts(settings: Settings, *, may_open: bool = True) -> Parts:
@@ -120,6 +121,7 @@ def prepare(made: Parts) -> None:
     for exchange in settings.pbxs:
         exchange.spool.mkdir(parents=True, exist_ok=True)
     migrations.upgrade(made.database)
+    establish_log(made)
     keys_ahead(settings, made.clock())
 
 

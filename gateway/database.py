@@ -1,7 +1,9 @@
 """The database: one engine, and `begin()`, the only commit in the code.
 
 A unit of work is one transaction: it commits when its block ends well and is undone when it does
-not, and what it noted for the watchers (`notices`) is told by that commit alone. SQLite is in
+not, and what it noted for the watchers (`notices`) is told by that commit alone. The lines it noted
+for the log are written last of all (`recordings.audit`): the log's lock is held for one commit,
+never for an act. Reading is one snapshot, on either database. SQLite is in
 WAL with `synchronous=FULL`, starts writing with BEGIN IMMEDIATE (a read that later writes would
 otherwise fail half-way) and lets this process's writers queue on a lock instead of sleeping in
 SQLite's busy handler. PostgreSQL takes the same code with its own locks. This module knows no
@@ -20,6 +22,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway import notices
+from recordings import audit
 from telephony.prepared import say
 
 BUSY_TIMEOUT_MS = 30_000  # another process's writer may hold the file; ours wait on the lock
@@ -40,6 +43,12 @@ class Database:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(url) if self.sqlite else _postgresql(url)
+        # PostgreSQL's usual isolation shows each statement a later state; SQLite's is a snapshot.
+        self._snapshots = (
+            self.engine
+            if self.sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        )
         self._told = told
         self._within = within
         # Writers of one SQLite file take turns; PostgreSQL's need no turn.
@@ -55,13 +64,14 @@ class Database:
             yield session
             noted = notices.take(session)
             self._within(session, noted)
+            audit.settle(session)
             session.commit()
         self._told(noted)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """One consistent view for reading; nothing done in it is kept."""
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        """One consistent view for reading, a snapshot; nothing done in it is kept."""
+        with Session(self._snapshots, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     def dispose(self) -> None:

@@ -4,6 +4,7 @@
     ├── NotSignedIn 401      sign in first
     │   └── WrongPassword 401
     ├── Forbidden 403        the role does not allow it
+    │   └── Recused          the matter is about this person
     ├── NotFound 404         not there, or not for this person's eyes
     ├── BadInput 400         fields to mend, each with its own message
     ├── Conflict 409
@@ -57,6 +58,16 @@ class Forbidden(HotlineError):
         "Your role does not allow this; ask the administrator if you need it.",
     ) -> None:
         super().__init__(message)
+
+
+class Recused(Forbidden):
+    """The complaint is about this person (回避): not theirs to handle, decide or hear."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "该事项涉及您本人，您须回避，请交由他人办理。 "
+            "This matter is about you: leave it to somebody else."
+        )
 
 
 class NotFound(HotlineError):

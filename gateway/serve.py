@@ -4,7 +4,7 @@
     pbx      each PBX's link → calls, tickets     any number; one at a time has it (gateway.lease)
     capture  finished WAVs → sealed recordings    one process; needs public keys only
     relay    work orders out, replies in          any number; one at a time works
-    timers   next month's keys, lost links        any number; one at a time works
+    timers   keys ahead, links, checkpoints       any number; one at a time works
 
 A duty that ends or fails takes the process with it: whoever supervises it (systemd) starts it
 again, and each duty takes up its work from what is committed. Only a PBX's begins again by itself:
@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose
 from gateway.errors import BadSetting
+from gateway.flow import exporting, glass, witnessing
 from gateway.parts import Parts
 from recordings.errors import KeysError
 
@@ -125,6 +126,9 @@ async def _timers(parts: Parts) -> NoReturn:
             for key_id in made:
                 log.info("made the keys of %s", key_id)
             await asyncio.to_thread(compose.relink, parts)
+            await asyncio.to_thread(witnessing.tend, parts)
+            await asyncio.to_thread(exporting.tidy, parts)
+            await asyncio.to_thread(glass.remind, parts)
         except (KeysError, SQLAlchemyError, OSError) as error:
             log.warning(
                 "timers: %s", error if isinstance(error, KeysError) else type(error).__name__

@@ -16,6 +16,8 @@ from gateway import exchange
 from gateway.errors import BadSetting
 from gateway.exchange import Exchange
 from queueing.topology import Kind
+from recordings import deliveries
+from recordings.deliveries import Place
 
 KNOWN = (
     "STATE",
@@ -25,6 +27,7 @@ KNOWN = (
     "BROKER_QUEUES",
     "STORE_URL",
     "KEYRING",
+    "CHECKPOINTS",
     "LISTEN",
     "REGION",
 )
@@ -42,6 +45,8 @@ class Settings:
     queues: Kind
     store: Path
     keyring: Path
+    checkpoints: tuple[Place, ...]
+    """Where the log's checkpoints are brought, besides the database."""
     host: str
     port: int
     region: str
@@ -83,6 +88,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         queues=_queues(given.get("BROKER_QUEUES") or "quorum"),
         store=_store(given.get("STORE_URL") or str(state / "store")),
         keyring=Path(given.get("KEYRING") or state / "keys").absolute(),
+        checkpoints=_checkpoints(given.get("CHECKPOINTS", "")),
         host=host,
         port=port,
         region=given.get("REGION") or "本市",
@@ -176,3 +182,14 @@ def _store(place: str) -> Path:
             "HOTLINE_STORE_URL can only be a directory (a path, or file://…) for now."
         )
     return Path(path).absolute()
+
+
+def _checkpoints(text: str) -> tuple[Place, ...]:
+    try:
+        return deliveries.places(text)
+    except ValueError as error:
+        raise BadSetting(
+            "HOTLINE_CHECKPOINTS 应为空格分隔的目录绝对路径、https://见证方#验证密钥 或 "
+            "mail:/邮箱目录?to=地址。 HOTLINE_CHECKPOINTS must be absolute directories, "
+            "https://WITNESS#KEY or mail:/MAILDIR?to=ADDRESS, separated by blanks."
+        ) from error

@@ -24,6 +24,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import queueing.tables
 import recordings.tables
+import recordings.tables_grants
+import recordings.tables_log
 import telephony.tables
 from gateway.exchange import ALONE
 from gateway.people.roles import Role
@@ -42,6 +44,7 @@ Key = BigInteger().with_variant(Integer, "sqlite")
 
 def _joined() -> MetaData:
     metadata = MetaData(naming_convention=NAMING)
+    # A room's further tables are in its one metadata as soon as their module is read.
     for leaf in (telephony.tables, queueing.tables, recordings.tables):
         for table in leaf.Base.metadata.sorted_tables:
             table.to_metadata(metadata)
@@ -313,6 +316,41 @@ class WorkOrderRow(Base):
     returned_at: Mapped[int | None]
     returned_by: Mapped[str] = mapped_column(String(120), default="")
     return_reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class TicketJoinRow(Base):
+    """One matter told twice: `ticket_id` goes on in `into_id` (并单). Both stay as they are."""
+
+    __tablename__ = "ticket_join"
+
+    ticket_id: Mapped[int] = mapped_column(
+        ForeignKey("ticket.id"), primary_key=True, autoincrement=False
+    )
+    into_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+    joined_by: Mapped[str] = mapped_column(String(64))
+    joined_at: Mapped[int]
+
+
+class RecusalRow(Base):
+    """Whom a ticket is about (回避): named by hand, as who was in a call, or lifted where the
+    record itself names somebody who is not meant (`found`)."""
+
+    __tablename__ = "recusal"
+    __table_args__ = (
+        one_of("because", words.codes(words.RECUSALS)),
+        Index("uq_recusal_open", "ticket_id", "login", unique=True,
+              sqlite_where=text("lifted_at IS NULL"),
+              postgresql_where=text("lifted_at IS NULL")),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+    login: Mapped[str] = mapped_column(String(64))
+    because: Mapped[str] = mapped_column(String(8))
+    named_by: Mapped[str] = mapped_column(String(64))
+    named_at: Mapped[int]
+    lifted_at: Mapped[int | None]
+    lifted_by: Mapped[str] = mapped_column(String(64), default="")
 
 
 class LeaseRow(Base):

@@ -1,57 +1,41 @@
 """The log: every act that matters, in a Merkle tree that shows any change to itself.
 
-A line is one leaf: the canonical JSON of its fields (sorted keys, no spaces, UTF-8), numbered from
-0.  Each row carries the hashes of the perfect subtrees it completes, so that a proof reads a few
-rows, and one head row carries the size and the frontier.
+Lines are numbered from 0.  Each row carries the hashes of the perfect subtrees it completes, so
+that a proof reads a few rows, and one head row carries the size and the frontier.
 
-What always holds: a line is appended in the caller's transaction and stands or falls with it;
-whoever appends holds the head row's lock until that transaction ends, so two gateways on one
-database cannot fork the log; lines are never changed or removed by any code here.  What the tree
-alone cannot show (all of it rewritten, or set back to an earlier day) a checkpoint signed before
-and kept elsewhere shows.  Texts from outside are cut to size and freed of what a database or a
-terminal would choke on: an attempt must never escape the log by its spelling.
+What always holds: a line is written in the transaction of its act and stands or falls with it;
+whoever writes holds the head row's lock until that transaction ends, so two gateways on one
+database cannot fork the log; lines are never changed or removed by any code here.
+
+Lines are noted as they happen (`defer`) and written together (`settle`) right before the commit:
+the head's lock is the last a transaction takes and is held for one commit alone, so it can neither
+deadlock with another lock nor make an act wait for another's work.  What the tree alone cannot show
+(all of it rewritten, or set back to an earlier day) a checkpoint signed before and kept elsewhere
+shows (`checkpoints`).  The checking of the whole log is `verifying`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from recordings import notes, tree
-from recordings.errors import AuditError, CheckpointInvalid, LineUnknown
+from recordings import lines, tree
+from recordings.errors import AuditError, LineUnknown
+from recordings.lines import Noted
 from recordings.notes import Checkpoint, Signer
-from recordings.tables import OUTCOMES, AuditHeadRow, AuditLineRow
+from recordings.tables import AuditHeadRow, AuditLineRow
 
 PAGE = 50
-_WIDTHS = {"action": 100, "actor": 100, "origin": 200, "obj": 200}
-_MAX_DETAIL = 8000
+_NOTED = "audit.noted"  # in the session's info: lines that have no number yet
+_TOLD = "audit.told"  # and who wants to know the numbers of which
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing `verify` found; `line` is its number, or None where it concerns the whole."""
-
-    line: int | None
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The outcome of `verify`: the log's size and root, checkpoints that fitted, problems."""
-
-    size: int
-    root: bytes
-    checkpoints: int
-    problems: tuple[Problem, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing was found."""
-        return not self.problems
+_LINES = cast("Table", AuditLineRow.__table__)
+_HEAD = cast("Table", AuditHeadRow.__table__)
+_HEAD_LOCKED = select(_HEAD.c.size, _HEAD.c.frontier).where(_HEAD.c.id == 1).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +54,37 @@ class Proof:
         return tree.included(leaf, self.index, self.size, self.path, self.root)
 
 
+def defer(session: Session, noted: Noted) -> None:
+    """Note a line; `settle` writes it with the commit of the caller's transaction.
+
+    Raises AuditError within a savepoint: undone, it would leave the line of what was not done.
+    """
+    if session.in_nested_transaction():
+        raise AuditError("嵌套事务中不能记日志。 No line can be noted within a savepoint.")
+    session.info.setdefault(_NOTED, []).append(noted)
+
+
+def numbered(session: Session, told: Callable[[int], None]) -> None:
+    """Have the line noted last tell its number: once `settle` has given it, before the commit.
+
+    What `told` changes must be this transaction's own already: the log is locked by then.
+    """
+    noted = session.info[_NOTED]
+    session.info.setdefault(_TOLD, []).append((len(noted) - 1, told))
+
+
+def settle(session: Session) -> range:
+    """Write what was noted, as the last thing before the commit; answers the numbers given."""
+    noted: list[Noted] = session.info.pop(_NOTED, [])
+    if not noted:
+        return range(0)
+    numbers = _write(session, noted)
+    for place, told in session.info.pop(_TOLD, []):
+        told(numbers[place])
+    session.flush()
+    return numbers
+
+
 def append(
     session: Session,
     action: str,
@@ -82,45 +97,14 @@ def append(
     grant: int | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> AuditLineRow:
-    """Append a line in the caller's transaction; `action` reads `source:subject:action`.
+    """Write one line at once, and hold the log until the caller's transaction ends.
 
-    `detail` holds JSON values without floats, codes and ids only: no number or name of a caller.
-    Raises AuditError for an unknown outcome or a detail that is too long or no JSON.
+    The fields are those of `lines.noted`, which says what is refused.
     """
-    if outcome not in OUTCOMES:
-        raise AuditError(f"未知的结果：{outcome!r}。 Unknown outcome: {outcome!r}.")
-    head = _locked_head(session)
-    texts = {"action": action, "actor": actor, "origin": origin, "obj": obj}
-    line = AuditLineRow(
-        id=head.size,
-        at=at,
-        outcome=outcome,
-        grant_id=grant,
-        detail=_detail(detail or {}),
-        **{name: _clean(text, _WIDTHS[name]) for name, text in texts.items()},
-    )
-    frontier, done = tree.append(_frontier(head), head.size, tree.leaf_hash(leaf(line)))
-    line.nodes = b"".join(done)
-    head.frontier, head.size = b"".join(frontier), head.size + 1
-    session.add(line)
-    session.flush()
-    return line
-
-
-def leaf(line: AuditLineRow) -> bytes:
-    """The line as it goes into the tree: canonical JSON, UTF-8."""
-    fields = {
-        "line": line.id,
-        "at": line.at,
-        "action": line.action,
-        "actor": line.actor,
-        "origin": line.origin,
-        "object": line.obj,
-        "outcome": line.outcome,
-        "grant": line.grant_id,
-        "detail": line.detail,
-    }
-    return _canonical(fields).encode()
+    line = lines.noted(action, actor=actor, origin=origin, obj=obj, outcome=outcome, at=at,
+                       grant=grant, detail=detail)  # fmt: skip
+    numbers = _write(session, [line])
+    return session.get_one(AuditLineRow, numbers[0])
 
 
 def page(
@@ -146,52 +130,99 @@ def page(
     return list(session.scalars(query))
 
 
-def verify(
-    session: Session, checkpoints: Sequence[str] = (), verifier_keys: Sequence[str] = ()
-) -> Verdict:
-    """Hash every line again and compare: with its own row, the head, and signed checkpoints.
+def head(session: Session) -> tuple[int, list[bytes]]:
+    """How many lines there are, and the tree's frontier."""
+    row = session.get(AuditHeadRow, 1, populate_existing=True)
+    return (row.size, split(row.frontier)) if row else (0, [])
 
-    A checkpoint not signed by one of `verifier_keys` is a problem, not a proof.
-    """
-    problems: list[Problem] = []
-    marks = _checkpoints(checkpoints, verifier_keys, problems)
-    fitted, frontier, size = 0, list[bytes](), 0
-    rows = select(AuditLineRow).order_by(AuditLineRow.id).execution_options(yield_per=1000)
-    with session.scalars(rows) as lines:  # closed also where a missing line ends the reading
-        for line in lines:
-            if line.id != size:
-                problems.append(Problem(size, "缺行或插行 line missing or inserted"))
-                break
-            fitted += _against(marks.get(size, ()), size, tree.root(frontier), problems)
-            frontier, done = tree.append(frontier, size, tree.leaf_hash(leaf(line)))
-            if line.nodes != b"".join(done):
-                problems.append(Problem(size, "内容被改动 line altered"))
-            size += 1
-            session.expunge(line)
-    fitted += _against(marks.get(size, ()), size, tree.root(frontier), problems)
-    problems.extend(
-        Problem(None, f"日志短于检查点 log shorter than checkpoint {beyond}")
-        for beyond in sorted(at for at in marks if at > size)
-    )
-    head = session.get(AuditHeadRow, 1, populate_existing=True)
-    if (head.size if head else 0) != size or (_frontier(head) if head else []) != frontier:
-        problems.append(Problem(None, "行数或根与表头不符 lines do not match the head"))
-    return Verdict(size, tree.root(frontier), fitted, tuple(problems))
+
+def locked_head(session: Session) -> tuple[int, list[bytes]]:
+    """The head, locked until the transaction ends; made by whoever comes first."""
+    connection = session.connection()
+    found = connection.execute(_HEAD_LOCKED).first()
+    if found is None:
+        dialect = connection.dialect.name
+        first = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(_HEAD)
+        empty = first.values(id=1, size=0, frontier=b"").on_conflict_do_nothing()
+        connection.execute(empty)
+        found = connection.execute(_HEAD_LOCKED).one()
+    return found.size, split(found.frontier)
 
 
 def checkpoint(session: Session, signer: Signer) -> str:
     """A signed note of the log as it stands; meant to be kept where the database's owner is not."""
-    head = session.get(AuditHeadRow, 1, populate_existing=True)
-    size, frontier = (head.size, _frontier(head)) if head else (0, [])
+    size, frontier = head(session)
     return signer.sign(Checkpoint(signer.name, size, tree.root(frontier)))
 
 
-def prove(session: Session, index: int) -> Proof:
-    """The proof that line `index` is in the log as it stands; raises LineUnknown."""
+def split(hashes: bytes) -> list[bytes]:
+    """A row's run of hashes, one by one."""
+    return [hashes[at : at + tree.HASH] for at in range(0, len(hashes), tree.HASH)]
+
+
+def leaf(line: AuditLineRow) -> bytes:
+    """The row as it goes into the tree."""
+    return lines.leaf(line.id, line.at, line.action, line.actor, line.origin, line.obj,
+                      line.outcome, line.grant_id, line.detail)  # fmt: skip
+
+
+def prove(session: Session, index: int, size: int | None = None) -> Proof:
+    """The proof that line `index` is in the log, as it stands or as it was at `size` lines.
+
+    Raises LineUnknown where the log of that size has no such line.
+    """
     line = session.get(AuditLineRow, index)
-    head = session.get(AuditHeadRow, 1, populate_existing=True)
-    if line is None or head is None:
+    whole, _ = head(session)
+    size = whole if size is None else size
+    if line is None or not index < size <= whole:
         raise LineUnknown(f"日志没有第 {index} 行。 The log has no line {index}.")
+    path = tree.inclusion_path(index, size, _nodes(session))
+    return Proof(index, size, leaf(line), tuple(path), root_at(session, size))
+
+
+def root_at(session: Session, size: int) -> bytes:
+    """The root of the log as it was at `size` lines; raises LineUnknown beyond its end."""
+    whole, frontier = head(session)
+    if not 0 <= size <= whole:
+        raise LineUnknown(f"日志只有 {whole} 行。 The log has {whole} lines only.")
+    if size == whole:
+        return tree.root(frontier)
+    return tree.range_hash(0, size, _nodes(session)) if size else tree.EMPTY
+
+
+def consistency(session: Session, first: int, second: int) -> tuple[bytes, ...]:
+    """The proof that the log at `first` lines begins that at `second`, 0 < first ≤ second.
+
+    Raises LineUnknown for sizes the log never had.
+    """
+    whole, _ = head(session)
+    if not 0 < first <= second <= whole:
+        raise LineUnknown(f"日志只有 {whole} 行。 The log has {whole} lines only.")
+    return tuple(tree.consistency_path(first, second, _nodes(session)))
+
+
+def line_holds(session: Session, index: int, wanted: Mapping[str, Any]) -> bool:
+    """Whether line `index` is in the log, proved to its head, and says what is `wanted`.
+
+    `wanted` names fields as the leaf does (`action`, `object`, …); of `detail`, itself a mapping,
+    every wanted item must be there, others may be. A row altered by SQL does not hold.
+    """
+    try:
+        proof = prove(session, index)
+    except AuditError:
+        return False
+    if not proof.holds():
+        return False
+    said = json.loads(proof.leaf)
+    said["detail"] = json.loads(said["detail"])
+    items = dict(wanted).pop("detail", {})
+    return all(said.get(name) == value for name, value in wanted.items() if name != "detail") and (
+        items.items() <= said["detail"].items()
+    )
+
+
+def _nodes(session: Session) -> tree.Node:
+    """Perfect subtrees out of the rows that complete them."""
 
     def node(level: int, at: int) -> bytes:
         last = session.get(AuditLineRow, ((at + 1) << level) - 1)
@@ -199,63 +230,26 @@ def prove(session: Session, index: int) -> Proof:
             raise AuditError("日志不完整，请先核验。 The log is incomplete: verify it first.")
         return last.nodes[level * tree.HASH : (level + 1) * tree.HASH]
 
-    path = tree.inclusion_path(index, head.size, node)
-    return Proof(index, head.size, leaf(line), tuple(path), tree.root(_frontier(head)))
+    return node
 
 
-def _locked_head(session: Session) -> AuditHeadRow:
-    """The head row, locked until the transaction ends; made by whoever comes first."""
-    query = select(AuditHeadRow).with_for_update().execution_options(populate_existing=True)
-    session.flush()
-    head = session.scalar(query)
-    if head is None:
-        dialect = session.get_bind().dialect.name
-        insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        first = insert(AuditHeadRow).values(id=1, size=0, frontier=b"")
-        session.execute(first.on_conflict_do_nothing())
-        head = session.scalars(query).one()
-    return head
-
-
-def _frontier(head: AuditHeadRow) -> list[bytes]:
-    return [head.frontier[at : at + tree.HASH] for at in range(0, len(head.frontier), tree.HASH)]
-
-
-def _checkpoints(
-    texts: Sequence[str], keys: Sequence[str], problems: list[Problem]
-) -> dict[int, list[Checkpoint]]:
-    marks: dict[int, list[Checkpoint]] = {}
-    for text in texts:
-        try:
-            mark = notes.verify(text, keys)
-        except CheckpointInvalid as error:
-            problems.append(Problem(None, str(error)))
-        else:
-            marks.setdefault(mark.size, []).append(mark)
-    return marks
-
-
-def _against(marks: Sequence[Checkpoint], size: int, root: bytes, problems: list[Problem]) -> int:
-    fitted = sum(mark.root == root for mark in marks)
-    if fitted < len(marks):
-        problems.append(Problem(None, f"与检查点不符 differs from checkpoint {size}"))
-    return fitted
-
-
-def _detail(detail: Mapping[str, Any]) -> str:
-    try:
-        text = _canonical(detail)
-    except (TypeError, ValueError) as error:
-        raise AuditError("日志细节不是 JSON。 The detail of a line must be JSON.") from error
-    if len(text) > _MAX_DETAIL:
-        raise AuditError("日志细节过长。 The detail of a line is too long.")
-    return text
-
-
-def _canonical(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _clean(text: str, width: int) -> str:
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return printable if len(printable) <= width else printable[: width - 1] + "…"
+def _write(session: Session, noted: Sequence[Noted]) -> range:
+    session.flush()  # whatever the act still holds back comes before the log's lock
+    start, frontier = locked_head(session)
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(noted, start):
+        leaf = lines.leaf(number, line.at, line.action, line.actor, line.origin, line.obj,
+                          line.outcome, line.grant, line.detail)  # fmt: skip
+        frontier, done = tree.append(frontier, number, tree.leaf_hash(leaf))
+        rows.append({
+            "id": number, "at": line.at, "action": line.action, "actor": line.actor,
+            "origin": line.origin, "obj": line.obj, "outcome": line.outcome,
+            "grant_id": line.grant, "detail": line.detail, "nodes": b"".join(done),
+        })  # fmt: skip
+    stop = start + len(rows)
+    connection = session.connection()
+    connection.execute(insert(_LINES), rows)
+    connection.execute(
+        update(_HEAD).where(_HEAD.c.id == 1).values(size=stop, frontier=b"".join(frontier))
+    )
+    return range(start, stop)

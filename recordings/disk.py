@@ -124,3 +124,19 @@ def has_writer(file: BinaryIO) -> bool | None:
     except OSError as error:
         return True if error.errno == errno.EAGAIN else None
     return False
+
+
+def rewrite(path: Path, data: bytes, mode: int = 0o600, *, disk: Disk | None = None) -> None:
+    """Give `path` the content `data`: after a power cut it has the old or the new, never half."""
+    disk = disk or Disk()
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    try:
+        with disk.create(temporary) as file:
+            temporary.chmod(mode)
+            disk.write(file, data)
+            disk.sync(file)
+        temporary.rename(path)
+        disk.sync_directory(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -17,12 +17,19 @@
     │   ├── RequestInvalid     unknown, already decided, or asked for wrongly
     │   ├── SelfAuthorisation  requester and authoriser are one person
     │   ├── NotGranted         this person has no yes for this recording
-    │   └── GrantExpired       the yes is over
+    │   ├── GrantExpired       the yes is over
+    │   ├── GrantEnded         the yes was taken back or given up
+    │   ├── GrantUsedUp        every play that was granted has begun
+    │   └── PlayOver           this play has had its time; the yes may hold another
     ├── PlaybackError
     │   ├── EvidenceAltered    catalogue and store disagree: nothing is played
     │   └── RangeInvalid       the asked range does not exist (HTTP 416)
     └── AuditError
         ├── CheckpointInvalid  a signed note that cannot be trusted
+        ├── CheckpointRolledBack  the log does not follow from what was signed before
+        ├── LogKeyMissing      the key that signs the log is not where it was
+        ├── PlaceFailed        a checkpoint could not be brought to a place outside
+        ├── ProofInvalid       a proof that does not prove
         └── LineUnknown
 
 Every message is Chinese first, English beside it, and says what to do where something can be
@@ -106,6 +113,18 @@ class GrantExpired(GrantError):
     """There was a grant, and its time is over."""
 
 
+class GrantEnded(GrantError):
+    """There was a grant, and somebody ended it before its time."""
+
+
+class GrantUsedUp(GrantError):
+    """As many plays have begun as were granted."""
+
+
+class PlayOver(GrantError):
+    """A play lasts some hours; whoever comes back later begins another."""
+
+
 class PlaybackError(RecordingsError):
     """A recording that cannot be played."""
 
@@ -124,6 +143,22 @@ class AuditError(RecordingsError):
 
 class CheckpointInvalid(AuditError):
     """A checkpoint that is malformed, of another log, or not signed by a known key."""
+
+
+class CheckpointRolledBack(AuditError):
+    """The log as it stands does not follow from a checkpoint signed before; nothing was signed."""
+
+
+class LogKeyMissing(AuditError):
+    """The key that signs the log's checkpoints was made once, and is gone or damaged."""
+
+
+class PlaceFailed(AuditError):
+    """A place for checkpoints could not be reached, or did not take one."""
+
+
+class ProofInvalid(AuditError):
+    """A proof that is malformed, or does not lead to the signed root."""
 
 
 class LineUnknown(AuditError):

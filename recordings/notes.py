@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from recordings.errors import CheckpointInvalid
 
 _ED25519 = b"\x01"
+_COSIGNATURE = b"\x04"
 _NAME = re.compile(r"[^\s+]+")
 _MARK = "\N{EM DASH} "
 _MAX_NOTE = 64 * 1024
@@ -38,7 +39,7 @@ class Checkpoint:
     @property
     def text(self) -> str:
         """The note's text, with its last newline."""
-        return f"{self.origin}\n{self.size}\n{_encode(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{encode(self.root)}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Signer:
         parts = text.strip().split("+", 4)
         if len(parts) != 5 or parts[:2] != ["PRIVATE", "KEY"]:
             raise CheckpointInvalid("签名密钥不合法。 Not a signing key.")
-        key = _decode(parts[4])
+        key = decode(parts[4])
         signer = cls(parts[2], key[1:])
         if key[:1] != _ED25519 or parts[3] != signer._key_id().hex():
             raise CheckpointInvalid("签名密钥不合法。 Not a signing key.")
@@ -67,24 +68,29 @@ class Signer:
     def render(self) -> str:
         """The private key as text; to be kept like one."""
         key_id = self._key_id().hex()
-        return f"PRIVATE+KEY+{self.name}+{key_id}+{_encode(_ED25519 + self.secret)}"
+        return f"PRIVATE+KEY+{self.name}+{key_id}+{encode(_ED25519 + self.secret)}"
 
     @property
     def verifier_key(self) -> str:
         """The public key as text: what auditors and witnesses are given."""
-        return f"{self.name}+{self._key_id().hex()}+{_encode(_ED25519 + self._public())}"
+        return f"{self.name}+{self._key_id().hex()}+{encode(_ED25519 + self._public())}"
 
     def sign(self, checkpoint: Checkpoint) -> str:
         """The checkpoint as a signed note."""
         text = checkpoint.text
         signature = Ed25519PrivateKey.from_private_bytes(self.secret).sign(text.encode())
-        return f"{text}\n{_MARK}{self.name} {_encode(self._key_id() + signature)}\n"
+        return f"{text}\n{_MARK}{self.name} {encode(self._key_id() + signature)}\n"
 
     def _public(self) -> bytes:
         return Ed25519PrivateKey.from_private_bytes(self.secret).public_key().public_bytes_raw()
 
     def _key_id(self) -> bytes:
         return _key_id(self.name, self._public())
+
+
+def check_key(key: str, *, witness: bool = False) -> None:
+    """Raise CheckpointInvalid unless this is a verifier key, of a log or of a witness."""
+    _verifier(key, _COSIGNATURE if witness else _ED25519)
 
 
 def verify(note: str, verifier_keys: Collection[str]) -> Checkpoint:
@@ -106,49 +112,75 @@ def verify(note: str, verifier_keys: Collection[str]) -> Checkpoint:
     return _checkpoint(text)
 
 
+def cosignature(note: str, answer: str, key: str) -> str:
+    """The line among `answer` by which the witness of that verifier key cosigned the note.
+
+    c2sp.org/tlog-cosignature, Ed25519 (type 0x04): eight bytes of time in seconds and a signature
+    over the time and the note's text. Raises CheckpointInvalid where there is none that fits.
+    """
+    text, _ = _split(note)
+    (wanted, key_id), public = _verifier(key, _COSIGNATURE)
+    for line in answer.splitlines():
+        name, data = _signature(line)
+        if (name, data[:4]) != (wanted, key_id) or len(data) != 76:
+            continue
+        time, signature = int.from_bytes(data[4:12], "big"), data[12:]
+        signed = f"cosignature/v1\ntime {time}\n{text}".encode()
+        try:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, signed)
+        except InvalidSignature as error:
+            raise CheckpointInvalid("见证签名不符。 The cosignature does not fit.") from error
+        return f"{line}\n"
+    raise CheckpointInvalid("应答中没有该见证方的签名。 The witness did not cosign.")
+
+
 def _split(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     text, separator, block = note.rpartition("\n\n")
     if len(note) > _MAX_NOTE or not separator or not block.endswith("\n"):
         raise CheckpointInvalid("检查点格式不对。 This is not a signed note.")
-    signatures = []
-    for line in block[:-1].split("\n"):
-        name, _, encoded = line.removeprefix(_MARK).partition(" ")
-        data = _decode(encoded)
-        if not line.startswith(_MARK) or not _NAME.fullmatch(name) or len(data) < 5:
-            raise CheckpointInvalid("检查点签名行格式不对。 A signature line is malformed.")
-        signatures.append((name, data[:4], data[4:]))
-    return text + "\n", signatures
+    signatures = [_signature(line) for line in block[:-1].split("\n")]
+    return text + "\n", [(name, data[:4], data[4:]) for name, data in signatures]
+
+
+def _signature(line: str) -> tuple[str, bytes]:
+    name, _, encoded = line.removeprefix(_MARK).partition(" ")
+    data = decode(encoded)
+    if not line.startswith(_MARK) or not _NAME.fullmatch(name) or len(data) < 5:
+        raise CheckpointInvalid("检查点签名行格式不对。 A signature line is malformed.")
+    return name, data
 
 
 def _checkpoint(text: str) -> Checkpoint:
     lines = text.split("\n")
     if len(lines) < 4 or not lines[0] or not re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1]):
         raise CheckpointInvalid("检查点内容不对。 The note is no checkpoint.")
-    root = _decode(lines[2])
+    root = decode(lines[2])
     if len(root) != hashlib.sha256().digest_size:
         raise CheckpointInvalid("检查点内容不对。 The note is no checkpoint.")
     return Checkpoint(lines[0], int(lines[1]), root)
 
 
-def _verifier(key: str) -> tuple[tuple[str, bytes], bytes]:
+def _verifier(key: str, kind: bytes = _ED25519) -> tuple[tuple[str, bytes], bytes]:
     parts = key.strip().split("+", 2)
-    data = _decode(parts[2]) if len(parts) == 3 else b""
+    data = decode(parts[2]) if len(parts) == 3 else b""
     name, public = parts[0], data[1:]
-    key_id = _key_id(name, public)
-    if data[:1] != _ED25519 or len(public) != 32 or parts[1] != key_id.hex():
+    key_id = _key_id(name, public, kind)
+    if data[:1] != kind or len(public) != 32 or parts[1] != key_id.hex():
         raise CheckpointInvalid("验证密钥不合法。 Not a verifier key.")
     return (name, key_id), public
 
 
-def _key_id(name: str, public: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:4]
+def _key_id(name: str, public: bytes, kind: bytes = _ED25519) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:4]
 
 
-def _encode(data: bytes) -> str:
+def encode(data: bytes) -> str:
+    """Standard base64, as notes and proofs write it."""
     return base64.b64encode(data).decode("ascii")
 
 
-def _decode(text: str) -> bytes:
+def decode(text: str) -> bytes:
+    """Raises CheckpointInvalid for what is no base64."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -44,6 +45,9 @@ TROUBLES = (
 )
 PURPOSES = ("verify", "complaint", "supervision")
 """核对通话内容, 处理投诉, 监管监察: the only uses of a recording (DOMAIN.md, Recordings)."""
+
+KINDS = ("playback", "export")
+"""What a yes is for: to hear here, or to take away, sealed to the recipient's own key."""
 
 OUTCOMES = ("ok", "denied", "failed")
 
@@ -109,10 +113,13 @@ class CaptureTroubleRow(Base):
 
 
 class RequestRow(Base):
-    """Somebody asks to hear recordings, for one purpose, and why."""
+    """Somebody asks for recordings, for one purpose, by a ticket or a call, and why.
+
+    `recipient` is the age key an export is to be sealed to; `urgent` was opened by break-glass.
+    """
 
     __tablename__ = "recording_request"
-    __table_args__ = (_among("purpose", PURPOSES),)
+    __table_args__ = (_among("purpose", PURPOSES), _among("kind", KINDS))
 
     id: Mapped[int] = mapped_column(_ID, primary_key=True)
     requester: Mapped[str] = mapped_column(String(100), index=True)
@@ -124,6 +131,10 @@ class RequestRow(Base):
     authoriser: Mapped[str | None] = mapped_column(String(100))
     granted: Mapped[bool | None] = mapped_column(Boolean)
     note: Mapped[str | None] = mapped_column(Text)
+    call_id: Mapped[int | None] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(10), default="playback", server_default="playback")
+    recipient: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    urgent: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
 class RequestedRow(Base):
@@ -138,9 +149,13 @@ class RequestedRow(Base):
 
 
 class GrantRow(Base):
-    """The yes to one request: who may listen, until when."""
+    """The yes to one request: who, for what, until when, how many times (null: not counted).
+
+    `glass` was taken before anybody said yes: `authoriser` is empty until somebody has.
+    """
 
     __tablename__ = "recording_grant"
+    __table_args__ = (_among("kind", KINDS),)
 
     id: Mapped[int] = mapped_column(_ID, primary_key=True)
     request_id: Mapped[int] = mapped_column(ForeignKey(RequestRow.id), unique=True)
@@ -148,6 +163,11 @@ class GrantRow(Base):
     authoriser: Mapped[str] = mapped_column(String(100))
     granted_at: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(10), default="playback", server_default="playback")
+    plays_max: Mapped[int | None] = mapped_column(Integer)
+    glass: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    ended_at: Mapped[int | None] = mapped_column(BigInteger)
+    ended_by: Mapped[str | None] = mapped_column(String(100))
 
 
 class AuditLineRow(Base):

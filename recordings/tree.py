@@ -64,6 +64,58 @@ def inclusion_path(index: int, size: int, node: Node) -> list[bytes]:
     return path[::-1]
 
 
+def consistency_path(first: int, second: int, node: Node) -> list[bytes]:
+    """The proof that the tree of `first` leaves begins that of `second` (RFC 6962 section 2.1.2).
+
+    0 < first ≤ second; a tree is consistent with itself by an empty path.
+    """
+    path: list[bytes] = []
+    start, stop, left_edge = 0, second, True
+    while first != stop:
+        middle = start + _largest_power_below(stop - start)
+        if first <= middle:
+            path.append(range_hash(middle, stop, node))
+            stop = middle
+        else:
+            path.append(range_hash(start, middle, node))
+            start, left_edge = middle, False
+    if not left_edge:  # the verifier has the first root, and not this part of it
+        path.append(range_hash(start, stop, node))
+    return path[::-1]
+
+
+def consistent(
+    first: int, second: int, path: Sequence[bytes], first_root: bytes, second_root: bytes
+) -> bool:
+    """Whether the path proves that the second tree grew out of the first.
+
+    RFC 9162 section 2.1.4.2. Of an empty tree nothing can be proved: False.
+    """
+    if not 0 < first <= second:
+        return False
+    if first == second:
+        return not path and first_root == second_root
+    if first & first - 1 == 0:  # a perfect tree: its root is the first hash
+        path = [first_root, *path]
+    if not path:
+        return False
+    low, high = first - 1, second - 1
+    while low & 1:
+        low, high = low >> 1, high >> 1
+    old = new = path[0]
+    for sibling in path[1:]:
+        if high == 0:
+            return False
+        if low & 1 or low == high:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while low and not low & 1:
+                low, high = low >> 1, high >> 1
+        else:
+            new = node_hash(new, sibling)
+        low, high = low >> 1, high >> 1
+    return high == 0 and old == first_root and new == second_root
+
+
 def range_hash(start: int, stop: int, node: Node) -> bytes:
     """The hash of the subtree over leaves [start, stop), a subtree of the tree at `start`."""
     parts: list[bytes] = []
@@ -79,7 +131,7 @@ def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root_has
 
     RFC 9162 section 2.1.3.2, the algorithm anybody else would use to check us.
     """
-    if not 0 <= index < size:
+    if not 0 <= index < size or len(leaf) != HASH:
         return False
     first, last, hashed = index, size - 1, leaf
     for sibling in path:

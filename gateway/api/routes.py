@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.api import matters, recordings
 from gateway.api import models as m
-from gateway.api import recordings
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number, run
 from gateway.api.shapes import Done
 from gateway.errors import HotlineError
@@ -292,6 +292,7 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("POST", _W + "/{number}/return", work_order_return, _ACT, m.WorkOrderOut,
              "退单 · Return", m.OrderReturn),
     *recordings.ENDPOINTS,
+    *matters.ENDPOINTS,
     Endpoint("GET", "/api/v1/log", lines, (P.LOG_READ,), m.LineOut, "审计日志 · The log",
              many=True, query=("before", "action", "actor")),
     Endpoint("GET", "/api/v1/log/verdict", verify, (P.LOG_READ,), m.VerdictOut,

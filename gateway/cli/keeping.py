@@ -20,6 +20,7 @@ from gateway.people.accounts import Person
 from gateway.people.roles import ROLE_NAMES, Role
 from gateway.tables import DepartmentRow
 from gateway.tickets import views
+from recordings import logkeys
 
 OPERATOR = "operator"  # whoever may run the command on the machine
 
@@ -40,12 +41,16 @@ def init(asked: argparse.Namespace) -> Result:
                          obj="account:admin", outcome="ok", now=now)  # fmt: skip
             else:
                 password = ""
-    lines = [f"已就绪 · ready: {root}"]
+        key = logkeys.known(set_up.keyring)[-1]
+    lines = [
+        f"已就绪 · ready: {root}",
+        f"日志验证密钥，请交审计员保存 · the log's verifier key, for the auditor to keep: {key}",
+    ]
     if password:
         lines.append(f"管理员 · administrator: admin / {password}（只显示一次 · shown once）")
     lines.append(f"启动 · start: HOTLINE_STATE={root} hotline serve")
     data = {"state": str(root), "administrator": "admin" if password else None,
-            "password": password or None}  # fmt: skip
+            "password": password or None, "log_key": key}  # fmt: skip
     return Result(True, "\n".join(lines), data)
 
 
@@ -69,6 +74,7 @@ def upgrade(asked: argparse.Namespace) -> Result:
     with compose.opened(settings.read()) as parts:
         before, _ = migrations.version(parts.database)
         migrations.upgrade(parts.database)
+        compose.establish_log(parts)
         after, _ = migrations.version(parts.database)
     return Result(True, f"数据库 · database: {before} → {after}", {"from": before, "to": after})
 

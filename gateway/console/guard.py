@@ -37,7 +37,8 @@ from gateway.people import sessions
 from gateway.people.roles import Permission
 from gateway.people.sessions import Signed
 from gateway.tables import TicketRow
-from recordings.tables import RecordingRow, RequestRow
+from recordings.tables import GrantRow, RecordingRow, RequestRow
+from recordings.tables_grants import ExportRow
 
 SAFE = frozenset({"GET", "HEAD"})
 PUBLIC: frozenset[Permission] | None = None
@@ -49,6 +50,8 @@ _IDS = {
     "recording_id": RecordingRow.id,
     "request_id": RequestRow.id,
     "ticket_id": TicketRow.id,
+    "grant_id": GrantRow.id,
+    "export_id": ExportRow.id,
 }
 """Whose id each parameter is, in the paths of logged pages."""
 

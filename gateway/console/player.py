@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.console.visit import Visit, grant_asked
+from gateway.console.visit import Visit, play_asked
 from gateway.errors import Conflict, Forbidden, HotlineError
 from gateway.flow import playing
 from gateway.flow.listening import Refused
@@ -41,16 +41,17 @@ class Heard:
 
 
 def audio(visit: Visit) -> Response:
-    """GET and HEAD /recordings/{recording_id}/audio?grant=…"""
-    recording_id, grant_id = visit.number("recording_id"), grant_asked(visit)
+    """GET and HEAD /recordings/{recording_id}/audio?play=…"""
+    recording_id, play_id = visit.number("recording_id"), play_asked(visit)
     with visit.parts.database.begin() as session:
         decided = playing.open_for_play(
-            session, visit.person, grant_id, recording_id, origin=visit.origin, now=visit.now
-        )
+            session, visit.person, play_id, recording_id, origin=visit.origin, now=visit.now,
+            asked=visit.request.headers.get("Range", ""),
+        )  # fmt: skip
     # The line is committed: from here on, and not before, bytes may leave or a refusal be told.
     if isinstance(decided, Refused):
         raise decided.error
-    tell = _teller(visit, grant_id, recording_id)
+    tell = _teller(visit, decided.grant.grant_id, recording_id)
     try:
         opened = _open(visit, decided)
     except HotlineError:

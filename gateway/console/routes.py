@@ -11,8 +11,10 @@ from gateway.console.pages import (
     control,
     department,
     desk,
+    exports,
     log,
     recordings,
+    recusal,
     sign_in,
     state,
     ticket,
@@ -35,6 +37,10 @@ LOG = frozenset({Permission.LOG_READ})
 STATE = frozenset({Permission.STATE_READ})
 CALL = frozenset({Permission.CALL_PLACE})
 SILENCE = frozenset({Permission.RECORDING_PAUSE})
+EXPORT = frozenset({Permission.RECORDING_EXPORT})
+GLASS = frozenset({Permission.RECORDING_BREAK_GLASS})
+RECUSE = frozenset({Permission.RECUSAL_NAME})
+JOIN = frozenset({Permission.TICKET_JOIN})
 PAUSE_OWN = frozenset({Permission.AGENT_PAUSE_OWN})
 PAUSE_ANY = frozenset({Permission.AGENT_PAUSE_ANY})
 
@@ -42,6 +48,11 @@ PAUSE_ANY = frozenset({Permission.AGENT_PAUSE_ANY})
 def _asks(path: str, handler: Handler, needs: frozenset[Permission]) -> Page:
     """A row of what is asked of the PBX: a refusal is a line in the log as well."""
     return Page(path, "POST", handler, needs, logged=True, act="control:page:open")
+
+
+def _of_matter(path: str, handler: Handler, needs: frozenset[Permission]) -> Page:
+    """A row about whom a ticket is about: a refusal is a line in the log as well."""
+    return Page(TICKET + path, "POST", handler, needs, logged=True, act="tickets:page:open")
 
 
 TICKET, ORDER, RECORDING = "/tickets/{ticket_id}", "/department/orders/{number}", "/recordings"
@@ -69,6 +80,9 @@ ROUTES: tuple[Page, ...] = (
     Page(TICKET + "/dispatch", "POST", ticket.dispatch, DISPATCH),
     Page(TICKET + "/close", "POST", ticket.close, EDIT),
     Page(TICKET + "/called-back", "POST", ticket.called_back, EDIT),
+    _of_matter("/recusals", recusal.name, RECUSE),
+    _of_matter("/recusals/lift", recusal.lift, RECUSE),
+    _of_matter("/join", recusal.join, JOIN),
     _asks(TICKET + "/call", control.place, CALL),
     _asks("/desk/recording/pause", control.silence_begins, SILENCE),
     _asks("/desk/recording/resume", control.silence_ends, SILENCE),
@@ -84,10 +98,17 @@ ROUTES: tuple[Page, ...] = (
     Page(RECORDING, "GET", recordings.listing, SEARCH, logged=True),
     Page(RECORDING + "/search", "POST", recordings.listing, SEARCH, logged=True),
     Page(RECORDING + "/ask", "POST", recordings.ask, ASK, logged=True),
+    Page(RECORDING + "/break-glass", "POST", recordings.glass, GLASS, logged=True),
     Page(RECORDING + "/{recording_id}", "GET", recordings.listen, LISTEN, logged=True),
     Page(RECORDING + "/{recording_id}/audio", "GET", player.audio, LISTEN, logged=True),
+    Page(RECORDING + "/{recording_id}/plays", "POST", recordings.begin, LISTEN, logged=True),
+    Page(RECORDING + "/{recording_id}/exports", "POST", exports.make, EXPORT, logged=True),
+    Page("/exports/{export_id}", "GET", exports.show, EXPORT, logged=True),
+    Page("/exports/{export_id}/sheet", "GET", exports.sheet, EXPORT, logged=True),
+    Page("/exports/{export_id}/file", "GET", exports.file, EXPORT, logged=True),
     Page("/requests", "GET", recordings.requests, ASK | DECIDE, logged=True),
     Page("/requests/{request_id}/decide", "POST", recordings.decide, DECIDE, logged=True),
+    Page("/grants/{grant_id}/end", "POST", recordings.end, ASK | DECIDE, logged=True),
     Page("/log", "GET", log.show, LOG),
     Page("/log/verify", "POST", log.verify, LOG),
     Page("/state", "GET", state.show, STATE),

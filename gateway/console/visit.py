@@ -130,7 +130,9 @@ def grant_asked(visit: Visit) -> int:
 
     Who tries to listen without a grant is refused and on record, like everybody who may not.
     """
-    try:
-        return row_id(visit.asked("grant"))
-    except NotFound:
-        return 0
+    return natural(visit.asked("grant")) or 0
+
+
+def play_asked(visit: Visit) -> int:
+    """The play that the address names; 0, which is nobody's, where it names none."""
+    return natural(visit.asked("play")) or 0

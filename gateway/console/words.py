@@ -26,6 +26,15 @@ TOLD: dict[str, tuple[str, str]] = {
         "已授权，申请人可在时限内收听。 Granted until the time you set.",
     ),
     "denied": ("good", "已驳回。 Refused."),
+    "recused": ("good", "已指定回避，即时生效。 Recused from now on."),
+    "recusal-lifted": ("good", "已解除回避。 The recusal is lifted."),
+    "joined": ("good", "已并单，回避一并生效。 Joined; recusal holds for both."),
+    "glass": (
+        "warn",
+        "已紧急授权 1 小时，分管领导和审计已获告知。 For an hour; leader and auditor are told.",
+    ),
+    "exported": ("good", "已导出，只有收件人能打开。 Exported; only the recipient opens it."),
+    "grant-ended": ("good", "授权已终止。 The grant is ended."),
     "signed-out": ("good", "已退出登录。 You have signed out."),
     "ended": ("warn", "登录已过期，请重新登录。 Your session has ended; please sign in again."),
 }
@@ -59,6 +68,15 @@ FIELD_NAMES: dict[str, tuple[str, str]] = {
     "ticket_no": ("工单编号", "Ticket number"),
     "recording": ("录音", "Recording"),
     "lasts_s": ("时限", "Time limit"),
+    "plays": ("次数", "Plays"),
+    "since": ("自", "From"),
+    "until": ("至", "To"),
+    "lasts_from": ("最短", "Shortest"),
+    "lasts_to": ("最长", "Longest"),
+    "recipient": ("收件公钥", "Recipient"),
+    "call": ("通话", "Call"),
+    "login": ("账号", "Login"),
+    "into": ("并入", "Into"),
 }
 
 PURPOSES: tuple[tuple[str, str, str], ...] = (
@@ -74,14 +92,36 @@ LASTS: tuple[tuple[str, str, str], ...] = (
     ("259200", "3 天", "3 days"),
 )
 
+PLAYS: tuple[tuple[str, str, str], ...] = (
+    ("1", "1 次", "once"),
+    ("3", "3 次", "3 times"),
+    ("5", "5 次", "5 times"),
+    ("10", "10 次", "10 times"),
+)
+
+USES: tuple[tuple[str, str, str], ...] = (
+    ("playback", "在此收听", "Hear it here"),
+    ("export", "导出给收件人", "Export to a recipient"),
+)
+
 ACTS: dict[str, tuple[str, str]] = {
     "people:session:open": ("登录", "Sign in"),
     "people:session:close": ("退出", "Sign out"),
     "recordings:request:ask": ("申请调听", "Ask to hear"),
     "recordings:request:decide": ("决定申请", "Decide a request"),
     "recordings:player:open": ("打开播放器", "Open the player"),
+    "recordings:play:begin": ("开始一次收听", "Begin a play"),
+    "recordings:export:make": ("导出录音", "Export a recording"),
+    "recordings:export:fetch": ("取走导出文件", "Fetch an export"),
+    "recordings:glass:break": ("紧急调听", "Break-glass"),
+    "recordings:grant:end": ("终止授权", "End a grant"),
+    "tickets:recusal:name": ("指定回避", "Name who is recused"),
+    "tickets:recusal:lift": ("解除回避", "Lift a recusal"),
+    "tickets:ticket:join": ("并单", "Join tickets"),
+    "tickets:page:open": ("越权的回避操作", "An act of recusal refused"),
     "recordings:recording:play": ("播放录音", "Play a recording"),
     "recordings:recording:heard": ("听到的部分", "What was heard"),
+    "recordings:recording:search": ("查找录音", "Look for recordings"),
     "recordings:page:open": ("打开录音页面", "Open a page of recordings"),
     "recordings:recording:seal": ("封存录音", "Seal a recording"),
     "control:call:place": ("呼出", "Place a call"),

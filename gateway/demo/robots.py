@@ -210,8 +210,11 @@ async def _heard(client: Client, ticket_id: int, recording_id: int, tell: Tell) 
         {"granted": True, "lasts_s": 600},
     )  # fmt: skip
     grant = decided.data["grant"]["id"]
+    play = await client.json(
+        "POST", f"/recordings/{recording_id}/plays", supervisor, {"grant": grant}
+    )
     cookie = await client.browser("supervisor", PASSWORD)
-    path = f"/recordings/{recording_id}/audio?grant={grant}"
+    path = f"/recordings/{recording_id}/audio?play={play.data['id']}"
     played = await client.browse(path, cookie)
     stranger = await client.browse(path, await client.browser("auditor", PASSWORD))
     if (played.status, played.body[:4], stranger.status) != (200, b"RIFF", 403):

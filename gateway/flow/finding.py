@@ -1,24 +1,31 @@
-"""Finding recordings: by the caller's last digits, the agent, the ticket, the time.
+"""Finding recordings: by time and length, the caller's last digits, agent, queue, ticket.
 
 Each is shown with its call, its ticket, and how far the person who looks is with it: asked for,
-granted until when. To see that there is a recording is not to hear it: that is `playing`.
+granted until when. To see that there is a recording is not to hear it: that is `playing`. Looking
+for one in particular is a line in the log all the same: by what was looked, and how many there
+were; never the digits.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gateway.errors import BadInput, Forbidden
+from gateway.flow import log
 from gateway.numbers import natural
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
-from gateway.tables import RecordingLinkRow, TicketRow
+from gateway.tables import AccountRow, RecordingLinkRow, TicketRow
 from gateway.tickets.views import PAGE, SOUGHT_MAX, Page, too_long
+from recordings import grants
 from recordings.tables import GrantRow, RecordingRow, RequestedRow, RequestRow
 from telephony import links
-from telephony.tables import CallRow
+from telephony.tables import CallLegRow, CallRow
+
+TEXTS = ("phone_tail", "agent", "ticket", "acceptance", "queue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +40,45 @@ class RecordingView:
     grant: GrantRow | None
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is looked for; what is left out narrows nothing.
+
+    `agent` is a phone, a login or a name, of anybody who talked in the call; `ticket` an id or a
+    part of an acceptance number. Times are µs since the Unix epoch, [since, until); lengths in ms,
+    both included.
+    """
+
+    phone_tail: str = ""
+    agent: str = ""
+    ticket: str = ""
+    acceptance: str = ""
+    queue: str = ""
+    since: int | None = None
+    until: int | None = None
+    lasts_from_ms: int | None = None
+    lasts_to_ms: int | None = None
+
+    def given(self) -> list[str]:
+        """The names of what narrows the search."""
+        return [one.name for one in fields(self) if getattr(self, one.name) not in ("", None)]
+
+
 def search(
-    session: Session,
-    who: Person,
-    now: int,
-    *,
-    phone_tail: str = "",
-    agent: str = "",
-    ticket: str = "",
-    since: int | None = None,
-    until: int | None = None,
-    page: int = 1,
+    session: Session, who: Person, now: int, sought: Sought, page: int = 1
 ) -> Page[RecordingView]:
-    """The recordings that fit, newest first; `ticket` is an id or part of an acceptance number."""
+    """The recordings that fit, newest first.
+
+    Raises:
+        Forbidden: the role does not look for recordings.
+        BadInput: what is looked for is too long.
+    """
     if not who.may(Permission.RECORDING_SEARCH):
         raise Forbidden
-    sought = {"phone_tail": phone_tail, "agent": agent, "ticket": ticket}
-    if wrong := {name: too_long() for name, text in sought.items() if len(text) > SOUGHT_MAX}:
+    texts = {name: getattr(sought, name) for name in TEXTS}
+    if wrong := {name: too_long() for name, text in texts.items() if len(text) > SOUGHT_MAX}:
         raise BadInput(wrong)
-    wanted = _found(_conditions(phone_tail, agent, ticket, since, until))
+    wanted = _found(_conditions(session, sought))
     total = session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
     number = min(max(1, page), max(1, -(-total // PAGE)))
     found = session.execute(
@@ -68,6 +95,16 @@ def search(
     return Page(views, number, total, incomplete=bool(links.incomplete(session)))
 
 
+def searched(
+    session: Session, who: Person, sought: Sought, found: int, *, origin: str, now: int
+) -> None:
+    """Write into the log by what was looked, and how many were found; the plain list is no act."""
+    if by := sought.given():
+        log.note(session, "recordings:recording:search", actor=who.login, origin=origin,
+                 obj="recordings", outcome="ok", now=now,
+                 detail={"by": by, "found": found})  # fmt: skip
+
+
 def _standing(
     session: Session, who: Person, recording_ids: Collection[int], now: int
 ) -> dict[int, tuple[RequestRow | None, GrantRow | None]]:
@@ -81,7 +118,7 @@ def _standing(
     )
     standing: dict[int, tuple[RequestRow | None, GrantRow | None]] = {}
     for recording_id, request, grant in rows:
-        holds = grant is not None and grant.expires_at > now
+        holds = grant is not None and grants.holds(grant, now)
         before = standing.get(recording_id, (None, None))[1]
         standing[recording_id] = (request, grant if holds else before)
     return standing
@@ -101,26 +138,51 @@ def _found(conditions: Sequence[ColumnElement[bool]]) -> _Found:
     return wanted
 
 
-def _conditions(
-    phone_tail: str, agent: str, ticket: str, since: int | None, until: int | None
-) -> list[ColumnElement[bool]]:
+def _conditions(session: Session, sought: Sought) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    if phone_tail:
-        conditions.append(CallRow.caller_number.endswith(phone_tail, autoescape=True))
-    if agent:
-        conditions.append(
-            or_(
-                CallRow.last_agent == agent,
-                CallRow.last_agent.endswith("/" + agent, autoescape=True),
-            )
-        )
-    if ticket:
-        by_number = TicketRow.acceptance_no.contains(ticket, autoescape=True)
-        ticket_id = natural(ticket)
+    if sought.phone_tail:
+        conditions.append(CallRow.caller_number.endswith(sought.phone_tail, autoescape=True))
+    if sought.agent:
+        conditions.append(_talked(session, sought.agent))
+    if sought.queue:
+        conditions.append(CallRow.queue == sought.queue)
+    if sought.acceptance:
+        conditions.append(TicketRow.acceptance_no.contains(sought.acceptance, autoescape=True))
+    if sought.ticket:
+        by_number = TicketRow.acceptance_no.contains(sought.ticket, autoescape=True)
+        ticket_id = natural(sought.ticket.removeprefix("#"))
         by_id = by_number if ticket_id is None else TicketRow.id == ticket_id
         conditions.append(or_(by_number, by_id))
-    if since is not None:
-        conditions.append(RecordingRow.recorded_at >= since)
-    if until is not None:
-        conditions.append(RecordingRow.recorded_at < until)
-    return conditions
+    return conditions + _bounds(sought)
+
+
+def _bounds(sought: Sought) -> list[ColumnElement[bool]]:
+    recorded, length = RecordingRow.recorded_at, RecordingRow.duration_ms
+    bounds = (
+        (sought.since, recorded.__ge__),
+        (sought.until, recorded.__lt__),
+        (sought.lasts_from_ms, length.__ge__),
+        (sought.lasts_to_ms, length.__le__),
+    )
+    return [holds(bound) for bound, holds in bounds if bound is not None]
+
+
+def _talked(session: Session, agent: str) -> ColumnElement[bool]:
+    """Whoever is meant talked in the call, as the first, the last or between."""
+    theirs = session.scalars(
+        select(AccountRow.extension).where(
+            or_(AccountRow.login == agent, AccountRow.name == agent),
+            AccountRow.extension.is_not(None),
+        )
+    ).all()
+
+    def meant(column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]) -> Any:  # noqa: ANN401 - a condition of either column
+        tail = column.endswith("/" + agent, autoescape=True)
+        return or_(column == agent, tail, column.in_(theirs))
+
+    leg = select(CallLegRow.id).where(
+        CallLegRow.call_id == CallRow.id,
+        CallLegRow.result == "answered",
+        meant(CallLegRow.interface),
+    )
+    return or_(meant(CallRow.last_agent), leg.exists())

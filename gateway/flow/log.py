@@ -1,21 +1,25 @@
 """The log as the gateway writes and reads it: who did what, from where, and how it ended.
 
 Acts are named `source:subject:action` (`people:session:open`, `recordings:recording:play`). A line
-is appended in the transaction of its act; a refusal is an act too, and is committed before it is
+is written in the transaction of its act; a refusal is an act too, and is committed before it is
 told. Detail holds codes and ids, never a telephone or identity number (DESIGN §3, promise 10).
 Only the auditor reads the log.
 """
 
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.errors import Forbidden
 from gateway.people.accounts import Person
-from gateway.people.roles import Permission
-from recordings import audit
+from gateway.people.roles import Permission, Role
+from recordings import audit, verifying
+from recordings.lines import noted
 from recordings.tables import AuditLineRow
+from recordings.tables_log import AlertRow
+from recordings.verifying import Verdict
 
 PAGE = 50
 NOBODY = "-"  # the actor of an act whose doer is not known
@@ -33,19 +37,51 @@ def note(
     grant: int | None = None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Append one line. `outcome` is ok, denied or failed; `origin` the address it came from."""
-    audit.append(
-        session,
-        action,
-        actor=actor,
-        origin=origin,
-        obj=obj,
-        outcome=outcome,
-        grant=grant,
-        detail=detail or {},
-        at=now,
-    )
+    """Note one line, written with the commit. `outcome` is ok, denied or failed; `origin` the
+    address it came from. Who needs the line's number asks `audit.numbered` right after."""
+    line = noted(action, actor=actor, origin=origin, obj=obj, outcome=outcome, grant=grant,
+                 detail=detail, at=now)  # fmt: skip
+    audit.defer(session, line)
     notices.tell(session, "log", "line")
+
+
+def note_now(
+    session: Session,
+    action: str,
+    *,
+    actor: str,
+    origin: str,
+    obj: str,
+    outcome: str,
+    now: int,
+    detail: dict[str, Any] | None = None,
+) -> int:
+    """Write one line at once and answer its number: for an act that signs or proves its own line.
+
+    The log is locked from here to the commit.
+    """
+    line = audit.append(session, action, actor=actor, origin=origin, obj=obj, outcome=outcome,
+                        detail=detail, at=now)  # fmt: skip
+    notices.tell(session, "log", "line")
+    return line.id
+
+
+def tell(session: Session, role: Role, kind: str, ref: str, text: str, now: int) -> bool:
+    """Alert a role: it stays before their eyes until one of them has seen it.
+
+    `ref` is what it is about, by id; False where the same alert is open already.
+    """
+    same = select(AlertRow.id).where(
+        AlertRow.role == role,
+        AlertRow.kind == kind,
+        AlertRow.ref == ref,
+        AlertRow.seen_at.is_(None),
+    )
+    if session.scalar(same.limit(1)) is not None:
+        return False
+    session.add(AlertRow(kind=kind, ref=ref[:200], text=text, at=now, role=role))
+    notices.tell(session, "alerts", "told")
+    return True
 
 
 def lines(
@@ -62,10 +98,10 @@ def lines(
     return audit.page(session, before=before, action=action, actor=actor, limit=limit)
 
 
-def verify(session: Session, who: Person) -> audit.Verdict:
+def verify(session: Session, who: Person) -> Verdict:
     """Whether the log fits itself; checkpoints kept elsewhere are for `hotline audit verify`."""
     _reader(who)
-    return audit.verify(session)
+    return verifying.verify(session)
 
 
 def _reader(who: Person) -> None:

@@ -15,7 +15,7 @@ from gateway.errors import BadInput, Conflict, Forbidden, HotlineError, NotFound
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow, WorkOrderRow
-from gateway.tickets import acts, lifecycle
+from gateway.tickets import acts, lifecycle, recusal
 from gateway.tickets.acts import TEXT_MAX
 from gateway.tickets.lifecycle import ORDER_TRANSITIONS, OrderState, TicketState
 from queueing.errors import Rejected
@@ -49,6 +49,7 @@ def act(
     Raises:
         Forbidden: the role does not act on work orders.
         NotFound: there is none, or it is another department's.
+        Recused: the complaint is about them.
         BadInput: a reply without a result, a return without a reason.
         IllegalStep: the work order does not stand so that this could be done.
     """
@@ -57,6 +58,7 @@ def act(
     order = _locked(session, number)
     if order is None or order.department != who.department:
         raise NotFound
+    recusal.check(who, recusal.of_ticket(session, order.ticket_id))
     deed = Deed(action, who.login, reason.strip(), result.strip(), measures.strip())
     return _act(session, order, deed, now)
 

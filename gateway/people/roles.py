@@ -47,6 +47,10 @@ class Permission(StrEnum):
     RECORDING_ASK = "recording:ask"
     RECORDING_DECIDE = "recording:decide"
     RECORDING_LISTEN = "recording:listen"
+    RECORDING_EXPORT = "recording:export"
+    RECORDING_BREAK_GLASS = "recording:break-glass"
+    RECUSAL_NAME = "recusal:name"
+    TICKET_JOIN = "ticket:join"
     LOG_READ = "log:read"
     CALL_PLACE = "call:place"
     RECORDING_PAUSE = "recording:pause"
@@ -77,13 +81,24 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.RECORDING_SEARCH,
             Permission.RECORDING_ASK,
             Permission.RECORDING_LISTEN,
+            Permission.RECORDING_EXPORT,
+            Permission.RECORDING_BREAK_GLASS,
+            Permission.RECUSAL_NAME,
+            Permission.TICKET_JOIN,
             Permission.CALL_PLACE,
             Permission.AGENT_PAUSE_ANY,
         }
     ),
     Role.AUTHORISER: frozenset({Permission.RECORDING_SEARCH, Permission.RECORDING_DECIDE}),
     Role.OFFICER: frozenset({Permission.ORDER_READ_OWN, Permission.ORDER_ACT}),
-    Role.LEADER: frozenset({Permission.WALLBOARD_READ, Permission.TICKET_READ_ALL}),
+    Role.LEADER: frozenset(
+        {
+            Permission.WALLBOARD_READ,
+            Permission.TICKET_READ_ALL,
+            Permission.RECUSAL_NAME,
+            Permission.TICKET_JOIN,
+        }
+    ),
     Role.AUDITOR: frozenset({Permission.LOG_READ}),
     Role.ADMINISTRATOR: frozenset({Permission.STATE_READ, Permission.ACCOUNT_MANAGE}),
 }

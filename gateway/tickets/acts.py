@@ -17,7 +17,7 @@ from gateway.errors import BadInput, Forbidden, IllegalStep, NotFound, StaleTick
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow, TicketStepRow
-from gateway.tickets import clocks, followup, lifecycle, numbering, words
+from gateway.tickets import clocks, followup, lifecycle, numbering, recusal, words
 from gateway.tickets.lifecycle import TRANSITIONS, TicketState
 from gateway.tickets.reach import of_agent, within_reach
 
@@ -46,6 +46,7 @@ def editable(
     Raises:
         NotFound: there is none, or it is another agent's.
         Forbidden: the role changes no tickets.
+        Recused: it is about them.
     """
     if not who.may(Permission.TICKET_EDIT):
         raise Forbidden
@@ -55,6 +56,7 @@ def editable(
     row = session.scalar(wanted.with_for_update(of=TicketRow))
     if row is None:
         raise NotFound
+    recusal.check(who, recusal.of_ticket(session, row.id))
     return row
 
 

@@ -107,6 +107,8 @@ ACTION_NAMES: dict[str, tuple[str, str]] = {
     "return": ("退单", "Return"),
     "reply": ("反馈", "Reply"),
     "close": ("办结", "Close"),
+    "join": ("并入", "Joined to"),
+    "joined": ("并入本单", "Joined by"),
 }
 
 OPEN_STATES: tuple[str, ...] = tuple(

@@ -24,6 +24,11 @@ KINDS: Words = (
     ("opinion", "意见建议", "Suggestion"),
     ("praise", "表扬", "Praise"),
 )
+RECUSALS: Words = (
+    ("named", "指定回避", "Named by hand"),
+    ("call", "被投诉通话的坐席", "Agent of the call complained of"),
+    ("found", "登记为被投诉人", "Registered as complained of"),
+)
 COMPLAINT_CLASSES: Words = (
     ("attitude", "服务态度", "Attitude"),
     ("quality", "服务质量", "Quality"),

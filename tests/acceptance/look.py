@@ -151,7 +151,8 @@ PLACES: tuple[tuple[str, str, str], ...] = (
     ("recordings", "chen", "/recordings"),
     ("requests", "chen", "/requests"),
     ("decide", "zhou", "/requests"),
-    ("listen", "chen", "/recordings/{recording}?grant={grant}"),
+    ("listen", "chen", "/recordings/{recording}?play={play}"),
+    ("listen-begin", "chen", "/recordings/{recording}?grant={grant}"),
     ("wallboard", "he", "/wallboard"),
     ("log", "shen", "/log"),
     ("state", "guan", "/state"),
@@ -164,6 +165,7 @@ def tour(looker: Looker, morning: scene.Morning, sizes: tuple[str, ...], only: s
     refs = morning.tickets | {
         "recording": morning.recordings[0] if morning.recordings else 1,
         "grant": morning.grant,
+        "play": morning.play,
     }
     for size in sizes:
         if not only or only == "sign-in":
@@ -256,7 +258,7 @@ def work(looker: Looker, morning: scene.Morning, size: str) -> None:
         page.wait_for_selector("#toast .flash.good")
         looker.picture(page, "department-told", size)
     with looker.as_("chen", size) as page:
-        page.goto(f"{looker.address}/recordings/{morning.recordings[0]}?grant={morning.grant}")
+        page.goto(f"{looker.address}/recordings/{morning.recordings[0]}?play={morning.play}")
         page.locator("#main").focus()
         page.keyboard.press("Space")
         # (wait_for_function would need eval, which the pages' policy rightly refuses)
@@ -269,6 +271,9 @@ def work(looker: Looker, morning: scene.Morning, size: str) -> None:
         page.check("tbody tr:first-child [name=recording]")
         page.keyboard.press("a")
         looker.picture(page, "ask", size)
+        page.keyboard.press("Escape")
+        page.click("[data-open=glass]")
+        looker.picture(page, "glass", size)
     with looker.as_("shen", size) as page:
         page.keyboard.press("v")
         page.wait_for_selector("#verdict .verdict.good")

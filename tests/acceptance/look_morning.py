@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.compose import keys_ahead, parts
-from gateway.flow import dispatching, intake, linking, listening, orders
+from gateway.flow import dispatching, intake, linking, listening, orders, playing
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -25,6 +25,7 @@ from gateway.settings import read
 from gateway.tables import Base, DepartmentRow, TicketCallRow
 from gateway.tickets import acts, views
 from recordings import catalogue
+from recordings.asking import Wanted
 from recordings.capture import Capture
 from telephony.facts import Answered, Ended, Fact, Offered, Queued
 from telephony.tables import AgentStateRow, CallLegRow, CallRow, LinkStateRow, QueueStateRow
@@ -65,6 +66,7 @@ class Morning:
     tickets: dict[str, int] = field(default_factory=dict)
     recordings: list[int] = field(default_factory=list)
     grant: int = 0
+    play: int = 0
     numbers: int = 0
 
 
@@ -316,19 +318,23 @@ def _recorded(morning: Morning, now: int) -> None:
     with made.database.begin() as session:
         first, second, third = morning.recordings[:3]
         asked = [
-            listening.ask(session, who["chen"], recording_ids=[one], purpose=purpose,
-                          ticket_no=f"#{known['dispatched']}", reason=reason,
-                          origin="10.0.0.5", now=now)
+            listening.ask(session, who["chen"], [one],
+                         Wanted(purpose, reason, f"#{known['dispatched']}"),
+                         origin="10.0.0.5", now=now)
             for one, purpose, reason in (
                 (first, "complaint", "投诉反映态度问题，需核对当日通话原话。"),
                 (second, "verify", "核对受理时答应的期限。"),
                 (third, "supervision", "月度抽查。"),
             )
         ]  # fmt: skip
-        granted = listening.decide(session, who["zhou"], asked[0].id, granted=True, note="",
+        ids = [one.id for one in asked if not isinstance(one, listening.Refused)]
+        granted = listening.decide(session, who["zhou"], ids[0], granted=True, note="",
                                    lasts_s=86400, origin="10.0.0.6", now=now)  # fmt: skip
-        listening.decide(session, who["zhou"], asked[2].id, granted=False, note="请说明抽查依据。",
+        listening.decide(session, who["zhou"], ids[2], granted=False, note="请说明抽查依据。",
                          lasts_s=0, origin="10.0.0.6", now=now)  # fmt: skip
         assert granted is not None
         assert not isinstance(granted, listening.Refused)
         morning.grant = granted.id
+        begun = playing.begin(session, who["chen"], granted.id, first, origin="10.0.0.5", now=now)
+        assert isinstance(begun, playing.Begun)
+        morning.play = begun.play.id

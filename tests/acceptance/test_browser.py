@@ -151,6 +151,7 @@ def recording_is_heard(browser: Browser, house: Gateway, ticket: str) -> None:
     expect(authoriser.locator("main")).to_contain_text("授权有效")
     supervisor.goto("/requests")
     supervisor.get_by_role("link", name="收听").first.click()
+    supervisor.get_by_role("button", name="开始收听").click()
     supervisor.get_by_role("button", name="播放").click()
     elapsed = supervisor.locator("[data-part=elapsed]")
     expect(elapsed).to_have_text(re.compile("0:0[1-9]"), timeout=10_000)

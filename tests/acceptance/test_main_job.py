@@ -131,7 +131,9 @@ async def heard(house: Gateway, ticket: int, recording: int) -> bytes:
     decision = await client.json(
         "POST", f"/recording-requests/{asked.data['id']}/decision", authoriser, {"granted": True}
     )
-    path = f"/recordings/{recording}/audio?grant={decision.data['grant']['id']}"
+    grant = {"grant": decision.data["grant"]["id"]}
+    play = await client.json("POST", f"/recordings/{recording}/plays", supervisor, grant)
+    path = f"/recordings/{recording}/audio?play={play.data['id']}"
     for stranger in ("8001", "authoriser", "auditor", "admin", "sun", "leader"):
         cookie = await client.browser(stranger, PASSWORD)
         assert (await client.browse(path, cookie)).status == 403, stranger

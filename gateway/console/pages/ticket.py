@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.console import render
-from gateway.console.pages import desk
+from gateway.console.pages import desk, recusal
 from gateway.console.visit import Visit, page_number
 from gateway.errors import StaleTicket
 from gateway.flow import dispatching
@@ -49,7 +49,9 @@ def listing(visit: Visit) -> Response:
 def show(visit: Visit) -> Response:
     """GET /tickets/{ticket_id}: the matter, and its story."""
     with visit.parts.database.reading() as session:
-        context = desk.work_of(session, visit, visit.number("ticket_id"))
+        ticket_id = visit.number("ticket_id")
+        context = desk.work_of(session, visit, ticket_id)
+        context["matter"] = recusal.matter(session, visit, ticket_id)
     return render.page(visit, "pages/ticket.html", **{**context, "back": "ticket"})
 
 

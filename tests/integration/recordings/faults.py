@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
-from recordings import audit, orphans
+from recordings import audit, orphans, verifying
 from recordings.disk import Disk
 from recordings.tables import RecordingRow
 from tests.unit.recordings.room import PBX, SECOND, Room, wav
@@ -171,7 +171,7 @@ def next_start_finishes(directory: Path) -> None:
     assert room.plaintext(CALL) == []
     with room.begin() as session:
         assert len(audit.page(session)) == 1
-        assert audit.verify(session).ok
+        assert verifying.verify(session).ok
     room.engine.dispose()
 
 

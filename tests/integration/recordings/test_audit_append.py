@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from recordings import audit
+from recordings import audit, verifying
 from recordings.tables import AuditLineRow, Base
 from tests.unit.recordings.room import NOW, Room, engine_for
 
@@ -17,7 +17,7 @@ EACH = 24
 WRITER = f"""
 import sys
 from sqlalchemy.orm import Session
-from recordings import audit
+from recordings import audit, verifying
 from tests.unit.recordings.room import engine_for
 engine = engine_for(sys.argv[1])
 engine.connect().close()
@@ -64,7 +64,7 @@ def test_two_processes_do_not_fork_the_log(tmp_path: Path, database_url: str) ->
     assert [writer.returncode for writer in writers] == [0, 0]
     room = Room(tmp_path, url=database_url)
     with room.begin() as session:
-        verdict = audit.verify(session)
+        verdict = verifying.verify(session)
         assert verdict.ok
         assert verdict.size == KEPT * len(names)
         lines = list(session.scalars(select(AuditLineRow).order_by(AuditLineRow.id)))
@@ -99,7 +99,7 @@ def test_threads_and_one_transaction_with_many_lines(tmp_path: Path, database_ur
     for thread in threads:
         thread.join()
     with room.begin() as session:
-        assert audit.verify(session).ok
+        assert verifying.verify(session).ok
         assert [line.obj for line in audit.page(session, limit=5)] == ["4", "3", "2", "1", "0"]
-        assert audit.verify(session).size == 200
+        assert verifying.verify(session).size == 200
     room.engine.dispose()

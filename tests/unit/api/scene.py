@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from gateway import compose
@@ -15,6 +16,8 @@ from gateway.people import sessions
 from gateway.people.accounts import Person
 from gateway.people.roles import Role
 from gateway.tickets import acts
+from recordings.asking import Wanted
+from recordings.tables_grants import ExportRow
 from tests.unit.gateway import house
 
 LOGINS: dict[str, tuple[Role, str | None, str | None]] = {
@@ -30,6 +33,7 @@ LOGINS: dict[str, tuple[Role, str | None, str | None]] = {
     "admin": (Role.ADMINISTRATOR, None, None),
 }
 BY_ROLE: dict[Role, str] = {role: login for login, (role, _, _) in reversed(LOGINS.items())}
+KEY = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
 FORM = {"kind": "policy", "summary": "养老金调整后未到账", "caller_phone": "13800138013"}
 
 
@@ -59,7 +63,9 @@ class Scene:
 
     def path(self, path: str) -> str:
         """`path` with the ids of what `login`s of the first of each role may see."""
-        key = "request" if "recording-requests" in path else "ticket"
+        known = {"recording-requests": "request", "recording-exports": "export",
+                 "recording-grants": "grant", "api/v1/recordings": "recording"}  # fmt: skip
+        key = next((key for part, key in known.items() if part in path), "ticket")
         return path.format(id=self.ids[key], number=self.ids["order"], login="8002")
 
 
@@ -94,14 +100,38 @@ def _furnish(made: Scene) -> None:
         made.ids["order"], made.ids["others-order"] = (order.number for order in sent)
         for key in ("request", "granted-request"):
             request = listening.ask(
-                session, made.people["supervisor"], recording_ids=[int(made.ids["recording"])],
-                purpose="verify", ticket_no=f"#{dispatched}", reason="核对", origin="-", now=now,
+                session, made.people["supervisor"], [int(made.ids["recording"])],
+                Wanted("verify", "核对", f"#{dispatched}"), origin="-", now=now,
             )  # fmt: skip
+            assert not isinstance(request, listening.Refused)
             made.ids[key] = str(request.id)
         grant = listening.decide(
-            session, made.people["authoriser"], request.id, granted=True, note="",
-            lasts_s=30 * 24 * 3600, origin="-", now=made.parts.clock(),
+            session, made.people["authoriser"], int(made.ids["granted-request"]),
+            granted=True, note="", lasts_s=30 * 24 * 3600, plays_max=None, origin="-",
+            now=made.parts.clock(),
         )  # fmt: skip
         assert grant is not None
         assert not isinstance(grant, listening.Refused)
         made.ids["grant"] = str(grant.id)
+        _exported(session, made, now)
+
+
+def _exported(session: Session, made: Scene, now: int) -> None:
+    """An export that was made; what is in its file nobody here opens."""
+    recording = int(made.ids["recording"])
+    wanted = Wanted("complaint", "移送", f"#{made.ids['dispatched']}", None, "export", KEY)
+    asked = listening.ask(session, made.people["supervisor"], [recording], wanted, origin="-",
+                          now=now)  # fmt: skip
+    assert not isinstance(asked, listening.Refused)
+    grant = listening.decide(session, made.people["authoriser"], asked.id, granted=True, note="",
+                             lasts_s=86400, origin="-", now=made.parts.clock())  # fmt: skip
+    assert grant is not None
+    assert not isinstance(grant, listening.Refused)
+    export = ExportRow(
+        grant_id=grant.id, recording_id=recording, person="supervisor", recipient=KEY,
+        plain_sha256=b"p" * 32, sealed_sha256=b"s" * 32, size=1, object_key="1.age", sheet="{}",
+        made_at=now, fetches=0,
+    )  # fmt: skip
+    session.add(export)
+    session.flush()
+    made.ids["export"], made.ids["export-grant"] = str(export.id), str(grant.id)

@@ -156,6 +156,8 @@ def test_too_long_a_search_is_told(on_each: Scene, length: int) -> None:
         ("/recordings/search", "phone_tail"),
         ("/recordings/search", "agent"),
         ("/recordings/search", "ticket"),
+        ("/recordings/search", "queue"),
+        ("/recordings/search", "acceptance"),
     ):
         answer = on_each.ask("supervisor", "POST", path, {name: "字" * length})
         clear(answer)
@@ -169,7 +171,8 @@ def bodies_with(text: str) -> Mapping[str, str]:
         "PATCH /api/v1/tickets/{id}": f'{{"fields": {{"summary": "{text}", "demand": "{text}"}}}}',
         "POST /api/v1/tickets/search": f'{{"text": "{text}", "state": "{text}"}}',
         "POST /api/v1/recordings/search":
-            f'{{"phone_tail": "{text}", "agent": "{text}", "ticket": "{text}"}}',
+            f'{{"phone_tail": "{text}", "agent": "{text}", "ticket": "{text}", '
+            f'"queue": "{text}", "acceptance": "{text}"}}',
         "POST /api/v1/tickets/{id}/answer": f'{{"answer": "{text}"}}',
         "POST /api/v1/tickets/{id}/refuse": f'{{"reason": "{text}", "refer_to": "{text}"}}',
         "POST /api/v1/tickets/{id}/dispatch":
@@ -179,7 +182,13 @@ def bodies_with(text: str) -> Mapping[str, str]:
         "POST /api/v1/work-orders/{number}/return": f'{{"reason": "{text}"}}',
         "POST /api/v1/recording-requests":
             f'{{"recordings": [1], "purpose": "{text}", "ticket_no": "{text}", '
-            f'"reason": "{text}"}}',
+            f'"reason": "{text}", "kind": "export", "recipient": "{text}"}}',
+        "POST /api/v1/recordings/break-glass": f'{{"recordings": [1], "reason": "{text}"}}',
+        "POST /api/v1/recordings/{id}/plays": '{"grant": 1}',
+        "POST /api/v1/recordings/{id}/exports": '{"grant": 1}',
+        "POST /api/v1/tickets/{id}/recusals": f'{{"login": "{text}"}}',
+        "POST /api/v1/tickets/{id}/recusals/lift": f'{{"login": "{text}"}}',
+        "POST /api/v1/tickets/{id}/join": f'{{"into": "{text}"}}',
         "POST /api/v1/recording-requests/{id}/decision":
             f'{{"granted": false, "note": "{text}"}}',
         "POST /api/v1/desk/recording/pause": f'{{"reason": "{text}"}}',
@@ -208,6 +217,9 @@ def test_numbers_no_database_can_hold(on_each: Scene, number: int) -> None:
     path = f"/recording-requests/{on_each.ids['request']}/decision"
     clear(on_each.ask("supervisor", "POST", "/recording-requests", asked))
     clear(on_each.ask("authoriser", "POST", path, {"granted": True, "lasts_s": number}))
+    clear(on_each.ask("authoriser", "POST", path, {"granted": True, "plays": number}))
+    clear(on_each.ask("supervisor", "POST", "/recordings/1/plays", {"grant": number}))
+    clear(on_each.ask("leader", "POST", "/tickets/1/recusals", {"call": number}))
     stale = {"version": number, "fields": {}}
     answer = on_each.ask("8001", "PATCH", f"/tickets/{on_each.ids['ticket']}", stale)
     clear(answer)

@@ -229,6 +229,7 @@ def test_a_whole_day_is_as_described(anew: Scene, described: dict[str, Any]) -> 
     _tickets(walk)
     _orders(walk)
     _listening(walk)
+    _matters(walk)
     with acting() as pbx:
         settings = asked_at(anew.parts.settings, pbx.url)
         anew.parts = replace(anew.parts, settings=settings)
@@ -313,6 +314,34 @@ def _orders(walk: Walker) -> None:
                        "sign", "reply", "sign", "reply", "close"]  # fmt: skip
 
 
+def _used(walk: Walker, recording: int, grant: int) -> None:
+    plays, over = f"/recordings/{recording}/plays", f"/recording-grants/{grant}/end"
+    assert walk.go("supervisor", "POST", plays, {"grant": grant})["left"] == 2
+    walk.refused("supervisor", "POST", plays, {"grant": 9999}, 403)
+    assert walk.go("authoriser", "POST", over)["grant"]["ended_at"]
+    walk.refused("authoriser", "POST", over, None, 409)
+    glass = {"recordings": [recording], "reason": "来电人称要轻生，须立即核对地址"}
+    assert walk.go("supervisor", "POST", "/recordings/break-glass", glass)["urgent"] is True
+    walk.refused("supervisor", "POST", "/recordings/break-glass", glass | {"reason": "急"}, 400)
+    exports = f"/recordings/{recording}/exports"
+    made = walk.go("supervisor", "POST", exports, {"grant": int(walk.made.ids["export-grant"])})
+    assert walk.go("supervisor", "GET", f"/recording-exports/{made['id']}") == made
+    walk.refused("supervisor", "POST", exports, {"grant": grant}, 403)
+
+
+def _matters(walk: Walker) -> None:
+    one, other = (f"/tickets/{walk.made.ids[name]}" for name in ("asked", "wrong-door"))
+    named = walk.go("leader", "POST", one + "/recusals", {"login": "8002"})
+    assert [each["because"] for each in named["recused"]] == ["named"]
+    walk.refused("leader", "POST", one + "/recusals", {"login": "nobody"}, 400)
+    assert walk.go("supervisor", "GET", one + "/recusals") == named
+    joined = walk.go("supervisor", "POST", other + "/join", {"into": f"#{walk.made.ids['asked']}"})
+    assert joined["joined"] == [int(walk.made.ids["asked"])]
+    assert [each["login"] for each in joined["recused"]] == ["8002"]
+    walk.refused("supervisor", "POST", other + "/join", {"into": "#1"}, 409)
+    assert walk.go("leader", "POST", one + "/recusals/lift", {"login": "8002"})["recused"] == []
+
+
 def _listening(walk: Walker) -> None:
     recording = int(walk.made.ids["recording"])
     assert walk.go("supervisor", "POST", "/recordings/search", {"phone_tail": "8013"})
@@ -323,6 +352,8 @@ def _listening(walk: Walker) -> None:
     walk.refused("authoriser", "POST", path, {"granted": False}, 400)
     decided = walk.go("authoriser", "POST", path, {"granted": True, "lasts_s": 600})
     assert decided["grant"]
+    walk.refused("authoriser", "POST", path, {"granted": True}, 403)
+    _used(walk, recording, decided["grant"]["id"])
     walk.refused("authoriser", "POST", path, {"granted": True}, 403)
     assert walk.go("authoriser", "GET", "/recording-requests")
     lines = walk.go("auditor", "GET", "/log?actor=authoriser")

@@ -47,6 +47,15 @@ MAY: dict[str, frozenset[Role] | None] = {
     "GET /api/v1/recording-requests": SEARCHERS,
     "POST /api/v1/recording-requests": SUPERVISOR,
     "POST /api/v1/recording-requests/{id}/decision": AUTHORISER,
+    "POST /api/v1/recording-grants/{id}/end": SEARCHERS,
+    "POST /api/v1/recordings/{id}/plays": SUPERVISOR,
+    "POST /api/v1/recordings/break-glass": SUPERVISOR,
+    "POST /api/v1/recordings/{id}/exports": SUPERVISOR,
+    "GET /api/v1/recording-exports/{id}": SUPERVISOR,
+    "GET /api/v1/tickets/{id}/recusals": SUPERVISOR | LEADER,
+    "POST /api/v1/tickets/{id}/recusals": SUPERVISOR | LEADER,
+    "POST /api/v1/tickets/{id}/recusals/lift": SUPERVISOR | LEADER,
+    "POST /api/v1/tickets/{id}/join": SUPERVISOR | LEADER,
     "GET /api/v1/log": AUDITOR,
     "GET /api/v1/log/verdict": AUDITOR,
 }
@@ -148,12 +157,12 @@ def test_another_persons_grant_opens_nothing(there: Scene) -> None:
     the attempt is in the log; nor does she see the request in her list."""
     client = there.client()
     client.cookies.set("hotline_session", there.token("deputy", "cookie"))
-    path = f"/recordings/{there.ids['recording']}/audio?grant={there.ids['grant']}"
+    path = f"/recordings/{there.ids['recording']}?grant={there.ids['grant']}"
     assert client.get(path).status_code == 403
     with there.parts.database.reading() as session:
         line = session.query(AuditLineRow).order_by(AuditLineRow.id.desc()).first()
     assert line is not None
-    assert (line.action, line.actor, line.outcome) == ("recordings:recording:play", "deputy",
+    assert (line.action, line.actor, line.outcome) == ("recordings:player:open", "deputy",
                                                        "denied")  # fmt: skip
     assert there.ask("deputy", "GET", "/recording-requests").json() == []
     found = there.ask("deputy", "POST", "/recordings/search", {}).json()

@@ -7,6 +7,8 @@ from sqlalchemy import text
 
 from gateway import compose, settings
 from gateway.flow import log
+from recordings import notes, proofs, tree
+from recordings.notes import Signer
 from recordings.tables import AuditHeadRow
 from tests.rig.postgres import Postgres
 from tests.unit.cli.conftest import Hotline
@@ -33,6 +35,12 @@ def more(count: int) -> None:
         for number in range(count):
             log.note(session, "tests:line:write", actor="8001", origin="127.0.0.1", outcome="ok",
                      obj=f"ticket:{number}", now=parts.clock())  # fmt: skip
+
+
+def forget() -> None:
+    """What is kept here of checkpoints is gone as well: only what lies elsewhere is left."""
+    sql("DELETE FROM audit_checkpoint")
+    (settings.read().state / "log.latest").unlink()
 
 
 def sql(*statements: str) -> None:
@@ -65,7 +73,7 @@ def test_a_log_nobody_touched_is_intact(kept: Hotline) -> None:
         ("DELETE FROM audit_line WHERE id = 8", "UPDATE audit_head SET size = 8"),
         ("UPDATE audit_line SET id = 100 WHERE id = 3", "UPDATE audit_line SET id = 3 WHERE id = 4",
          "UPDATE audit_line SET id = 4 WHERE id = 100"),
-        (("INSERT INTO audit_line SELECT 9, at, action, actor, origin, obj, outcome, grant_id, "
+        (("INSERT INTO audit_line SELECT 10, at, action, actor, origin, obj, outcome, grant_id, "
          "detail, nodes FROM audit_line WHERE id = 8"),),
     ],
     ids=lambda statements: "; ".join(statements)[:60],
@@ -96,11 +104,11 @@ def test_a_log_rolled_back_is_found_by_its_checkpoint(kept: Hotline, tmp_path: P
     more(2)
     grown = kept("audit", "verify", str(note), "--json")
     assert (grown.status, grown.data["checkpoints"]) == (0, 1)
+    forget()
     with compose.opened(settings.read()) as parts, parts.database.engine.begin() as connection:
         connection.execute(text(f"DELETE FROM audit_line WHERE id >= {before}"))
         connection.execute(text("UPDATE audit_head SET size = :size, frontier = :frontier"),
                            {"size": before, "frontier": frontier})  # fmt: skip
-    assert kept("audit", "verify").status == 0  # the log alone cannot know
     cut = kept("audit", "verify", str(note), "--json")
     assert cut.status == 1
     assert any("shorter" in fault for fault in cut.data["faults"])
@@ -122,7 +130,9 @@ def test_a_checkpoint_that_is_none_proves_nothing(
         case "a bit":
             note.write_text(whole.rstrip()[:-6] + "AAAA==\n")
         case "another key":
-            (state / "keys" / "log.key").unlink()
+            signer = Signer(whole.split("\n")[0], bytes(32))
+            mark = notes.verify(whole, [(state / "keys" / "log.pubs").read_text()])
+            note.write_text(signer.sign(mark))
         case "binary":
             note.write_bytes(b"\xff\xfe\x00" * 40)
         case "empty":
@@ -135,7 +145,54 @@ def test_a_checkpoint_that_is_none_proves_nothing(
 
 def test_the_signing_key_is_made_once_and_closed(kept: Hotline, state: Path) -> None:
     """Two checkpoints bear the same key, and nobody else may read it."""
-    first = kept("audit", "checkpoint", "--json").data["checkpoint"]
-    assert kept("audit", "checkpoint", "--json").data["checkpoint"] == first
+    keys = [(state / "keys" / "log.pubs").read_text()]
+    for _ in range(2):
+        note = kept("audit", "checkpoint", "--json").data["checkpoint"]
+        assert notes.verify(note, keys).origin.startswith("12333.cn/")
+    assert kept("init", str(state)).status == 0  # again: nothing is made anew
+    assert [(state / "keys" / "log.pubs").read_text()] == keys
     assert (state / "keys" / "log.key").stat().st_mode & 0o077 == 0
-    assert (state / "keys" / "log.pub").read_text().strip()
+
+
+def test_a_proof_an_export_and_what_joins_two_checkpoints(
+    kept: Hotline, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an auditor takes away stands without us: the proof by the log's key, the export without
+    the database, the hashes between two checkpoints; and nothing taken is written over."""
+    monkeypatch.setenv("HOTLINE_CHECKPOINTS", str(tmp_path / "outside"))
+    keys = [(state / "keys" / "log.pubs").read_text().strip()]
+    assert kept("audit", "places").status != 0
+    first = kept("audit", "checkpoint", "--json").data["checkpoint"]
+    assert kept("audit", "places", "--json").data[0]["size"] == LINES
+    more(4)
+    out = tmp_path / "line.tlog-proof"
+    said = kept("audit", "prove", "3", "--out", str(out), "--json").data
+    mark = proofs.check(out.read_text(), said["leaf"].encode(), keys)
+    old = kept("audit", "prove", "3", "--size", str(LINES), "--json").data["proof"]
+    assert proofs.check(old, said["leaf"].encode(), keys).size == LINES
+    assert kept("audit", "prove", "3", "--size", "5").status == 1
+    assert kept("audit", "prove", "999").status == 1
+    assert kept("audit", "prove", "3", "--out", str(out)).status == 1
+    joined = kept("audit", "consistency", str(LINES), str(mark.size), "--json").data
+    begun = notes.verify(first, keys)
+    assert joined["first_root"] == begun.root.hex()
+    path = [bytes.fromhex(one) for one in joined["path"]]
+    assert tree.consistent(LINES, mark.size, path, begun.root, mark.root)
+    taken = tmp_path / "export"
+    assert kept("audit", "export", str(taken)).status == 0
+    assert kept("audit", "export", str(taken)).status == 1
+    monkeypatch.setenv("HOTLINE_STATE", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("HOTLINE_DATABASE_URL", "sqlite:////nowhere/at/all.db")
+    assert kept("audit", "verify", "--export", str(taken), "--key", keys[0]).status == 0
+    (taken / "lines.jsonl").write_bytes(
+        (taken / "lines.jsonl").read_bytes().replace(b"8001", b"8002", 1)
+    )
+    assert kept("audit", "verify", "--export", str(taken)).status == 1
+
+
+def test_the_key_one_was_told_is_believed_before_the_machines(kept: Hotline) -> None:
+    """Checked with a key from elsewhere, what another key signed does not pass."""
+    kept("audit", "checkpoint")
+    stranger = Signer("12333.cn/hotline/00000000", bytes(32)).verifier_key
+    assert kept("audit", "verify").status == 0
+    assert kept("audit", "verify", "--key", stranger).status == 1

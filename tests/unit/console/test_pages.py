@@ -219,7 +219,9 @@ def test_asking_and_deciding(bare: scene.Morning, called: int) -> None:
     link = re.search(r'href="(/recordings/1\?grant=1)"', chen.get("/requests").text)
     assert link is not None
     assert chen.get(link[1]).status_code == 200
-    assert chen.get("/recordings/1/audio?grant=1").content[:4] == b"RIFF"
+    begun = chen.post("/recordings/1/plays", data={"grant": "1"})
+    assert begun.headers["location"] == "/recordings/1?play=1"
+    assert chen.get("/recordings/1/audio?play=1").content[:4] == b"RIFF"
 
 
 def _linkedid(morning: scene.Morning, ticket: int) -> str:

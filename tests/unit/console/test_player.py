@@ -19,7 +19,7 @@ PLAY, HEARD = "recordings:recording:play", "recordings:recording:heard"
 
 def url(morning: scene.Morning) -> str:
     """The one recording that the supervisor may hear."""
-    return f"/recordings/{morning.recordings[0]}/audio?grant={morning.grant}"
+    return f"/recordings/{morning.recordings[0]}/audio?play={morning.play}"
 
 
 def last(morning: scene.Morning, count: int) -> list[tuple[str, str, str]]:
@@ -28,6 +28,12 @@ def last(morning: scene.Morning, count: int) -> list[tuple[str, str, str]]:
     with morning.parts.database.reading() as session:
         rows = list(session.scalars(newest))[::-1]
     return [(row.action, row.outcome, row.detail) for row in rows]
+
+
+def played(morning: scene.Morning, asked: str = "") -> tuple[str, str, str]:
+    """The line of a range that may be heard: the play it is of, and what was asked for."""
+    said = f'"asked":"{asked}",' if asked else ""
+    return (PLAY, "ok", f'{{{said}"play":{morning.play}}}')
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ def test_the_whole(chen: TestClient, morning: scene.Morning) -> None:
     assert answer.headers["content-length"] == str(SIZE)
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["accept-ranges"] == "bytes"
-    assert last(morning, 2) == [(PLAY, "ok", "{}"), (HEARD, "ok", f'{{"bytes":[[0,{SIZE}]]}}')]
+    assert last(morning, 2) == [played(morning), (HEARD, "ok", f'{{"bytes":[[0,{SIZE}]]}}')]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +100,8 @@ def test_a_range_that_is_not_there(chen: TestClient, morning: scene.Morning) -> 
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{SIZE}"
     assert answer.content == b""
-    assert last(morning, 2) == [(PLAY, "ok", "{}"), (HEARD, "ok", '{"bytes":[]}')]
+    asked = played(morning, f"bytes={SIZE}-")
+    assert last(morning, 2) == [asked, (HEARD, "ok", '{"bytes":[]}')]
 
 
 @pytest.mark.parametrize("asked", ["bytes", "frames=0-3", "bytes=5-2", "bytes=a-b"])
@@ -118,7 +125,7 @@ def test_head(chen: TestClient, morning: scene.Morning) -> None:
     answer = chen.head(url(morning))
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-length"] == str(SIZE)
-    assert last(morning, 2) == [(PLAY, "ok", "{}"), (HEARD, "ok", '{"bytes":[]}')]
+    assert last(morning, 2) == [played(morning), (HEARD, "ok", '{"bytes":[]}')]
 
 
 def test_the_line_is_committed_before_the_first_byte(
@@ -134,7 +141,7 @@ def test_the_line_is_committed_before_the_first_byte(
 
     monkeypatch.setattr(Playback, "open", look_first)
     browser(morning, "chen").get(url(morning))
-    assert before == [(PLAY, "ok", "{}")]
+    assert before == [played(morning)]
 
 
 def test_no_line_no_byte(morning: scene.Morning, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +150,7 @@ def test_no_line_no_byte(morning: scene.Morning, monkeypatch: pytest.MonkeyPatch
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(playing, "_note", full)
+    monkeypatch.setattr(playing, "note", full)
     chen = browser(morning, "chen")
     deaf = TestClient(chen.app, "http://hotline.test", raise_server_exceptions=False)
     deaf.cookies = chen.cookies
@@ -152,23 +159,57 @@ def test_no_line_no_byte(morning: scene.Morning, monkeypatch: pytest.MonkeyPatch
     assert b"RIFF" not in answer.content
 
 
-def test_without_a_grant(morning: scene.Morning, chen: TestClient) -> None:
-    """No grant, another recording's grant, a grant that never was: 403, and a line for each."""
+def test_without_a_play(morning: scene.Morning, chen: TestClient) -> None:
+    """No play, another recording's play, a play that never was: 403, and a line for each. A grant
+    alone opens nothing: what is heard has been begun, and counted."""
     first, second = morning.recordings[:2]
-    named = (f"{second}/audio?grant={morning.grant}", f"{first}/audio?grant=999")
-    for path in (*named, f"{first}/audio", f"{first}/audio?grant=x"):
+    for path, play in (
+        (f"{second}/audio?play={morning.play}", morning.play),
+        (f"{first}/audio?play=999", 999),
+        (f"{first}/audio", 0),
+        (f"{first}/audio?play=x", 0),
+        (f"{first}/audio?grant={morning.grant}", 0),
+    ):
         assert chen.get(f"/recordings/{path}").status_code == 403
-        assert last(morning, 1) == [(PLAY, "denied", '{"why":"NotGranted"}')]
+        assert last(morning, 1) == [(PLAY, "denied", f'{{"play":{play},"why":"NotGranted"}}')]
 
 
-def test_a_grant_that_is_over(bare: scene.Morning) -> None:
-    """What was allowed for an hour is not allowed in the next."""
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"expires_at": 0}, "GrantExpired"),
+        ({"ended_at": 1, "ended_by": "zhou"}, "GrantEnded"),
+    ],
+)
+def test_a_grant_that_is_over(bare: scene.Morning, change: dict[str, object], why: str) -> None:
+    """What was allowed for an hour is not allowed in the next, nor what was taken back: also for
+    a play that is going on."""
     scene.full(bare)
     with bare.parts.database.begin() as session:
         grant = session.get_one(GrantRow, bare.grant)
-        grant.expires_at = bare.parts.clock()
+        for name, value in change.items():
+            setattr(grant, name, value)
     assert browser(bare, "chen").get(url(bare)).status_code == 403
-    assert last(bare, 1) == [(PLAY, "denied", '{"why":"GrantExpired"}')]
+    assert last(bare, 1) == [(PLAY, "denied", f'{{"play":{bare.play},"why":"{why}"}}')]
+
+
+def test_a_play_is_begun_on_the_page(bare: scene.Morning) -> None:
+    """Grant, plays left, one click, the player; when all are used the page and the act say so, and
+    a play that is running goes on."""
+    scene.full(bare)
+    chen, first = browser(bare, "chen"), bare.recordings[0]
+    page = f"/recordings/{first}?grant={bare.grant}"
+    assert '<b class="num">2</b>' in chen.get(page).text
+    gone = [chen.post(f"/recordings/{first}/plays", data={"grant": bare.grant}) for _ in range(3)]
+    assert [one.status_code for one in gone] == [303, 303, 403]
+    assert "已用完" in gone[2].text
+    assert last(bare, 1) == [("recordings:play:begin", "denied", '{"why":"GrantUsedUp"}')]
+    assert "已用完" in chen.get(page).text
+    player = chen.get(gone[0].headers["location"])
+    assert player.status_code == 200
+    source = re.search(r'<audio[^>]*src="([^"]+)"', player.text)
+    assert source is not None
+    assert chen.get(source[1], headers={"Range": "bytes=0-3"}).content == b"RIFF"
 
 
 def test_an_altered_recording_is_not_played(bare: scene.Morning) -> None:
@@ -189,7 +230,7 @@ def test_an_altered_recording_is_not_played(bare: scene.Morning) -> None:
 
 def test_the_watermark_names_the_listener(chen: TestClient, morning: scene.Morning) -> None:
     """A picture of the player says who made it and when."""
-    page = chen.get(f"/recordings/{morning.recordings[0]}?grant={morning.grant}").text
+    page = chen.get(f"/recordings/{morning.recordings[0]}?play={morning.play}").text
     mark = re.search(r'<pattern id="mark".*?</pattern>', page, re.DOTALL)
     assert mark is not None
     assert "陈班长" in mark[0]

@@ -1,10 +1,15 @@
 """Every page × every role: who may open what (DESIGN §3, promise 8)."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from gateway.console.guard import PUBLIC, Page
 from gateway.console.routes import ROUTES
+from gateway.flow import exporting, listening
 from gateway.people.roles import PERMISSIONS, Role
+from recordings.asking import Wanted
+from recordings.tables import GrantRow, RequestRow
 from tests.acceptance import look_morning as scene
 from tests.unit.console.conftest import browser
 
@@ -17,6 +22,7 @@ LOGINS = {
     Role.AUDITOR: "shen",
     Role.ADMINISTRATOR: "guan",
 }
+KEY = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
 EVERYBODY = frozenset(LOGINS)
 AGENT, SUPERVISOR, AUTHORISER, OFFICER, LEADER, AUDITOR, ADMINISTRATOR = (
     frozenset({role}) for role in LOGINS
@@ -49,6 +55,9 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /tickets/{ticket_id}/dispatch": EDITORS,
     "POST /tickets/{ticket_id}/close": EDITORS,
     "POST /tickets/{ticket_id}/called-back": EDITORS,
+    "POST /tickets/{ticket_id}/recusals": WATCHERS,
+    "POST /tickets/{ticket_id}/recusals/lift": WATCHERS,
+    "POST /tickets/{ticket_id}/join": WATCHERS,
     "POST /tickets/{ticket_id}/call": EDITORS,
     "POST /desk/recording/pause": AGENT,
     "POST /desk/recording/resume": AGENT,
@@ -64,10 +73,17 @@ MAY: dict[str, frozenset[Role] | None] = {
     "GET /recordings": SEARCHERS,
     "POST /recordings/search": SEARCHERS,
     "POST /recordings/ask": SUPERVISOR,
+    "POST /recordings/break-glass": SUPERVISOR,
     "GET /recordings/{recording_id}": SUPERVISOR,
     "GET /recordings/{recording_id}/audio": SUPERVISOR,
+    "POST /recordings/{recording_id}/plays": SUPERVISOR,
+    "POST /recordings/{recording_id}/exports": SUPERVISOR,
+    "GET /exports/{export_id}": SUPERVISOR,
+    "GET /exports/{export_id}/sheet": SUPERVISOR,
+    "GET /exports/{export_id}/file": SUPERVISOR,
     "GET /requests": SEARCHERS,
     "POST /requests/{request_id}/decide": AUTHORISER,
+    "POST /grants/{grant_id}/end": SEARCHERS,
     "GET /log": AUDITOR,
     "POST /log/verify": AUDITOR,
     "GET /state": ADMINISTRATOR,
@@ -80,6 +96,35 @@ def still(morning: scene.Morning) -> scene.Morning:
     """The house with its hub closed, so that the stream of events ends at once."""
     morning.parts.hub.close()
     return morning
+
+
+@dataclass(frozen=True)
+class Spare:
+    """Grants of the supervisor's that nothing else here needs, and an export under the second."""
+
+    grant: int
+    to_export: int
+    export: int
+
+
+@pytest.fixture(scope="module")
+def spare(morning: scene.Morning) -> Spare:
+    """There to be ended, and to be exported under."""
+    grants: list[int] = []
+    chen, now = morning.people["chen"], morning.parts.clock()
+    for kind, recipient in (("playback", ""), ("export", KEY)):
+        with morning.parts.database.begin() as session:
+            wanted = Wanted("verify", "核对", f"#{morning.tickets['dispatched']}", None, kind,
+                            recipient)  # fmt: skip
+            asked = listening.ask(session, chen, morning.recordings[:1], wanted, origin="-",
+                                  now=now)  # fmt: skip
+            assert isinstance(asked, RequestRow)
+            grant = listening.decide(session, morning.people["zhou"], asked.id, granted=True,
+                                     note="", lasts_s=600, origin="-", now=now)  # fmt: skip
+            assert isinstance(grant, GrantRow)
+            grants.append(grant.id)
+    made = exporting.make(morning.parts, chen, grants[1], morning.recordings[0], origin="-")
+    return Spare(grants[0], grants[1], made.id)
 
 
 def test_every_page_says_who_may() -> None:
@@ -99,9 +144,16 @@ def test_the_table_itself_keeps_people_out(page: Page) -> None:
         assert may == {role for role in Role if not needs or needs & PERMISSIONS[role]}
 
 
+def sent(page: Page, still: scene.Morning, spare: Spare) -> dict[str, str]:
+    """What a form must say before its page can tell who may: elsewhere a form says nothing."""
+    grants = {"plays": still.grant, "exports": spare.to_export}
+    grant = grants.get(page.path.rpartition("/")[2])
+    return {"grant": str(grant)} if grant else {}
+
+
 @pytest.mark.parametrize("page", ROUTES, ids=lambda page: f"{page.method} {page.path}")
 @pytest.mark.parametrize("role", [*LOGINS, None], ids=str)
-def test_who_may(still: scene.Morning, page: Page, role: Role | None) -> None:
+def test_who_may(still: scene.Morning, spare: Spare, page: Page, role: Role | None) -> None:
     """Each role opens its pages and gets 403 on every other; who is nobody is sent to sign in."""
     client = browser(still, LOGINS[role] if role else "")
     known = still.tickets
@@ -110,10 +162,15 @@ def test_who_may(still: scene.Morning, page: Page, role: Role | None) -> None:
         number="WO-2026-000002",
         recording_id=still.recordings[0],
         request_id=2,
+        grant_id=spare.grant,
+        export_id=spare.export,
         login="ayi",
     )
     query = f"?grant={still.grant}" if "recording_id" in page.path else ""
-    status = client.request(page.method, path + query, headers={"Accept": "text/html"}).status_code
+    query = f"?play={still.play}" if "audio" in page.path else query
+    status = client.request(
+        page.method, path + query, data=sent(page, still, spare), headers={"Accept": "text/html"}
+    ).status_code
     may = MAY[f"{page.method} {page.path}"]
     if may is None:
         assert status in (200, 303, 401)

@@ -1,12 +1,16 @@
 """The log shows any change to itself: each kind of tampering, naive and thorough."""
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import delete, event, func, select, update
 from sqlalchemy.orm import Session
 
-from recordings import audit, notes, tree
+from recordings import audit, lines, notes, tree, verifying
 from recordings.errors import AuditError, LineUnknown
 from recordings.notes import Signer
 from recordings.tables import AuditHeadRow, AuditLineRow
@@ -42,9 +46,9 @@ def point(room: Room) -> str:
     return kept
 
 
-def verdict(room: Room, *points: str) -> audit.Verdict:
+def verdict(room: Room, *points: str) -> verifying.Verdict:
     with room.begin() as session:
-        return audit.verify(session, points, KEYS)
+        return verifying.verify(session, points, KEYS)
 
 
 def test_an_untouched_log_verifies(room: Room, point: str) -> None:
@@ -169,7 +173,7 @@ def test_a_checkpoint_of_another_key_is_a_problem(room: Room, point: str) -> Non
     forged = Signer(SIGNER.name, bytes(32)).sign(notes.verify(point, KEYS))
     assert not verdict(room, forged).ok
     with room.begin() as session:
-        assert not audit.verify(session, [point]).ok
+        assert not verifying.verify(session, [point]).ok
 
 
 def test_every_line_is_proved_against_the_signed_root(room: Room, point: str) -> None:
@@ -203,6 +207,73 @@ def test_texts_from_outside_cannot_escape_the_log(room: Room) -> None:
         assert line.actor.isprintable()
         assert len(line.actor) <= 100
     assert verdict(room).ok
+
+
+TEXT = st.text(max_size=30)
+
+
+@given(
+    texts=st.tuples(TEXT, TEXT, TEXT, TEXT),
+    detail=st.dictionaries(TEXT, st.one_of(st.none(), st.integers(), TEXT), max_size=3),
+    grant=st.none() | st.integers(0, 2**63 - 1),
+    number=st.integers(0, 2**63 - 1),
+)
+def test_a_leaf_is_canonical_json(
+    texts: tuple[str, str, str, str], detail: dict[str, Any], grant: int | None, number: int
+) -> None:
+    """Anybody's JSON library writes the same bytes for the same line; ours writes them by hand."""
+    line = lines.noted(texts[0], actor=texts[1], origin=texts[2], obj=texts[3], outcome="ok",
+                       at=number, grant=grant, detail=detail)  # fmt: skip
+    fields = {"line": number, "at": line.at, "action": line.action, "actor": line.actor,
+              "origin": line.origin, "object": line.obj, "outcome": line.outcome,
+              "grant": line.grant, "detail": line.detail}  # fmt: skip
+    whole = json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    assert whole == lines.leaf(number, line.at, line.action, line.actor, line.origin, line.obj,
+                               line.outcome, line.grant, line.detail)  # fmt: skip
+
+
+def test_a_lone_surrogate_in_the_detail_does_not_lose_the_act(room: Room) -> None:
+    """A name that is no Unicode cannot be written as UTF-8; its act is on record all the same."""
+    with room.begin() as session:
+        assert add(session, detail={"name": "a\udc80b"}).detail == '{"name":"a\ufffdb"}'
+    assert verdict(room).ok
+
+
+def test_noted_lines_are_written_together_and_tell_their_numbers(room: Room) -> None:
+    """What was noted waits for the commit, keeps its order, and whoever asked hears its number."""
+    told: list[int] = []
+    with room.begin() as session:
+        add(session, 5)
+        for actor in ("first", "second", "third"):
+            audit.defer(session, lines.noted("tests:line:write", actor=actor, origin="", obj="",
+                                             outcome="ok", at=NOW))  # fmt: skip
+            if actor == "second":
+                audit.numbered(session, told.append)
+        assert len(audit.page(session)) == 5
+        assert audit.settle(session) == range(5, 8)
+        assert audit.settle(session) == range(0)
+    assert told == [6]
+    with room.begin() as session:
+        found = [line.actor for line in audit.page(session, limit=3)]
+        assert found == ["third", "second", "first"]
+    assert verdict(room).ok
+
+
+def test_no_line_is_noted_within_a_savepoint(room: Room) -> None:
+    """A savepoint that is undone would leave the line of an act that never was."""
+    line = lines.noted("tests:line:write", actor="", origin="", obj="", outcome="ok", at=NOW)
+    with room.begin() as session, session.begin_nested(), pytest.raises(AuditError):
+        audit.defer(session, line)
+
+
+def test_a_log_altered_throughout_is_not_listed_throughout(room: Room, point: str) -> None:
+    """A million altered lines give a hundred findings, not a list that fills the memory."""
+    with room.begin() as session:
+        session.execute(update(AuditLineRow).values(actor="nobody"))
+    with room.begin() as session:
+        found = verifying.verify(session, stop_after=7)
+    assert not found.ok
+    assert 7 <= len(found.problems) < 10
 
 
 def test_what_is_no_line_is_refused(room: Room) -> None:

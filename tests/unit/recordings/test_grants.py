@@ -2,11 +2,12 @@
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from recordings import grants
+from recordings import asking, grants
 from recordings.errors import GrantExpired, NotGranted, RequestInvalid, SelfAuthorisation
 from recordings.tables import RequestRow
 from tests.unit.recordings.room import NOW, SECOND, Room, wav
@@ -19,14 +20,14 @@ def recordings(room: Room) -> list[int]:
     return [captured.recording_id for captured in room.capture().once()]
 
 
-def ask(session: Session, ids: list[int], **changes: str) -> RequestRow:
-    fields = {
-        "requester": "supervisor",
+def ask(session: Session, ids: list[int], **changes: Any) -> RequestRow:
+    fields: dict[str, Any] = {
         "purpose": "verify",
         "ticket_no": "000123",
         "reason": "来电人称答复有误",
     } | changes
-    return grants.ask(session, recording_ids=ids, now=NOW, **fields)
+    requester = fields.pop("requester", "supervisor")
+    return asking.ask(session, requester, ids, asking.Wanted(**fields), NOW)
 
 
 def decide(session: Session, request: RequestRow, by: str = "authoriser", **changes: object) -> int:
@@ -81,7 +82,7 @@ def test_decided_once(room: Room, recordings: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"purpose": "curiosity"}, {"ticket_no": " "}, {"reason": ""}, {"requester": ""}]
+    "change", [{"purpose": "curiosity"}, {"ticket_no": ""}, {"reason": ""}, {"requester": ""}]
 )
 def test_a_request_is_whole(room: Room, recordings: list[int], change: dict[str, str]) -> None:
     """A purpose of the three, a ticket, a reason and a name: or there is no request."""
@@ -109,10 +110,10 @@ def test_lists_for_the_desks(room: Room, recordings: list[int]) -> None:
     with room.begin() as session:
         first, second = ask(session, recordings), ask(session, recordings[:1], requester="other")
         decide(session, second)
-        assert [r.id for r in grants.requests(session)] == [first.id, second.id]
-        assert [r.id for r in grants.requests(session, requester="other")] == [second.id]
-        assert [r.id for r in grants.requests(session, undecided=True)] == [first.id]
-        assert grants.recording_ids(session, first.id) == recordings
+        assert [r.id for r in asking.requests(session)] == [first.id, second.id]
+        assert [r.id for r in asking.requests(session, requester="other")] == [second.id]
+        assert [r.id for r in asking.requests(session, undecided=True)] == [first.id]
+        assert asking.recording_ids(session, first.id) == recordings
 
 
 def test_only_usable_makes_a_grant() -> None:

@@ -1,11 +1,15 @@
 """The Merkle tree against the plain recursive definition of RFC 6962, and its proofs."""
 
+import base64
 import hashlib
+import json
+from pathlib import Path
 
 import pytest
 
 from recordings import tree
 
+VECTORS = Path(__file__).parents[2] / "vectors" / "merkle"
 LEAVES = [tree.leaf_hash(str(i).encode()) for i in range(70)]
 
 
@@ -60,3 +64,56 @@ def test_known_roots() -> None:
     assert tree.leaf_hash(b"").hex() == (
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
     )
+
+
+def vectors(kind: str) -> list[Path]:
+    found = sorted((VECTORS / kind).rglob("*.json"))
+    assert len(found) > 90
+    return found
+
+
+def spoken(path: Path) -> str:
+    return str(path.relative_to(VECTORS))
+
+
+def hashes(said: list[str] | None) -> list[bytes]:
+    return [base64.b64decode(one) for one in said or ()]
+
+
+@pytest.mark.parametrize("path", vectors("inclusion"), ids=spoken)
+def test_public_inclusion_proofs(path: Path) -> None:
+    """Our checker says of each proof what everybody else's says."""
+    case = json.loads(path.read_text())
+    leaf, root = hashes([case["leafHash"] or "", case["root"] or ""])
+    said = tree.included(leaf, case["leafIdx"], case["treeSize"], hashes(case["proof"]), root)
+    assert said is not case["wantErr"], case["desc"]
+
+
+@pytest.mark.parametrize("path", vectors("consistency"), ids=spoken)
+def test_public_consistency_proofs(path: Path) -> None:
+    """The same for proofs that one tree grew out of another."""
+    case = json.loads(path.read_text())
+    first, second = hashes([case["root1"] or "", case["root2"] or ""])
+    said = tree.consistent(case["size1"], case["size2"], hashes(case["proof"]), first, second)
+    assert said is not case["wantErr"], case["desc"]
+
+
+@pytest.mark.parametrize("second", range(1, 41))
+def test_every_pair_of_sizes_is_consistent_and_no_other(second: int) -> None:
+    """What we prove of two of our trees holds for these sizes and roots, and for nothing near."""
+    frontier, nodes = grown(second)
+    new = tree.root(frontier)
+    for first in range(1, second + 1):
+        old = tree.root(grown(first)[0])
+        path = tree.consistency_path(first, second, lambda level, at: nodes[level, at])
+        assert len(path) <= second.bit_length() + 1
+        assert tree.consistent(first, second, path, old, new)
+        if first < second:
+            assert not tree.consistent(first, second, path, new, old)
+            assert not tree.consistent(first, second, path[:-1], old, new)
+        assert not tree.consistent(first, second, path, bytes(32), new)
+        assert not tree.consistent(first, second, path, old, bytes(32))
+        assert not tree.consistent(first, second, [*path, old], old, new)
+        for other in range(1, second + 1):
+            if other != first and other < second:
+                assert not tree.consistent(other, second, path, old, new)
