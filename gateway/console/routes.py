@@ -85,6 +85,7 @@ ROUTES: tuple[Page, ...] = (
     Page(RECORDING + "/search", "POST", recordings.listing, SEARCH, logged=True),
     Page(RECORDING + "/ask", "POST", recordings.ask, ASK, logged=True),
     Page(RECORDING + "/{recording_id}", "GET", recordings.listen, LISTEN, logged=True),
+    Page(RECORDING + "/{recording_id}/peaks", "GET", player.outline, LISTEN, logged=True),
     Page(RECORDING + "/{recording_id}/audio", "GET", player.audio, LISTEN, logged=True),
     Page("/requests", "GET", recordings.requests, ASK | DECIDE, logged=True),
     Page("/requests/{request_id}/decide", "POST", recordings.decide, DECIDE, logged=True),

@@ -65,6 +65,7 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /recordings/search": SEARCHERS,
     "POST /recordings/ask": SUPERVISOR,
     "GET /recordings/{recording_id}": SUPERVISOR,
+    "GET /recordings/{recording_id}/peaks": SUPERVISOR,
     "GET /recordings/{recording_id}/audio": SUPERVISOR,
     "GET /requests": SEARCHERS,
     "POST /requests/{request_id}/decide": AUTHORISER,
