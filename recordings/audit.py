@@ -15,7 +15,7 @@ shows (`checkpoints`).  The checking of the whole log is `verifying`.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -201,11 +201,13 @@ def consistency(session: Session, first: int, second: int) -> tuple[bytes, ...]:
     return tuple(tree.consistency_path(first, second, _nodes(session)))
 
 
-def line_holds(session: Session, index: int, wanted: Mapping[str, Any]) -> bool:
-    """Whether line `index` is in the log, proved to its head, and says what is `wanted`.
+def line_holds(
+    session: Session, index: int, wanted: Mapping[str, Any], *, may_lack: Collection[str] = ()
+) -> bool:
+    """Whether line `index` is in the tree as it stands and says all of `wanted`.
 
-    `wanted` names fields as the leaf does (`action`, `object`, …); of `detail`, itself a mapping,
-    every wanted item must be there, others may be. A row altered by SQL does not hold.
+    `wanted` names fields of the line or of its detail.  Those of `may_lack` need not be there;
+    where they are, they must say the same.  Reads as many rows as a proof does.
     """
     try:
         proof = prove(session, index)
@@ -213,11 +215,10 @@ def line_holds(session: Session, index: int, wanted: Mapping[str, Any]) -> bool:
         return False
     if not proof.holds():
         return False
-    said = json.loads(proof.leaf)
-    said["detail"] = json.loads(said["detail"])
-    items = dict(wanted).pop("detail", {})
-    return all(said.get(name) == value for name, value in wanted.items() if name != "detail") and (
-        items.items() <= said["detail"].items()
+    line = json.loads(proof.leaf)
+    said = json.loads(line["detail"]) | line
+    return all(
+        said[name] == value if name in said else name in may_lack for name, value in wanted.items()
     )
 
 

@@ -45,6 +45,10 @@ class Disk:
         while view:
             view = view[file.write(view) :]
 
+    def settle(self, file: BinaryIO) -> None:
+        """Begin what `sync` ends; a failure is raised here, the kernel tells it only once."""
+        os.fdatasync(file.fileno())
+
     def sync(self, file: BinaryIO) -> None:
         """Bring a file's bytes to the disk."""
         os.fsync(file.fileno())
@@ -106,6 +110,13 @@ def whole(path: Path, mode: int = 0o600, *, disk: Disk | None = None) -> Iterato
         if temporary:
             with suppress(OSError):
                 disk.remove(temporary)
+
+
+def reread(file: BinaryIO, at: int, size: int) -> bytearray:
+    """What a file holds at `at`, wherever it is being written; fewer bytes where it ends before."""
+    held = bytearray(size)
+    del held[os.preadv(file.fileno(), [held], at) :]
+    return held
 
 
 def has_writer(file: BinaryIO) -> bool | None:

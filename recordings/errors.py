@@ -22,7 +22,8 @@
     │   ├── GrantUsedUp        every play that was granted has begun
     │   └── PlayOver           this play has had its time; the yes may hold another
     ├── PlaybackError
-    │   ├── EvidenceAltered    catalogue and store disagree: nothing is played
+    │   ├── EvidenceAltered    catalogue, store and log disagree: nothing is played
+    │   ├── WrongKey           the keyring's key of that month is another than it was sealed to
     │   └── RangeInvalid       the asked range does not exist (HTTP 416)
     └── AuditError
         ├── CheckpointInvalid  a signed note that cannot be trusted
@@ -130,7 +131,11 @@ class PlaybackError(RecordingsError):
 
 
 class EvidenceAltered(PlaybackError):
-    """Catalogue and store disagree; no byte is served."""
+    """Catalogue, store and log disagree; no byte is served."""
+
+
+class WrongKey(PlaybackError):
+    """The evidence is as it was catalogued, and the private key of that name does not open it."""
 
 
 class RangeInvalid(PlaybackError):

@@ -100,6 +100,7 @@ ROUTES: tuple[Page, ...] = (
     Page(RECORDING + "/ask", "POST", recordings.ask, ASK, logged=True),
     Page(RECORDING + "/break-glass", "POST", recordings.glass, GLASS, logged=True),
     Page(RECORDING + "/{recording_id}", "GET", recordings.listen, LISTEN, logged=True),
+    Page(RECORDING + "/{recording_id}/peaks", "GET", player.outline, LISTEN, logged=True),
     Page(RECORDING + "/{recording_id}/audio", "GET", player.audio, LISTEN, logged=True),
     Page(RECORDING + "/{recording_id}/plays", "POST", recordings.begin, LISTEN, logged=True),
     Page(RECORDING + "/{recording_id}/exports", "POST", exports.make, EXPORT, logged=True),

@@ -11,13 +11,15 @@ under a yes: asking again gives the same.
 
 import hashlib
 import secrets
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.errors import Conflict, Forbidden, HotlineError, NotFound, Recused
+from gateway.flow.linking import sealed_as
 from gateway.flow.listening import Refused, denied, note
 from gateway.numbers import natural
 from gateway.parts import Parts
@@ -117,11 +119,13 @@ def _sealed(parts: Parts, grant: Grant, key: str) -> tuple[RecordingRow, Exporte
         raise Forbidden(
             "本进程不持有私钥，不能导出。 This process holds no private key and exports nothing."
         )
-    with parts.database.reading() as session:
-        row = session.get_one(RecordingRow, grant.recording_id)
     try:
-        opened = Playback(parts.store, parts.identities).open(row, grant)
-        made = exports.reseal(opened, grant.recipient, shelf(parts), key, secrets.token_bytes)
+        with parts.database.reading() as session:
+            row = session.get_one(RecordingRow, grant.recording_id)
+            known = partial(sealed_as, session)
+            opened = Playback(parts.store, parts.identities, known).open(row, grant)
+        with closing(opened):
+            made = exports.reseal(opened, grant.recipient, shelf(parts), key, secrets.token_bytes)
     except RecordingsError as error:
         raise Conflict(str(error)) from error
     return row, made

@@ -8,7 +8,7 @@ promise 5). Whether the matter is about whoever listens (回避) is asked anew a
 ticket joined in mid-play stops it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -51,6 +51,11 @@ class Begun:
 
     play: PlayRow
     left: int | None
+
+
+def whole(row: RecordingRow) -> list[tuple[int, int]]:
+    """What is asked for where no range was named."""
+    return [(0, row.plain_size)]
 
 
 def may_begin(
@@ -113,22 +118,35 @@ def open_for_play(
     *,
     origin: str,
     now: int,
-    asked: str = "",
+    asked: Callable[[RecordingRow], Sequence[tuple[int, int]]] = whole,
 ) -> Permitted | Refused:
-    """Whether `who` may hear this now, and `asked` (the Range they sent); either way it is in the
-    log once this is committed."""
-    obj, detail = f"recording:{recording_id}", {"play": play_id, **_range(asked)}
+    """Whether `who` may hear this now; either way it is in the log once this is committed.
+
+    The line holds the ranges `asked` for: should the process die while it sends them, what may
+    have been heard is on record all the same.
+    """
+    obj, detail = f"recording:{recording_id}", {"play": play_id}
     try:
         grant = _playing(session, who, play_id, recording_id, now)
     except (GrantError, HotlineError) as error:
         return denied(session, who, "recording:play", obj, origin, now, error, detail=detail)
-    note(session, who, "recording:play", obj, origin, now, grant=grant.grant_id, detail=detail)
+    row = session.get_one(RecordingRow, recording_id)
+    note(session, who, "recording:play", obj, origin, now, grant=grant.grant_id,
+         detail={**detail, "asked": [list(span) for span in asked(row)]})  # fmt: skip
+    return Permitted(row, grant)
+
+
+def open_for_peaks(
+    session: Session, who: Person, play_id: int, recording_id: int, *, origin: str, now: int
+) -> Permitted | Refused:
+    """The same for the outline of its loudness, which tells when somebody spoke."""
+    obj, detail = f"recording:{recording_id}", {"play": play_id}
+    try:
+        grant = _playing(session, who, play_id, recording_id, now)
+    except (GrantError, HotlineError) as error:
+        return denied(session, who, "recording:outline", obj, origin, now, error, detail=detail)
+    note(session, who, "recording:outline", obj, origin, now, grant=grant.grant_id, detail=detail)
     return Permitted(session.get_one(RecordingRow, recording_id), grant)
-
-
-def _range(asked: str) -> dict[str, str]:
-    """The header as it was sent, cut where nobody means it any more."""
-    return {"asked": asked[:200]} if asked else {}
 
 
 def _usable(session: Session, who: Person, grant_id: int, recording_id: int, now: int) -> Grant:

@@ -15,6 +15,7 @@ from tests.unit.console.conftest import Browser, browser
 
 SIZE = 44 + 6 * 8000 * 2
 PLAY, HEARD = "recordings:recording:play", "recordings:recording:heard"
+OUTLINE = "recordings:recording:outline"
 
 
 def url(morning: scene.Morning) -> str:
@@ -30,10 +31,10 @@ def last(morning: scene.Morning, count: int) -> list[tuple[str, str, str]]:
     return [(row.action, row.outcome, row.detail) for row in rows]
 
 
-def played(morning: scene.Morning, asked: str = "") -> tuple[str, str, str]:
+def played(morning: scene.Morning, *asked: tuple[int, int]) -> tuple[str, str, str]:
     """The line of a range that may be heard: the play it is of, and what was asked for."""
-    said = f'"asked":"{asked}",' if asked else ""
-    return (PLAY, "ok", f'{{{said}"play":{morning.play}}}')
+    spans = ",".join(f"[{start},{stop}]" for start, stop in asked)
+    return (PLAY, "ok", f'{{"asked":[{spans}],"play":{morning.play}}}')
 
 
 @pytest.fixture
@@ -57,7 +58,10 @@ def test_the_whole(chen: TestClient, morning: scene.Morning) -> None:
     assert answer.headers["content-length"] == str(SIZE)
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["accept-ranges"] == "bytes"
-    assert last(morning, 2) == [played(morning), (HEARD, "ok", f'{{"bytes":[[0,{SIZE}]]}}')]
+    assert last(morning, 2) == [
+        played(morning, (0, SIZE)),
+        (HEARD, "ok", f'{{"bytes":[[0,{SIZE}]]}}'),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,10 @@ def test_one_range(
     assert answer.status_code == 206
     assert answer.content == whole[start:stop]
     assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{SIZE}"
-    assert last(morning, 1) == [(HEARD, "ok", f'{{"bytes":[[{start},{stop}]]}}')]
+    assert last(morning, 2) == [
+        played(morning, (start, stop)),
+        (HEARD, "ok", f'{{"bytes":[[{start},{stop}]]}}'),
+    ]
 
 
 def test_several_ranges(chen: TestClient, morning: scene.Morning, whole: bytes) -> None:
@@ -100,8 +107,7 @@ def test_a_range_that_is_not_there(chen: TestClient, morning: scene.Morning) -> 
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{SIZE}"
     assert answer.content == b""
-    asked = played(morning, f"bytes={SIZE}-")
-    assert last(morning, 2) == [asked, (HEARD, "ok", '{"bytes":[]}')]
+    assert last(morning, 2) == [played(morning), (HEARD, "ok", '{"bytes":[]}')]
 
 
 @pytest.mark.parametrize("asked", ["bytes", "frames=0-3", "bytes=5-2", "bytes=a-b"])
@@ -118,6 +124,58 @@ def test_if_range(chen: TestClient, morning: scene.Morning) -> None:
     for condition, status in ((etag, 206), ('"other"', 200), (f"W/{etag}", 200)):
         headers = {"Range": "bytes=0-3", "If-Range": condition}
         assert chen.get(url(morning), headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [("If-None-Match", "{}", 304), ("If-None-Match", '"other"', 200), ("If-Match", "{}", 200),
+     ("If-Match", '"other"', 412), ("If-None-Match", '"other", W/{}', 304)],
+)  # fmt: skip
+def test_conditions(
+    chen: TestClient, morning: scene.Morning, name: str, value: str, status: int
+) -> None:
+    """What the client holds already, or holds no more: told without a byte, and on record."""
+    etag = chen.head(url(morning)).headers["etag"]
+    answer = chen.get(url(morning), headers={name: value.format(etag)})
+    assert (answer.status_code, answer.headers["etag"]) == (status, etag)
+    assert answer.headers["cache-control"] == "no-store"
+    if status != 200:
+        assert answer.content == b""
+        assert last(morning, 2) == [played(morning), (HEARD, "ok", '{"bytes":[]}')]
+
+
+def test_the_waveform(chen: TestClient, morning: scene.Morning) -> None:
+    """For who may hear it, on record as itself; for anybody else it is refused, on record too."""
+    of = f"/recordings/{morning.recordings[0]}/peaks"
+    answer = chen.get(f"{of}?play={morning.play}")
+    (channel,) = answer.json()["channels"]
+    assert len(channel) == 1000
+    assert max(high for _, high in channel) == 5999 >> 8
+    assert answer.headers["cache-control"] == "no-store"
+    assert last(morning, 1) == [(OUTLINE, "ok", f'{{"play":{morning.play}}}')]
+    assert chen.get(f"{of}?play=999").status_code == 403
+    assert last(morning, 1) == [(OUTLINE, "denied", '{"play":999,"why":"NotGranted"}')]
+
+
+def test_rows_exchanged_wholly_do_not_play(bare: scene.Morning) -> None:
+    """Whoever may write to the catalogue cannot have one call heard as another: 409, no byte, and
+    the attempt is on record."""
+    scene.full(bare)
+    with bare.parts.database.begin() as session:
+        rows = [session.get_one(RecordingRow, number) for number in bare.recordings[:2]]
+        columns = [column.key for column in RecordingRow.__table__.columns if column.key != "id"]
+        held = [{name: getattr(row, name) for name in columns} for row in rows]
+        for row in rows:
+            row.name, row.object_key = f"x{row.id}", f"x{row.id}"
+        session.flush()
+        for row, values in zip(rows, reversed(held), strict=True):
+            for name, value in values.items():
+                setattr(row, name, value)
+    for path in (url(bare), url(bare).replace("/audio", "/peaks")):
+        answer = browser(bare, "chen").get(path)
+        assert answer.status_code == 409
+        assert "日志" in answer.text
+    assert (HEARD, "failed", '{"bytes":[]}') in last(bare, 3)
 
 
 def test_head(chen: TestClient, morning: scene.Morning) -> None:
@@ -141,7 +199,7 @@ def test_the_line_is_committed_before_the_first_byte(
 
     monkeypatch.setattr(Playback, "open", look_first)
     browser(morning, "chen").get(url(morning))
-    assert before == [played(morning)]
+    assert before == [played(morning, (0, SIZE))]
 
 
 def test_no_line_no_byte(morning: scene.Morning, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,7 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /recordings/ask": SUPERVISOR,
     "POST /recordings/break-glass": SUPERVISOR,
     "GET /recordings/{recording_id}": SUPERVISOR,
+    "GET /recordings/{recording_id}/peaks": SUPERVISOR,
     "GET /recordings/{recording_id}/audio": SUPERVISOR,
     "POST /recordings/{recording_id}/plays": SUPERVISOR,
     "POST /recordings/{recording_id}/exports": SUPERVISOR,

@@ -26,6 +26,10 @@ from tests.unit.gateway.house import NOW, S
 HERE = "127.0.0.1"
 
 
+def whole(row: RecordingRow) -> list[tuple[int, int]]:
+    return [(0, row.plain_size)]
+
+
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Parts]:
     with house.house(tmp_path) as made:

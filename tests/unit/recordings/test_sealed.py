@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recordings import header as headers
-from recordings import sealed, sealing
-from recordings.errors import HeaderInvalid, NoMatch, PayloadInvalid, SealedError
+from recordings import sealed, sealing, seeking
+from recordings.errors import EvidenceAltered, HeaderInvalid, NoMatch, PayloadInvalid, SealedError
 
 IDENTITY = bytes(range(32))
 EDGES = [0, 1, 65535, 65536, 65537, 131072, 131073, 1_048_575, 1_048_576, 1_048_577, 3_200_000]
@@ -26,29 +26,39 @@ def seal(data: bytes, seed: int = 7) -> tuple[bytes, bytes, sealing.Figures]:
     random_bytes = entropy(seed)
     file_key, nonce = random_bytes(16), random_bytes(16)
     header = sealed.make_header(file_key, [sealed.public_of(IDENTITY)], random_bytes)
-    out = io.BytesIO()
+    out = Place()
     source = io.BytesIO(data)
-    figures = sealing.seal(
-        source.readinto, lambda piece: void(out.write(piece)), header, file_key, nonce
-    )
-    return header, out.getvalue(), figures
+    figures = sealing.seal(source.readinto, out, header, file_key, nonce)
+    return header, bytes(out.held), figures
 
 
-def void(_: object) -> None:
-    return None
+class Place:
+    """Somewhere to write to (place.Growing), in memory."""
+
+    def __init__(self) -> None:
+        self.held, self.settled = bytearray(), 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.held += data
+
+    def reread(self, at: int, size: int) -> bytearray | None:
+        return self.held[at : at + size]
+
+    def settle(self) -> None:
+        self.settled += 1
 
 
-def open_payload(header: bytes, payload: bytes) -> sealed.Payload:
+def open_payload(header: bytes, payload: bytes) -> seeking.Payload:
     parsed, length = headers.parse(header)
     assert length == len(header)
     key = sealed.unwrap(parsed, [IDENTITY])
-    return sealed.Payload(lambda start, stop: payload[start:stop], len(payload), key)
+    return seeking.Payload(lambda start, stop: payload[start:stop], len(payload), key)
 
 
-def open_whole(file: bytes) -> sealed.Payload:
+def open_whole(file: bytes) -> seeking.Payload:
     parsed, length = headers.parse(file)
     body, key = file[length:], sealed.unwrap(parsed, [IDENTITY])
-    return sealed.Payload(lambda start, stop: body[start:stop], len(body), key)
+    return seeking.Payload(lambda start, stop: body[start:stop], len(body), key)
 
 
 @pytest.mark.parametrize("size", EDGES)
@@ -69,17 +79,61 @@ def test_a_source_that_gives_little_at_a_time() -> None:
     """A pipe or a slow disk gives short reads; the chunks are whole all the same."""
     data = random.Random(3).randbytes(200_001)
     source = io.BytesIO(data)
-    out = io.BytesIO()
+    out = Place()
     header = sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1))
-    sealing.seal(
-        lambda view: source.readinto(view[:1000]),
-        lambda piece: void(out.write(piece)),
-        header,
-        b"k" * 16,
-        b"n" * 16,
-    )
-    opened = open_payload(header, out.getvalue())
+    sealing.seal(lambda view: source.readinto(view[:1000]), out, header, b"k" * 16, b"n" * 16)
+    opened = open_payload(header, bytes(out.held))
     assert b"".join(opened.read(0, opened.size)) == data
+
+
+def test_what_was_written_is_read_back_while_it_is_written() -> None:
+    """A place that holds another bit than was given it is noticed, wherever in the file it is."""
+
+    class Lying(Place):
+        def write(self, data: bytes | memoryview) -> None:
+            super().write(data)
+            if len(self.held) > 2_500_000 and not self.settled:
+                self.held[-70_000], self.settled = self.held[-70_000] ^ 1, 1
+
+    header = sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1))
+    for size in (2_600_000, 9_000_000):
+        source = io.BytesIO(bytes(size))
+        with pytest.raises(EvidenceAltered):
+            sealing.seal(source.readinto, Lying(), header, b"k" * 16, b"n" * 16)
+
+
+def test_a_place_that_shows_nothing_before_it_is_published() -> None:
+    """The hashes are of what was written, and whoever seals is told to look again."""
+
+    class Blind(Place):
+        def reread(self, at: int, size: int) -> None:
+            return None
+
+    data, out = random.Random(5).randbytes(3_000_000), Blind()
+    header = sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1))
+    blind = sealing.seal(io.BytesIO(data).readinto, out, header, b"k" * 16, b"n" * 16)
+    seeing = sealing.seal(io.BytesIO(data).readinto, Place(), header, b"k" * 16, b"n" * 16)
+    assert (blind.verified, seeing.verified) == (False, True)
+    assert blind.sealed_sha256 == seeing.sealed_sha256
+    assert blind.sealed_sha256 == hashlib.sha256(header + out.held).digest()
+
+
+def test_a_disk_that_fails_meanwhile_is_heard() -> None:
+    """The kernel tells of a lost write once, to whoever syncs first: that must not be overheard."""
+
+    class Failing(Place):
+        def settle(self) -> None:
+            raise OSError(5, "Input/output error")
+
+    header = sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1))
+    quiet = Place()
+    for out in (quiet, Failing()):
+        source = io.BytesIO(bytes(70 << 20))
+        try:
+            sealing.seal(source.readinto, out, header, b"k" * 16, b"n" * 16)
+        except OSError:
+            assert out is not quiet
+    assert quiet.settled == 2
 
 
 def test_randomness_is_an_argument() -> None:
@@ -111,7 +165,7 @@ def test_a_range_reads_only_its_chunks() -> None:
         asked.append((start, stop))
         return PAYLOAD[start:stop]
 
-    payload = sealed.Payload(read_at, len(PAYLOAD), sealed.unwrap(parsed, [IDENTITY]))
+    payload = seeking.Payload(read_at, len(PAYLOAD), sealed.unwrap(parsed, [IDENTITY]))
     assert sum(stop - start for start, stop in asked) < 2 * sealed.SEALED_CHUNK
     asked.clear()
     assert b"".join(payload.read(70_000, 70_010)) == DATA[70_000:70_010]
