@@ -22,7 +22,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "asterisk": ("telephony/client.py",),
     "aio_pika": ("queueing/broker.py",),
     "aiormq": ("queueing/broker.py",),
-    "cryptography": ("recordings/sealed.py", "recordings/notes.py"),
+    "cryptography": ("recordings/sealed.py", "recordings/notes.py", "recordings/passphrase.py"),
     "argon2": ("gateway/people/accounts.py",),
     "chinese_calendar": ("gateway/tickets/clocks.py",),
     "alembic": ("gateway/migrations",),
@@ -38,7 +38,7 @@ PURE = (
     "telephony/facts.py", "telephony/call.py",
     "queueing/messages.py", "queueing/topology.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
-    "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",
+    "recordings/passphrase.py", "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",
     "gateway/people/roles.py", "gateway/tickets/words.py", "gateway/tickets/lifecycle.py",
     "gateway/tickets/clocks.py",
 )  # fmt: skip
