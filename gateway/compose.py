@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 from gateway import broadcast, lease, migrations
 from gateway.api import health
 from gateway.api import routes as api
-from gateway.api.models import Fault
+from gateway.api.shapes import Fault
 from gateway.broadcast import Broadcast, Datagrams, Notify
 from gateway.console import web
 from gateway.database import Database
@@ -43,7 +43,8 @@ from queueing.relay import Relay
 from queueing.transport import Transport
 from recordings import keys, watch
 from recordings.capture import Capture
-from recordings.keys import Identities, Recipients
+from recordings.keyring import Identities, new_pair
+from recordings.keys import Recipients
 from recordings.notes import Signer
 from recordings.store import DirectoryStore
 
@@ -126,7 +127,7 @@ def keys_ahead(settings: Settings, now: int) -> list[str]:
     """Make the pairs that are missing for this month and, in its last week, for the next."""
     there = Recipients(settings.keyring).key_ids()
     wanted = {keys.key_id_at(now), keys.key_id_at(now + KEYS_AHEAD_US)} - set(there)
-    return [keys.new_pair(settings.keyring, key_id, now=now).key_id for key_id in sorted(wanted)]
+    return [new_pair(settings.keyring, key_id, now=now).key_id for key_id in sorted(wanted)]
 
 
 def check(made: Parts) -> None:

@@ -24,6 +24,7 @@ from gateway.settings import Settings
 from queueing.errors import QueueingError
 from recordings import keys
 from recordings.errors import RecordingsError
+from recordings.keyring import Identities
 from telephony import cel_source, session
 from telephony.errors import TelephonyError
 
@@ -98,7 +99,7 @@ def _database(settings: Settings) -> tuple[bool, str]:
 def _keys(settings: Settings) -> tuple[bool, str]:
     key_id = keys.key_id_at(compose.clock())
     recipient = keys.Recipients(settings.keyring).of(key_id)
-    private = key_id in keys.Identities(settings.keyring).key_ids()
+    private = key_id in Identities(settings.keyring).key_ids()
     return (
         True,
         f"{key_id} {recipient.text[:16]}… {'' if private else '（本机无私钥 public only）'}",

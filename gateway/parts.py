@@ -7,8 +7,8 @@ from gateway.broadcast import Broadcast
 from gateway.database import Database
 from gateway.notices import Hub
 from gateway.settings import Settings
-from recordings.keys import Identities, Recipients
-from recordings.store import DirectoryStore
+from recordings.keys import Keyring, Recipients
+from recordings.place import Store
 
 Clock = Callable[[], int]
 
@@ -22,6 +22,6 @@ class Parts:
     clock: Clock
     hub: Hub
     broadcast: Broadcast
-    store: DirectoryStore
+    store: Store
     recipients: Recipients
-    identities: Identities | None
+    identities: Keyring | None

@@ -22,8 +22,8 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
@@ -31,7 +31,7 @@ from recordings import catalogue, evidence, naming, sealed, sealing, spool, trou
 from recordings.disk import Disk
 from recordings.errors import CaptureError, KeyMissing, KeysError, RecordingsError
 from recordings.keys import Recipient, Recipients, key_id_at
-from recordings.store import DirectoryStore
+from recordings.place import Store
 from recordings.tables import RecordingRow
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Capture:
         directory: Path,
         pbx: str,
         recipients: Recipients,
-        store: DirectoryStore,
+        store: Store,
         begin: Begin,
         clock: Callable[[], int],
         on_captured: OnCaptured = lambda _session, _row: None,
@@ -155,7 +155,7 @@ class Capture:
             row.id, row.name, row.object_key, row.condition, row.plain_size, row.duration_ms
         )
 
-    def _seal(self, name: str, file: BinaryIO, mark: tuple[int, int, int]) -> _Stored | None:
+    def _seal(self, name: str, file: FileIO, mark: tuple[int, int, int]) -> _Stored | None:
         """Steps 1 to 3; None where the WAV changed meanwhile, and nothing is kept then."""
         size, changed_at = mark[1], mark[2] // 1000
         about = wav.understand(os.pread(file.fileno(), wav.PEEK, 0), size)
@@ -199,7 +199,7 @@ class Capture:
         self._stored.pop(name, None)
         return row
 
-    def _compare(self, file: BinaryIO, row: RecordingRow) -> None:
+    def _compare(self, file: FileIO, row: RecordingRow) -> None:
         """A row stands already: a crash came before step 5, or the name was used twice."""
         if evidence.sha256_of(file) != row.plain_sha256:
             raise troubles.name_reused()
@@ -273,13 +273,13 @@ def _row(
     }
 
 
-def _mark(file: BinaryIO) -> tuple[int, int, int]:
+def _mark(file: FileIO) -> tuple[int, int, int]:
     """Inode, size and last change (ns) of the open file: equal means nobody wrote to it."""
     status = os.fstat(file.fileno())
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _names(path: Path, file: BinaryIO) -> bool:
+def _names(path: Path, file: FileIO) -> bool:
     """Whether the path still names the file that was sealed."""
     try:
         return os.path.samestat(path.lstat(), os.fstat(file.fileno()))
@@ -287,12 +287,12 @@ def _names(path: Path, file: BinaryIO) -> bool:
         return False
 
 
-def _reader(file: BinaryIO) -> Callable[[memoryview], int | None]:
+def _reader(file: FileIO) -> Callable[[memoryview], int | None]:
     """Read the WAV; its own failures are told apart from those of the store."""
 
     def read_into(buffer: memoryview) -> int | None:
         try:
-            return file.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+            return file.readinto(buffer)
         except OSError as error:
             raise troubles.unreadable(error) from error
 

@@ -2,26 +2,42 @@
 
 Capture and store change the disk only through a `Disk`, one method a step, so that a test can let
 step 1, 2, 3 … fail or kill the process there and look at what is left.  What always holds: a name
-that `publish` made was not there before, and what `sync` and `sync_directory` returned from
-survives a power cut as far as the kernel and the disk keep their word.
+that `publish` or `name` made was not there before, and what `sync` and `sync_directory` returned
+from survives a power cut as far as the kernel and the disk keep their word.
 """
 
 import errno
 import fcntl
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 _F_SETSIG = 10  # Linux; the fcntl module does not name it
+_NO_UNNAMED = (errno.EOPNOTSUPP, errno.EISDIR)  # open(2), O_TMPFILE: the file system, the kernel
 
 
 class Disk:
     """The real disk."""
 
     def create(self, path: Path) -> BinaryIO:
-        """Open a new file for writing, unbuffered; FileExistsError where there is one."""
-        return open(path, "xb", buffering=0)  # noqa: PTH123  a flag Path.open has not: none lost
+        """Open a new file, unbuffered; FileExistsError where there is one."""
+        return open(path, "x+b", buffering=0)  # noqa: PTH123  a flag Path.open has not: none lost
+
+    def create_unnamed(self, directory: Path, mode: int) -> BinaryIO:
+        """Open a new file that has no name yet: killed before `name`, nothing is left of it.
+
+        OSError (EOPNOTSUPP, EISDIR) where file system or kernel know of no such files.
+        """
+        descriptor = os.open(directory, os.O_TMPFILE | os.O_RDWR, mode)
+        return open(descriptor, "w+b", buffering=0)  # noqa: PTH123  a descriptor
+
+    def name(self, file: BinaryIO, path: Path) -> None:
+        """Give a file of `create_unnamed` its name; FileExistsError where the name is taken."""
+        # `src_dir_fd` makes it linkat(2) with AT_SYMLINK_FOLLOW; link(2) would not follow /proc.
+        os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=file.fileno())
 
     def write(self, file: BinaryIO, data: bytes | memoryview) -> None:
         """Write all of `data`; a full disk raises OSError, having written a part."""
@@ -41,11 +57,11 @@ class Disk:
         finally:
             os.close(descriptor)
 
-    def make_directories(self, path: Path) -> None:
-        """Make a directory and those above it, each one's name synced into its parent."""
+    def make_directories(self, path: Path, mode: int = 0o777) -> None:
+        """Make a directory, of that `mode`, and those above it, each one's name synced."""
         missing = [p for p in (path, *path.parents) if not p.exists()]
         for directory in reversed(missing):
-            directory.mkdir(exist_ok=True)
+            directory.mkdir(mode if directory == path else 0o777, exist_ok=True)
             self.sync_directory(directory.parent)
 
     def publish(self, temporary: Path, path: Path) -> None:
@@ -58,6 +74,38 @@ class Disk:
     def remove(self, path: Path) -> None:
         """Remove a name; FileNotFoundError where there is none."""
         path.unlink()
+
+
+@contextmanager
+def whole(path: Path, mode: int = 0o600, *, disk: Disk | None = None) -> Iterator[BinaryIO]:
+    """A new file that is there, whole and durable, once the block has ended well, or not at all.
+
+    Killed at any moment it leaves nothing behind; on a file system that knows no files without a
+    name, a hidden one of `mode` beside it.  FileExistsError where the name is taken.
+    """
+    disk, temporary = disk or Disk(), None
+    try:
+        file = disk.create_unnamed(path.parent, mode)
+    except OSError as error:
+        if error.errno not in _NO_UNNAMED:
+            raise
+        temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+        file = disk.create(temporary)
+    try:
+        if temporary:
+            temporary.chmod(mode)
+        yield file
+        disk.sync(file)
+        if temporary:
+            disk.publish(temporary, path)
+        else:
+            disk.name(file, path)
+        disk.sync_directory(path.parent)
+    finally:
+        file.close()
+        if temporary:
+            with suppress(OSError):
+                disk.remove(temporary)
 
 
 def has_writer(file: BinaryIO) -> bool | None:

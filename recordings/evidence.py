@@ -4,14 +4,14 @@ Reads in constant memory and with public data alone; it opens nothing and change
 """
 
 import hashlib
-from typing import BinaryIO
+from io import FileIO
 
 from recordings.errors import EvidenceAltered
 from recordings.naming import HEADER, PAYLOAD
-from recordings.store import DirectoryStore
+from recordings.place import Readable, Store
 
 
-def verify(store: DirectoryStore, object_key: str, sealed_sha256: bytes) -> None:
+def verify(store: Store, object_key: str, sealed_sha256: bytes) -> None:
     """Read both objects; raise EvidenceAltered unless header and payload hash to what is given.
 
     Raises ObjectMissing where one of them is not there.
@@ -27,7 +27,7 @@ def verify(store: DirectoryStore, object_key: str, sealed_sha256: bytes) -> None
         )
 
 
-def sha256_of(file: BinaryIO) -> bytes:
+def sha256_of(file: FileIO) -> bytes:
     """SHA-256 of a whole file from its beginning."""
     file.seek(0)
     digest = hashlib.sha256()
@@ -35,7 +35,7 @@ def sha256_of(file: BinaryIO) -> bytes:
     return digest.digest()
 
 
-def _feed(digest: "hashlib._Hash", file: BinaryIO) -> None:
+def _feed(digest: "hashlib._Hash", file: Readable) -> None:
     buffer = memoryview(bytearray(1 << 20))
-    while count := file.readinto(buffer):  # type: ignore[attr-defined]
+    while count := file.readinto(buffer):
         digest.update(buffer[:count])

@@ -3,18 +3,19 @@
 What is written is a whole age file (header and payload in one), what is read may be one of ours
 put together again (`cat X.header X.payload`), or any age file sealed to an X25519 key.  What
 always holds: the output appears under its name whole and synced, or not at all; nothing that is
-there already is overwritten; a file that fails to authenticate leaves no plaintext behind.
+there already is overwritten; a file that fails to authenticate, and a process that is killed over
+it, leave no plaintext behind.
 """
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from recordings import header as headers
 from recordings import keys, sealed, sealing
-from recordings.disk import Disk
+from recordings.disk import Disk, whole
 from recordings.errors import KeyInvalid, StoreError
 
 
@@ -24,7 +25,7 @@ def seal_file(wav: Path, recipient: str, out: Path) -> sealing.Figures:
     file_key, nonce = os.urandom(sealed.FILE_KEY), os.urandom(sealed.NONCE)
     header = sealed.make_header(file_key, [public], os.urandom)
     disk = Disk()
-    with open(wav, "rb", buffering=0) as source, _whole(disk, out) as target:  # noqa: PTH123
+    with open(wav, "rb", buffering=0) as source, _new(out) as target:  # noqa: PTH123
         disk.write(target, header)
         return sealing.seal(
             source.readinto, lambda data: disk.write(target, data), header, file_key, nonce
@@ -47,27 +48,18 @@ def open_file(file: Path, identity_file: Path, out: Path) -> None:
         header, length = headers.parse(beginning)
         file_key = sealed.unwrap(header, secrets)
         source.seek(length)
-        with _whole(disk, out) as target:
+        with _new(out) as target:
             for piece in sealed.decrypt_all(source.read, file_key):
                 disk.write(target, piece)
 
 
 @contextmanager
-def _whole(disk: Disk, out: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name only when the block ends well."""
-    temporary = out.with_name(f".{out.name}.{os.urandom(6).hex()}")
-    file = disk.create(temporary)
+def _new(out: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name only when the block ends well; raises StoreError."""
     try:
-        temporary.chmod(0o600)
-        yield file
-        disk.sync(file)
-        disk.publish(temporary, out)
-        disk.sync_directory(out.parent)
+        with whole(out) as file:
+            yield file
     except FileExistsError as error:
         raise StoreError(
             f"{out.name} 已存在，未覆盖。 {out.name} exists; not overwritten."
         ) from error
-    finally:
-        file.close()
-        with suppress(OSError):
-            disk.remove(temporary)

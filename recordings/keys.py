@@ -1,29 +1,29 @@
 """Keys: a pair a month, its public half for whoever seals, its private half for playback.
 
-A key's name is its month in China, `2026-11`.  A keyring is a directory:
-
-    public/2026-11.age-recipient      one line, age1…            read by capture
-    private/2026-11.agekey            as age-keygen writes it    0600, read by playback alone
-
-`Recipients` never looks into `private/`; the capturing process can run as a user who may not.
-What always holds: secrets stand in no repr and no message, and a private file that others than
-its owner may read is refused.  Destroying keys is not here.
+A key's name is its month in China, `2026-11`.  Here are the names, keys as text, the public
+halves (`Recipients`: one line age1… in `<keyring>/public/2026-11.age-recipient`, read by capture)
+and the shape of what keeps the private ones (`Keyring`).  What always holds: secrets stand in no
+repr and no message; nothing here looks at a private half, so that the capturing process can run
+as a user who may not; a public half that stands is never replaced.  keyring.py keeps the others.
 """
 
-import os
 import re
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Protocol
 
 from recordings import bech32, sealed
+from recordings.disk import Disk, whole
 from recordings.errors import KeyInvalid, KeyMissing
 
 CHINA = timezone(timedelta(hours=8))
 _PUBLIC_HRP = "age"
 _SECRET_HRP = "age-secret-key-"  # noqa: S105  the prefix of a key, not a key
-_KEY_ID = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_KEY_ID = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+KEPT = timedelta(days=730)
+"""How long a month's recordings are kept at least: two years (DOMAIN.md, 录音保存)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,26 @@ class Identity:
 def key_id_at(at: int) -> str:
     """The name of the key for a moment: its month in China, where the hotline is."""
     return datetime.fromtimestamp(at / 1_000_000, tz=CHINA).strftime("%Y-%m")
+
+
+def not_before_at(key_id: str) -> int:
+    """When at the earliest (µs UTC) a month's key may be destroyed: KEPT after its month in China
+    has ended.  Raises KeyInvalid."""
+    year, month = (int(part) for part in checked(key_id).split("-"))
+    over = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=CHINA)
+    return int((over + KEPT).timestamp()) * 1_000_000
+
+
+def checked(key_id: str) -> str:
+    """The name, if it is one of a month; raises KeyInvalid for any other."""
+    if not _KEY_ID.fullmatch(key_id):
+        raise KeyInvalid(f"密钥名须为年-月：{key_id!r}。 A key's name is year-month: {key_id!r}.")
+    return key_id
+
+
+def listed(files: Iterable[Path]) -> list[str]:
+    """The names of keys among the files', oldest first."""
+    return sorted(path.stem for path in files if _KEY_ID.fullmatch(path.stem))
 
 
 def encode_recipient(public: bytes) -> str:
@@ -102,12 +122,11 @@ class Recipients:
 
     def key_ids(self) -> list[str]:
         """The names of all public keys there are, oldest first."""
-        names = (path.stem for path in self._directory.glob("*.age-recipient"))
-        return sorted(name for name in names if _KEY_ID.fullmatch(name))
+        return listed(self._directory.glob("*.age-recipient"))
 
     def of(self, key_id: str) -> Recipient:
         """The public key of that name; raises KeyMissing or KeyInvalid."""
-        path = self._directory / f"{_checked(key_id)}.age-recipient"
+        path = self._directory / f"{checked(key_id)}.age-recipient"
         try:
             return Recipient(key_id, decode_recipient(path.read_text("ascii")))
         except FileNotFoundError as error:
@@ -119,81 +138,47 @@ class Recipients:
             raise KeyInvalid(f"{key_id} 的公钥文件无法读取。 {key_id}: unreadable key.") from error
 
 
-class Identities:
-    """The private halves of a keyring directory; playback alone has one of these."""
+def publish(public: Path, recipient: Recipient, *, disk: Disk | None = None) -> None:
+    """Write a public half into the directory `public`, whole or not at all.
 
-    def __init__(self, keyring: Path) -> None:
-        self._directory = keyring / "private"
+    Raises KeyInvalid where one of that name stands.
+    """
+    disk = disk or Disk()
+    disk.make_directories(public, 0o755)
+    path = public / f"{checked(recipient.key_id)}.age-recipient"
+    try:
+        with whole(path, 0o644, disk=disk) as file:
+            disk.write(file, f"{recipient.text}\n".encode("ascii"))
+    except FileExistsError as error:
+        raise stands(path) from error
+
+
+def stands(path: Path) -> KeyInvalid:
+    """Told where a key would have to be replaced."""
+    return KeyInvalid(
+        f"密钥 {path.name} 已存在，未改动。 {path.name} exists already; nothing was changed."
+    )
+
+
+class Keyring(Protocol):
+    """The private halves, however they are kept; playback and the custodians alone have one."""
 
     def key_ids(self) -> list[str]:
         """The names of all private keys there are, oldest first."""
-        names = (path.stem for path in self._directory.glob("*.agekey"))
-        return sorted(name for name in names if _KEY_ID.fullmatch(name))
 
     def of(self, key_id: str) -> Identity:
         """The private key of that name; raises KeyMissing or KeyInvalid."""
-        path = self._directory / f"{_checked(key_id)}.agekey"
-        try:
-            rights = path.stat().st_mode
-            text = path.read_text("ascii")
-        except FileNotFoundError as error:
-            raise KeyMissing(
-                f"没有 {key_id} 的私钥，该月录音无法打开。 "
-                f"No private key for {key_id}: recordings of that month cannot be opened."
-            ) from error
-        except UnicodeDecodeError as error:
-            raise KeyInvalid(f"{key_id} 的私钥文件无法读取。 {key_id}: unreadable key.") from error
-        if rights & 0o077:
-            raise KeyInvalid(
-                f"私钥 {path.name} 可被他人读取，请改为 0600。 "
-                f"Others may read {path.name}: chmod it to 0600."
-            )
-        return Identity(key_id, parse_identity_file(text)[0])
 
+    def add(self, made: Sequence[Identity], now: int) -> None:
+        """Keep new private keys, made at `now` (µs UTC), durably, each whole or not at all; raises
+        KeyInvalid where one of that name stands, which is never replaced."""
 
-def new_pair(
-    keyring: Path, key_id: str, *, now: int, entropy: Callable[[int], bytes] = os.urandom
-) -> Recipient:
-    """Make the pair of a month and write both halves; raises KeyInvalid where one stands already.
+    def not_before(self, key_id: str) -> int:
+        """Before when (µs UTC) the key must not be destroyed, by the keyring's own word, which
+        nothing in the database can change; raises KeyMissing or KeyInvalid."""
 
-    The private half is on disk before the public one: nothing can be sealed to a lost key.
-    """
-    _checked(key_id)
-    private, public = keyring / "private", keyring / "public"
-    private.mkdir(mode=0o700, parents=True, exist_ok=True)
-    public.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if (private / f"{key_id}.agekey").exists() and not (
-        public / f"{key_id}.age-recipient"
-    ).exists():
-        # A crash came between the two halves; nothing was sealed yet, and the private one is whole.
-        secret = Identities(keyring).of(key_id).secret
-    else:
-        secret = entropy(sealed.X25519_KEY)
-        _write_new(private / f"{key_id}.agekey", render_identity_file(secret, now), 0o600)
-    recipient = Recipient(key_id, sealed.public_of(secret))
-    _write_new(public / f"{key_id}.age-recipient", recipient.text + "\n", 0o644)
-    return recipient
+    def destroy(self, key_id: str) -> None:
+        """Destroy a private key: once this returns, nothing here opens what was sealed to it.
 
-
-def _checked(key_id: str) -> str:
-    if not _KEY_ID.fullmatch(key_id):
-        raise KeyInvalid(f"密钥名须为年-月：{key_id!r}。 A key's name is year-month: {key_id!r}.")
-    return key_id
-
-
-def _write_new(path: Path, text: str, mode: int) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError as error:
-        raise KeyInvalid(
-            f"密钥 {path.name} 已存在，未改动。 {path.name} exists already; nothing was changed."
-        ) from error
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+        Idempotent.  Whether it is time, and who has agreed, is the caller's duty.
+        """

@@ -58,5 +58,10 @@ def object_key(pbx: str, name: str, at: int, random: bytes) -> str:
 
 
 def name_in(object_key: str) -> str:
-    """The recording's name in the key of one of its objects."""
+    """The recording's name in its object key, or in the key of one of its objects."""
     return object_key.rpartition("/")[2].rpartition("-")[0]
+
+
+def pbx_in(object_key: str) -> str:
+    """The PBX's name in a recording's object key, or in the key of one of its objects."""
+    return object_key.rpartition("/")[0].rpartition("/")[2]

@@ -20,9 +20,9 @@ from recordings import header as headers
 from recordings import sealed, wav
 from recordings.errors import EvidenceAltered, NotGranted, SealedError
 from recordings.grants import Grant
-from recordings.keys import Identities
+from recordings.keys import Keyring
 from recordings.naming import HEADER, PAYLOAD
-from recordings.store import DirectoryStore
+from recordings.place import Store
 from recordings.tables import RecordingRow
 
 CONTENT_TYPE = "audio/wav"
@@ -59,7 +59,7 @@ class Opened:
 class Playback:
     """Opens recordings of one store with the private keys of one keyring."""
 
-    def __init__(self, store: DirectoryStore, identities: Identities) -> None:
+    def __init__(self, store: Store, identities: Keyring) -> None:
         self._store, self._identities = store, identities
 
     def open(self, row: RecordingRow, grant: Grant) -> Opened:

@@ -12,7 +12,9 @@ import re
 from recordings.errors import RangeInvalid
 
 MAX_RANGES = 8
-_SPEC = re.compile(r"(\d{0,18})-(\d{0,18})")
+_SPEC = re.compile(r"([0-9]*)-([0-9]*)")
+_DIGITS = 18
+"""A number of more digits is larger than any recording: what exactly it is does not matter."""
 
 
 def parse(header: str | None, size: int) -> list[tuple[int, int]] | None:
@@ -54,15 +56,22 @@ def unsatisfied(size: int) -> str:
 
 def _resolve(first: str, last: str, size: int) -> tuple[int, int] | None:
     if not first:  # the last n bytes
-        start = max(0, size - int(last))
+        start = max(0, size - _number(last))
         return (start, size) if start < size else None
-    start = int(first)
-    stop = min(int(last) + 1, size) if last else size
+    start = _number(first)
+    stop = min(_number(last) + 1, size) if last else size
     return (start, stop) if start < size else None
 
 
 def _backwards(spec: re.Match[str]) -> bool:
-    return bool(spec[1] and spec[2]) and int(spec[2]) < int(spec[1])
+    first, last = (spec[side].lstrip("0") for side in (1, 2))
+    return bool(spec[1] and spec[2]) and (len(last), last) < (len(first), first)
+
+
+def _number(digits: str) -> int:
+    """The number, of one too large for any size just a large one: its length is the client's."""
+    significant = digits.lstrip("0")
+    return int(significant or "0") if len(significant) <= _DIGITS else 10**_DIGITS
 
 
 def _overlap(found: list[tuple[int, int]]) -> bool:

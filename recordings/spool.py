@@ -13,8 +13,8 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from recordings import naming, troubles
 from recordings.disk import has_writer
@@ -63,7 +63,7 @@ def look(spool: Path, now: int, settle_s: int, *, sweep: bool) -> list[Found]:
     return list(found.values())
 
 
-def open_wav(path: Path) -> BinaryIO:
+def open_wav(path: Path) -> FileIO:
     """Open a WAV for reading; raises CaptureError `vanished` or `wav_unreadable`.
 
     Links and pipes are refused: whoever may write to the spool must not choose what is sealed.
@@ -81,7 +81,7 @@ def open_wav(path: Path) -> BinaryIO:
     return file
 
 
-def is_finished(found: Found, file: BinaryIO, now: int) -> bool:
+def is_finished(found: Found, file: FileIO, now: int) -> bool:
     """Whether nobody writes to the open file any more."""
     writer = has_writer(file)
     if writer is None:

@@ -1,16 +1,18 @@
-"""Where sealed objects lie: a directory, written once, never overwritten.
+"""The store in a directory: objects written once, never overwritten (place.py says what holds).
 
 An object is a key (`2026/11/23/main/1763840000.12-9f1c2b3a.payload`) and bytes.  It is written
 beside the tree under `.partial/`, synced, then linked to its name, and the directory synced: a
 key either names the whole object or nothing.  What always holds: `publish` never replaces an
-object (put-if-absent), and no key leads out of the root.  The store knows nothing of what it
-keeps, and keeps only what was sealed.
+object (put-if-absent), and no key leads out of the root.  Whose directory it is, and how much room
+is left, is not asked here.
 """
 
+import heapq
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,10 +21,12 @@ from recordings.errors import ObjectExists, ObjectMissing, StoreError
 
 _KEY = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*")
 _PARTIAL = ".partial"
+_AT_ONCE = 4096
+"""Names of one directory held in memory while it is listed; a day of a busy PBX has fewer."""
 
 
-class Upload:
-    """An object under way: written to, then published, once."""
+class DirectoryUpload:
+    """An object under way, as a file beside the tree."""
 
     def __init__(self, disk: Disk, temporary: Path, path: Path) -> None:
         self._disk, self._temporary, self._path = disk, temporary, path
@@ -31,6 +35,10 @@ class Upload:
     def write(self, data: bytes | memoryview) -> None:
         """Append to the object."""
         self._disk.write(self._file, data)
+
+    def reread(self, at: int, size: int) -> bytearray:
+        """What was written at `at`, as the file holds it now."""
+        return bytearray(os.pread(self._file.fileno(), size, at))
 
     def publish(self) -> None:
         """Make the object durable and visible; raises ObjectExists where the key is taken."""
@@ -61,11 +69,11 @@ class DirectoryStore:
         self._disk = disk or Disk()
 
     @contextmanager
-    def upload(self, key: str) -> Iterator[Upload]:
+    def upload(self, key: str) -> Iterator[DirectoryUpload]:
         """Write an object: `upload.write(…)`, then `upload.publish()`; without it nothing stays."""
         path = self._path(key)
         self._disk.make_directories(self._root / _PARTIAL)
-        upload = Upload(self._disk, self._root / _PARTIAL / os.urandom(12).hex(), path)
+        upload = DirectoryUpload(self._disk, self._root / _PARTIAL / os.urandom(12).hex(), path)
         try:
             yield upload
         finally:
@@ -86,11 +94,16 @@ class DirectoryStore:
 
     def read_at(self, key: str, start: int, stop: int) -> bytes:
         """The bytes [start, stop), fewer where the object ends before; raises ObjectMissing."""
-        with self.open(key) as file:
-            file.seek(start)
-            return file.read(stop - start)
+        with self.reader(key) as read:
+            return read(start, stop)
 
-    def open(self, key: str) -> BinaryIO:
+    @contextmanager
+    def reader(self, key: str) -> Iterator[Callable[[int, int], bytes]]:
+        """`read_at` of one object on one descriptor; raises ObjectMissing on entering."""
+        with self.open(key) as file:
+            yield lambda start, stop: os.pread(file.fileno(), stop - start, start)
+
+    def open(self, key: str) -> FileIO:
         """The object as an unbuffered file for reading; raises ObjectMissing."""
         try:
             return open(self._path(key), "rb", buffering=0)  # noqa: PTH123  unbuffered: FileIO
@@ -106,10 +119,22 @@ class DirectoryStore:
             raise _missing(key) from error
         self._disk.sync_directory(path.parent)
 
-    def keys(self, prefix: str) -> list[str]:
-        """The keys below a directory of the store, in order; none where there is no such one."""
-        base = self._path(prefix)
-        return sorted(p.relative_to(self._root).as_posix() for p in base.rglob("*") if p.is_file())
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """The keys below a directory of the store ("": of all), greater than `after`, ascending."""
+        base = self._path(prefix) if prefix else self._root
+        return self._below(base, f"{prefix}/" if prefix else "", after)
+
+    def _below(self, directory: Path, prefix: str, after: str) -> Iterator[str]:
+        """A directory is listed anew for each _AT_ONCE of its names, so that memory is bounded."""
+        last = ""
+        while page := heapq.nsmallest(
+            _AT_ONCE, (name for name in _names(directory, prefix, after) if name > last)
+        ):
+            for last in page:
+                if last.endswith("/"):
+                    yield from self._below(self._root / last, last, after)
+                else:
+                    yield last
 
     def remove_partials(self, before: int) -> int:
         """Remove what uploads left behind that died before `before` (µs); returns how many.
@@ -128,6 +153,25 @@ class DirectoryStore:
         if not _KEY.fullmatch(key):
             raise StoreError(f"对象名不合法：{key!r}。 Not a key of an object: {key!r}.")
         return self._root / key
+
+
+def _names(directory: Path, prefix: str, after: str) -> Iterator[str]:
+    """The keys right in a directory, and the directories in it with a `/` at their end, that are
+    or may hold a key greater than `after`; in no order."""
+    try:
+        entries = os.scandir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if not _KEY.fullmatch(entry.name):
+                continue
+            name = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if f"{name}/" > after or after.startswith(f"{name}/"):
+                    yield f"{name}/"
+            elif name > after and entry.is_file():
+                yield name
 
 
 def _missing(key: str) -> ObjectMissing:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from recordings import orphans
 from recordings.capture import Begin, Capture
-from recordings.store import DirectoryStore
+from recordings.place import Store
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _TIDY_EVERY = 12_000
 
 
 async def run(
-    capture: Capture, store: DirectoryStore, begin: Begin, pbx: str, clock: Callable[[], int]
+    capture: Capture, store: Store, begin: Begin, pbx: str, clock: Callable[[], int]
 ) -> None:
     """Capture until cancelled; a WAV under way is finished before the cancellation is seen."""
     turn = 0

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.api.models import Fault, storable
+from gateway.api.shapes import Fault, storable
 from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSignedIn
 from gateway.flow import log
 from gateway.flow.control import Asking

@@ -1,18 +1,17 @@
 """The JSON that programs send and get: one model each, and how a row becomes one.
 
-Times are RFC 3339 in China Standard Time. Fields are only ever added; a body with a field that is
-not known is refused with its name, because a mistyped field would otherwise be lost.
+`shapes` says what holds for all of them; those about recordings are `evidence`'s.
 """
 
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
+from gateway.api.evidence import RecordingOut
+from gateway.api.shapes import Model, PageNumber, when
 from gateway.flow import wallboard
-from gateway.flow.finding import RecordingView
-from gateway.flow.listening import RequestView
 from gateway.flow.rates import Rate
 from gateway.people.accounts import Person
 from gateway.tables import (
@@ -24,38 +23,9 @@ from gateway.tables import (
     TicketStepRow,
     WorkOrderRow,
 )
-from gateway.tickets.clocks import china
 from gateway.tickets.views import Desk, OrderView, TicketView
-from recordings.tables import AuditLineRow, GrantRow, RecordingRow
+from recordings.tables import AuditLineRow
 from telephony.tables import CallRow
-
-
-def when(at: int | None) -> datetime | None:
-    """A point of time as JSON shows it."""
-    return None if at is None else china(at)
-
-
-def storable(given: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """`given` without NUL, which no text of PostgreSQL can hold and nobody means."""
-    match given:
-        case str():
-            return given.replace("\x00", "")
-        case list():
-            return [storable(one) for one in given]
-        case dict():
-            return {storable(name): storable(one) for name, one in given.items()}
-    return given
-
-
-PageNumber = Annotated[int, Field(ge=1, lt=10**9)]
-RowId = Annotated[int, Field(ge=1, lt=2**63)]
-
-
-class Model(BaseModel):
-    """What all bodies share: unknown fields are refused, rows may be read from, NUL is left out."""
-
-    model_config = ConfigDict(extra="forbid", from_attributes=True, hide_input_in_errors=True)
-    _storable = model_validator(mode="before")(storable)
 
 
 class SignIn(Model):
@@ -88,12 +58,6 @@ class SessionOut(Model):
     token: str
     expires_at: datetime
     person: PersonOut
-
-
-class Done(Model):
-    """It was done."""
-
-    done: bool = True
 
 
 class TicketFields(Model):
@@ -140,23 +104,6 @@ class OrderReturn(Model):
     """Why the work order is returned (退单)."""
 
     reason: str
-
-
-class Ask(Model):
-    """A request to hear recordings: `purpose` is verify, complaint or supervision."""
-
-    recordings: Annotated[list[RowId], Field(min_length=1, max_length=100)]
-    purpose: str
-    ticket_no: str
-    reason: str
-
-
-class Decision(Model):
-    """The authoriser's decision; `lasts_s` counts from now."""
-
-    granted: bool
-    note: str = ""
-    lasts_s: int = 3600
 
 
 class Silence(Model):
@@ -236,15 +183,6 @@ class TicketsSought(Model):
 
     text: str = ""
     state: str = ""
-    page: PageNumber = 1
-
-
-class RecordingsSought(Model):
-    """Which recordings: by the number's last digits, the agent, or the ticket."""
-
-    phone_tail: str = ""
-    agent: str = ""
-    ticket: str = ""
     page: PageNumber = 1
 
 
@@ -368,48 +306,6 @@ class DeskOrderOut(Model):
             demand=view.ticket.demand,
             caller_name=view.caller_name,
             caller_phone=view.caller_phone,
-        )
-
-
-class RecordingOut(Model):
-    """A sealed recording; hearing it takes a grant."""
-
-    id: int
-    name: str
-    recorded_at: datetime | None
-    duration_ms: int
-    condition: str
-
-    @classmethod
-    def of(cls, row: RecordingRow) -> "RecordingOut":
-        """Of a row."""
-        return cls(
-            id=row.id,
-            name=row.name,
-            recorded_at=when(row.recorded_at),
-            duration_ms=row.duration_ms,
-            condition=row.condition,
-        )
-
-
-class FoundRecordingOut(Model):
-    """A recording as the search shows it."""
-
-    recording: RecordingOut
-    ticket_id: int | None
-    acceptance_no: str | None
-    agent: str | None
-    grant: int | None
-
-    @classmethod
-    def of(cls, view: RecordingView) -> "FoundRecordingOut":
-        """Of a view."""
-        return cls(
-            recording=RecordingOut.of(view.row),
-            ticket_id=view.ticket_id,
-            acceptance_no=view.acceptance_no,
-            agent=view.call.last_agent if view.call else None,
-            grant=view.grant.id if view.grant else None,
         )
 
 
@@ -574,42 +470,6 @@ class DepartmentOut(Model):
         return cls(code=row.code, name=row.name)
 
 
-class GrantOut(Model):
-    """A yes, and until when."""
-
-    id: int
-    expires_at: datetime | None
-
-    @classmethod
-    def of(cls, row: GrantRow) -> "GrantOut":
-        """Of a row."""
-        return cls(id=row.id, expires_at=when(row.expires_at))
-
-
-class RequestOut(Model):
-    """A request to hear recordings, and what became of it."""
-
-    id: int
-    requester: str
-    purpose: str
-    ticket_no: str
-    reason: str
-    state: str
-    recordings: list[int]
-    grant: GrantOut | None
-
-    @classmethod
-    def of(cls, view: RequestView) -> "RequestOut":
-        """Of a view."""
-        plain = ("id", "requester", "purpose", "ticket_no", "reason")
-        return cls(
-            state=view.state,
-            **{name: getattr(view.request, name) for name in plain},
-            recordings=[row.id for row in view.recordings],
-            grant=GrantOut.of(view.grant) if view.grant else None,
-        )
-
-
 class LineOut(Model):
     """One line of the log; `line` is its number, from 0."""
 
@@ -643,10 +503,3 @@ class VerdictOut(Model):
     lines: int
     root: str
     faults: list[str]
-
-
-class Fault(Model):
-    """An error: what is wrong and what to do; `fields` for input, by name."""
-
-    message: str
-    fields: dict[str, str] = {}

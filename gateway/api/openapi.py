@@ -7,8 +7,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from gateway.api.endpoint import INCOMPLETE, Endpoint
-from gateway.api.models import Fault
 from gateway.api.routes import ROUTES
+from gateway.api.shapes import Fault
 
 _REF = "#/components/schemas/{model}"
 

@@ -1,4 +1,4 @@
-"""Every path under /api/v1 in one table, and its few lines each.
+"""Every path under /api/v1 in one table, and its few lines each; recordings have a module apart.
 
 What is sought may be a caller's number, so searches are POSTs: it stands in no URL.
 
@@ -13,27 +13,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api import models as m
+from gateway.api import recordings
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number, run
+from gateway.api.shapes import Done
 from gateway.errors import HotlineError
 from gateway.flow import (
     breaks,
     calling,
     dispatching,
-    finding,
-    listening,
     log,
     orders,
     silence,
     wallboard,
 )
-from gateway.flow.listening import Refused
 from gateway.numbers import natural
 from gateway.parts import Parts
 from gateway.people import accounts, sessions
 from gateway.people.roles import Permission as P
 from gateway.tickets import acts, views
 from gateway.tickets.clocks import china
-from recordings.tables import RequestRow
 
 
 def judged(parts: Parts, body: m.SignIn) -> accounts.Judgement:
@@ -62,7 +60,7 @@ def sign_out(call: Call) -> Answer:
     sessions.close(call.session, call.token, call.now)
     log.note(call.session, "people:session:close", actor=call.person.login, origin=call.origin,
              obj="account", outcome="ok", now=call.now)  # fmt: skip
-    return m.Done()
+    return Done()
 
 
 def desk(call: Call) -> Answer:
@@ -165,7 +163,7 @@ def pause_agent(call: Call) -> Answer:
 
 def ready(_: Call) -> Answer:
     """示闲."""
-    return m.Done()
+    return Done()
 
 
 def pause_other(call: Call) -> Answer:
@@ -175,7 +173,7 @@ def pause_other(call: Call) -> Answer:
 
 def ready_other(_: Call) -> Answer:
     """班长示闲."""
-    return m.Done()
+    return Done()
 
 
 def _place(asked: Asked) -> object:
@@ -218,44 +216,6 @@ def _order(call: Call, action: str, **said: str) -> Answer:
     return m.WorkOrderOut.of(row)
 
 
-def recordings(call: Call) -> Answer:
-    """Search."""
-    found = finding.search(
-        call.session, call.person, call.now,
-        phone_tail=call.body.phone_tail, agent=call.body.agent, ticket=call.body.ticket,
-        page=call.body.page,
-    )  # fmt: skip
-    return Listed([m.FoundRecordingOut.of(view) for view in found.items], found.incomplete)
-
-
-def requests(call: Call) -> Answer:
-    """One's own, or all for an authoriser."""
-    found = listening.requests(call.session, call.person)
-    return [m.RequestOut.of(view) for view in found]
-
-
-def ask(call: Call) -> Answer:
-    """Ask to hear."""
-    request = listening.ask(
-        call.session, call.person, recording_ids=call.body.recordings, purpose=call.body.purpose,
-        ticket_no=call.body.ticket_no, reason=call.body.reason, origin=call.origin, now=call.now,
-    )  # fmt: skip
-    return m.RequestOut.of(listening.view_of(call.session, request))
-
-
-def decide(call: Call) -> Answer:
-    """Grant or refuse."""
-    request_id = number(call, "id")
-    decided = listening.decide(
-        call.session, call.person, request_id, granted=call.body.granted, note=call.body.note,
-        lasts_s=call.body.lasts_s, origin=call.origin, now=call.now,
-    )  # fmt: skip
-    if isinstance(decided, Refused):
-        return decided
-    row = call.session.get_one(RequestRow, request_id)
-    return m.RequestOut.of(listening.view_of(call.session, row))
-
-
 def lines(call: Call) -> Answer:
     """The log, newest first."""
     found = log.lines(call.session, call.person, before=natural(call.query.get("before", "")),
@@ -277,7 +237,6 @@ def verify(call: Call) -> Answer:
 
 _T = "/api/v1/tickets"
 _W = "/api/v1/work-orders"
-_R = "/api/v1/recording-requests"
 _D = "/api/v1/desk"
 _A = "/api/v1/agents"
 _READ = (P.TICKET_READ_OWN, P.TICKET_READ_ALL)
@@ -287,7 +246,7 @@ _ACT = (P.ORDER_ACT,)
 ROUTES: tuple[Endpoint, ...] = (
     Endpoint("POST", "/api/v1/sessions", sign_in, None, m.SessionOut, "登录 · Sign in",
              m.SignIn, status=201, prepare=judged),
-    Endpoint("DELETE", "/api/v1/sessions", sign_out, (), m.Done, "退出 · Sign out"),
+    Endpoint("DELETE", "/api/v1/sessions", sign_out, (), Done, "退出 · Sign out"),
     Endpoint("GET", "/api/v1/desk", desk, (P.DESK_USE,), m.DeskOut, "坐席工作台 · Agent's desk"),
     Endpoint("GET", "/api/v1/presence", presence, (P.WALLBOARD_READ,), m.PresenceOut,
              "坐席与队列 · Agents and queues"),
@@ -319,11 +278,11 @@ ROUTES: tuple[Endpoint, ...] = (
              act=lambda asked: silence.resume(asked.asking)),
     Endpoint("POST", _D + "/pause", pause_agent, (P.AGENT_PAUSE_OWN,), m.AgentPauseOut,
              "示忙 · Pause", m.Pause, act=_pause),
-    Endpoint("POST", _D + "/ready", ready, (P.AGENT_PAUSE_OWN,), m.Done, "示闲 · Ready",
+    Endpoint("POST", _D + "/ready", ready, (P.AGENT_PAUSE_OWN,), Done, "示闲 · Ready",
              act=_ready),
     Endpoint("POST", _A + "/{login}/pause", pause_other, (P.AGENT_PAUSE_ANY,), m.AgentPauseOut,
              "替坐席示忙 · Pause an agent", m.Pause, act=_pause),
-    Endpoint("POST", _A + "/{login}/ready", ready_other, (P.AGENT_PAUSE_ANY,), m.Done,
+    Endpoint("POST", _A + "/{login}/ready", ready_other, (P.AGENT_PAUSE_ANY,), Done,
              "替坐席示闲 · An agent ready", act=_ready),
     Endpoint("GET", _W, work_orders, (P.ORDER_READ_OWN,), m.DeskOrderOut,
              "本部门派单 · Own work orders", many=True, query=("state",)),
@@ -332,15 +291,7 @@ ROUTES: tuple[Endpoint, ...] = (
              "反馈 · Reply", m.OrderReply),
     Endpoint("POST", _W + "/{number}/return", work_order_return, _ACT, m.WorkOrderOut,
              "退单 · Return", m.OrderReturn),
-    Endpoint("POST", "/api/v1/recordings/search", recordings, (P.RECORDING_SEARCH,),
-             m.FoundRecordingOut, "查录音 · Search recordings", m.RecordingsSought, many=True,
-             reads=True, over_time=True),
-    Endpoint("GET", _R, requests, (P.RECORDING_ASK, P.RECORDING_DECIDE), m.RequestOut,
-             "调听申请 · Requests", many=True),
-    Endpoint("POST", _R, ask, (P.RECORDING_ASK,), m.RequestOut, "申请调听 · Ask to hear", m.Ask,
-             status=201),
-    Endpoint("POST", _R + "/{id}/decision", decide, (P.RECORDING_DECIDE,), m.RequestOut,
-             "授权决定 · Decide", m.Decision),
+    *recordings.ENDPOINTS,
     Endpoint("GET", "/api/v1/log", lines, (P.LOG_READ,), m.LineOut, "审计日志 · The log",
              many=True, query=("before", "action", "actor")),
     Endpoint("GET", "/api/v1/log/verdict", verify, (P.LOG_READ,), m.VerdictOut,

@@ -16,7 +16,16 @@ from typing import Any, NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.cli import checking, counting, keeping, replaying, running, sealing
+from gateway.cli import (
+    auditing,
+    checking,
+    counting,
+    custody,
+    keeping,
+    replaying,
+    running,
+    sealing,
+)
 from gateway.cli.command import Command, Result
 from gateway.errors import HotlineError
 from gateway.migrations import CommandError
@@ -27,7 +36,9 @@ from telephony.errors import TelephonyError
 COMMANDS: tuple[Command, ...] = (
     *running.COMMANDS,
     *keeping.COMMANDS,
+    *custody.COMMANDS,
     *checking.COMMANDS,
+    *auditing.COMMANDS,
     *counting.COMMANDS,
     *sealing.COMMANDS,
     *replaying.COMMANDS,

@@ -1,11 +1,10 @@
-"""Commands that keep the house: its place, database, accounts, departments, keys."""
+"""Commands that keep the house: its place, database, accounts, departments."""
 
 import argparse
 import getpass
 import re
 import secrets
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from gateway.people.accounts import Person
 from gateway.people.roles import ROLE_NAMES, Role
 from gateway.tables import DepartmentRow
 from gateway.tickets import views
-from recordings import keys
 
 OPERATOR = "operator"  # whoever may run the command on the machine
 
@@ -175,26 +173,6 @@ def department_list(asked: argparse.Namespace) -> Result:
     return Result(True, text or "还没有部门。 No departments yet.", rows)
 
 
-def keys_list(asked: argparse.Namespace) -> Result:
-    """List the months' keys."""
-    del asked
-    keyring = settings.read().keyring
-    public, private = keys.Recipients(keyring), set(keys.Identities(keyring).key_ids())
-    rows = [{"key": key_id, "recipient": public.of(key_id).text, "private": key_id in private}
-            for key_id in public.key_ids()]  # fmt: skip
-    lines = (f"{row['key']}  {'✓' if row['private'] else '–'}  {row['recipient']}" for row in rows)
-    text = "\n".join(lines)
-    return Result(True, text or "还没有密钥：hotline keys new。 No keys: hotline keys new.", rows)
-
-
-def keys_new(asked: argparse.Namespace) -> Result:
-    """Make a month's pair."""
-    now = time.time_ns() // 1000
-    made = keys.new_pair(settings.read().keyring, asked.month or keys.key_id_at(now), now=now)
-    data = {"key": made.key_id, "recipient": made.text}
-    return Result(True, f"已生成 · made: {made.key_id} {made.text}", data)
-
-
 _ROLES = ", ".join(f"{role} {ROLE_NAMES[role][0]}" for role in Role)
 _PBX = "分机所在交换机，多台时必填 · the extension's PBX, where there are several"
 
@@ -264,11 +242,4 @@ COMMANDS = (
         ),
     ),
     Command("department list", "列出部门 · list the departments", department_list),
-    Command("keys list", "列出各月密钥 · list the months' keys", keys_list),
-    Command(
-        "keys new",
-        "生成一个月的密钥对 · make a month's pair of keys",
-        keys_new,
-        (arg("--month", metavar="2026-12", help="月份，默认本月 · by default this month"),),
-    ),
 )

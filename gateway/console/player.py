@@ -6,7 +6,7 @@
 A range is decrypted as it is sent and nothing is kept: not by us, and `no-store` tells the browser
 the same. What counts as heard is counted before it is sent: the log may name a few kilobytes that
 a broken line swallowed, and never misses one that arrived. Whether a recording may be heard is
-decided in `flow.listening`, whether it is whole in `recordings.playback`.
+decided in `flow.playing`, whether it is whole in `recordings.playback`.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,8 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.console.visit import Visit, grant_asked
 from gateway.errors import Conflict, Forbidden, HotlineError
-from gateway.flow import listening
+from gateway.flow import playing
+from gateway.flow.listening import Refused
 from recordings import ranges
 from recordings.errors import RangeInvalid, RecordingsError
 from recordings.playback import Opened, Playback
@@ -43,11 +44,11 @@ def audio(visit: Visit) -> Response:
     """GET and HEAD /recordings/{recording_id}/audio?grant=…"""
     recording_id, grant_id = visit.number("recording_id"), grant_asked(visit)
     with visit.parts.database.begin() as session:
-        decided = listening.open_for_play(
+        decided = playing.open_for_play(
             session, visit.person, grant_id, recording_id, origin=visit.origin, now=visit.now
         )
     # The line is committed: from here on, and not before, bytes may leave or a refusal be told.
-    if isinstance(decided, listening.Refused):
+    if isinstance(decided, Refused):
         raise decided.error
     tell = _teller(visit, grant_id, recording_id)
     try:
@@ -58,7 +59,7 @@ def audio(visit: Visit) -> Response:
     return _answer(visit, opened, tell)
 
 
-def _open(visit: Visit, permitted: listening.Permitted) -> Opened:
+def _open(visit: Visit, permitted: playing.Permitted) -> Opened:
     if visit.parts.identities is None:
         raise Forbidden(
             "本进程不持有私钥，不能播放。 This process holds no private key and plays nothing."
@@ -73,7 +74,7 @@ def _open(visit: Visit, permitted: listening.Permitted) -> Opened:
 def _teller(visit: Visit, grant_id: int, recording_id: int) -> Callable[[Heard], None]:
     def tell(heard: Heard) -> None:
         with visit.parts.database.begin() as session:
-            listening.heard(
+            playing.heard(
                 session,
                 visit.person,
                 grant_id,

@@ -1,7 +1,7 @@
 """Finding recordings: by the caller's last digits, the agent, the ticket, the time.
 
 Each is shown with its call, its ticket, and how far the person who looks is with it: asked for,
-granted until when. To see that there is a recording is not to hear it: that is `listening`.
+granted until when. To see that there is a recording is not to hear it: that is `playing`.
 """
 
 from collections.abc import Collection, Sequence

@@ -1,9 +1,9 @@
-"""Listening: ask → decide → play, each with its line in the log.
+"""Listening: ask → decide, each with its line in the log; `playing` is what a grant opens.
 
 A supervisor asks for recordings with a purpose and a ticket's number; an authoriser who did not ask
-grants for a time or refuses; the grant opens those recordings for that person and that time. Every
-attempt is in the log, also one that is refused: `open_for_play` never raises for a refusal, it
-returns it, so that the caller commits the line first and refuses then (DESIGN §3, promise 5).
+grants for a time or refuses. Every attempt is in the log, also one that is refused: a refusal is
+returned and not raised, so that the caller commits the line first and refuses then (DESIGN §3,
+promise 5).
 """
 
 from collections.abc import Collection, Sequence
@@ -22,18 +22,9 @@ from gateway.people.roles import Permission
 from gateway.tables import TicketRow, WorkOrderRow
 from recordings import grants
 from recordings.errors import GrantError
-from recordings.grants import Grant
 from recordings.tables import PURPOSES, GrantRow, RecordingRow, RequestRow
 
 GRANT_S_MAX = 30 * 24 * 3600  # a grant is for a purpose at hand; longer is asked for again
-
-
-@dataclass(frozen=True, slots=True)
-class Permitted:
-    """The line is in the log: once it is committed, these bytes may be served."""
-
-    row: RecordingRow
-    grant: Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,40 +176,6 @@ def decide(
     for topic in ("requests", f"person:{asked.requester}"):
         notices.tell(session, topic, "decided", request_id)
     return grant
-
-
-def open_for_play(
-    session: Session, who: Person, grant_id: int, recording_id: int, *, origin: str, now: int
-) -> Permitted | Refused:
-    """Whether `who` may hear this now; either way it is in the log once this is committed."""
-    obj = f"recording:{recording_id}"
-    try:
-        if not who.may(Permission.RECORDING_LISTEN):
-            raise Forbidden
-        grant = grants.usable(session, grant_id, who.login, recording_id, now)
-        row = session.get_one(RecordingRow, recording_id)
-    except (GrantError, HotlineError) as error:
-        _note(session, who, "recording:play", obj, origin, now, outcome="denied", grant=grant_id,
-              detail={"why": type(error).__name__})  # fmt: skip
-        return Refused(error if isinstance(error, HotlineError) else Forbidden(str(error)))
-    _note(session, who, "recording:play", obj, origin, now, grant=grant_id)
-    return Permitted(row, grant)
-
-
-def heard(
-    session: Session,
-    who: Person,
-    grant_id: int,
-    recording_id: int,
-    ranges: Sequence[tuple[int, int]],
-    *,
-    origin: str,
-    now: int,
-    outcome: str = "ok",
-) -> None:
-    """What left the house: byte ranges of the WAV, written when the stream ends or breaks."""
-    _note(session, who, "recording:heard", f"recording:{recording_id}", origin, now, grant=grant_id,
-          outcome=outcome, detail={"bytes": [list(part) for part in ranges]})  # fmt: skip
 
 
 def _note(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyrage  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
-from recordings import keys, sealed
+from recordings import keyring, keys, sealed
 from recordings.errors import (
     HeaderInvalid,
     KeyInvalid,
@@ -65,7 +65,7 @@ def test_age_keygen_and_we_agree_on_keys(tmp_path: Path, key: tuple[str, Path]) 
     public, file = key
     (secret,) = keys.parse_identity_file(file.read_text())
     assert keys.encode_recipient(sealed.public_of(secret)) == public
-    made = keys.new_pair(tmp_path / "keyring", "2026-11", now=NOW)
+    made = keyring.new_pair(tmp_path / "keyring", "2026-11", now=NOW)
     ours = tmp_path / "keyring" / "private" / "2026-11.agekey"
     assert run("/usr/bin/age-keygen", "-y", ours).decode().strip() == made.text
 

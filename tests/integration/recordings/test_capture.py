@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from recordings import catalogue, evidence, orphans, spool, watch
 from recordings.capture import Capture
 from recordings.disk import Disk, has_writer
-from recordings.keys import Recipients, new_pair
+from recordings.keyring import new_pair
+from recordings.keys import Recipients
 from recordings.naming import HEADER, PAYLOAD
 from recordings.tables import RecordingRow
 from tests.unit.recordings.room import NOW, PBX, SECOND, Room, wav
@@ -37,7 +38,7 @@ def test_the_whole_way(room: Room) -> None:
     assert (row.recorded_at, row.sealed_at) == (1_795_400_000 * SECOND, NOW)
     assert (row.key_id, row.plain_size) == ("2026-11", len(CALL))
     evidence.verify(room.store, row.object_key, row.sealed_sha256)
-    assert room.store.keys("2026") == [row.object_key + HEADER, row.object_key + PAYLOAD]
+    assert list(room.store.keys("2026")) == [row.object_key + HEADER, row.object_key + PAYLOAD]
     assert room.played(row) == CALL
     assert room.wavs() == []
     assert room.troubles() == {}
@@ -126,7 +127,7 @@ def test_a_wav_that_grows_while_it_is_read(tmp_path: Path) -> None:
     disk.act = grow
     capture = room.capture()
     assert capture.once() == []
-    assert (room.rows(), room.store.keys("2026"), room.troubles()) == ([], [], {})
+    assert (room.rows(), list(room.store.keys("2026")), room.troubles()) == ([], [], {})
     assert len(capture.once()) == 1
     assert room.played(room.rows()[0]) == CALL
     room.engine.dispose()
@@ -281,7 +282,7 @@ def test_a_lying_store_keeps_the_wav(tmp_path: Path) -> None:
     room = Room(tmp_path, disk=Lying())
     path = room.put(NAME, CALL)
     assert room.capture().once() == []
-    assert (room.rows(), room.store.keys("2026")) == ([], [])
+    assert (room.rows(), list(room.store.keys("2026"))) == ([], [])
     assert path.read_bytes() == CALL
     assert room.troubles() == {NAME: "store_failed"}
     room.engine.dispose()
@@ -321,7 +322,7 @@ def test_the_hook_shares_the_rows_transaction(room: Room) -> None:
         room.now += LATER
         capture.once()
     (row,) = room.rows()
-    assert len(room.store.keys("2026")) == 2  # sealed once, committed at the third try
+    assert len(list(room.store.keys("2026"))) == 2  # sealed once, committed at the third try
     assert room.played(row) == CALL
     assert (room.wavs(), room.troubles()) == ([], {})
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from gateway.flow import listening
+from gateway.flow import playing
 from recordings.playback import Playback
 from recordings.tables import AuditLineRow, GrantRow, RecordingRow
 from tests.acceptance import look_morning as scene
@@ -143,7 +143,7 @@ def test_no_line_no_byte(morning: scene.Morning, monkeypatch: pytest.MonkeyPatch
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(listening, "_note", full)
+    monkeypatch.setattr(playing, "_note", full)
     chen = browser(morning, "chen")
     deaf = TestClient(chen.app, "http://hotline.test", raise_server_exceptions=False)
     deaf.cookies = chen.cookies

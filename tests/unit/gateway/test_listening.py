@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden
-from gateway.flow import finding, linking, listening, log
-from gateway.flow.listening import Permitted, Refused
+from gateway.flow import finding, linking, listening, log, playing
+from gateway.flow.listening import Refused
+from gateway.flow.playing import Permitted
 from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role
@@ -76,7 +77,7 @@ def test_a_grant_opens_and_every_step_is_in_the_log(
 ) -> None:
     """The auditor reads who asked, who granted, who listened, in this order, and it verifies."""
     grant = granted(session, people, recorded)
-    opened = listening.open_for_play(
+    opened = playing.open_for_play(
         session, people[Role.SUPERVISOR], grant.id, recorded.id, origin=HERE, now=NOW
     )
     assert isinstance(opened, Permitted)
@@ -95,7 +96,7 @@ def test_everyone_else_is_refused_and_that_is_in_the_log(
 ) -> None:
     """A grant is for the one who asked: whoever else tries it leaves a line."""
     grant = granted(session, people, recorded)
-    tried = listening.open_for_play(
+    tried = playing.open_for_play(
         session, people[role], grant.id, recorded.id, origin=HERE, now=NOW
     )
     assert isinstance(tried, Refused)
@@ -114,7 +115,7 @@ def test_an_expired_grant_another_recording_and_no_grant_are_refused(
         (grant.id, other.id, NOW),
         (grant.id + 7, recorded.id, NOW),
     ):
-        tried = listening.open_for_play(
+        tried = playing.open_for_play(
             session, people[Role.SUPERVISOR], grant_id, recording_id, origin=HERE, now=now
         )
         assert isinstance(tried, Refused)

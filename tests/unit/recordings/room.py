@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from recordings.capture import Capture, OnCaptured
 from recordings.disk import Disk
 from recordings.grants import Grant
-from recordings.keys import Identities, Recipients, key_id_at, new_pair
+from recordings.keyring import Identities, new_pair
+from recordings.keys import Recipients, key_id_at
 from recordings.playback import Playback
 from recordings.store import DirectoryStore
 from recordings.tables import Base, CaptureTroubleRow, RecordingRow

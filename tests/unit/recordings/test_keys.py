@@ -6,47 +6,48 @@ import pytest
 
 from recordings import keys, sealed
 from recordings.errors import KeyInvalid, KeyMissing
+from recordings.keyring import Identities, new_pair
 
 NOW = 1_795_400_000_000_000
 
 
 def test_a_pair_is_made_and_found(tmp_path: Path) -> None:
     """What new_pair writes, both halves of the keyring read, and they belong together."""
-    made = keys.new_pair(tmp_path, "2026-11", now=NOW)
+    made = new_pair(tmp_path, "2026-11", now=NOW)
     assert keys.Recipients(tmp_path).of("2026-11") == made
-    identity = keys.Identities(tmp_path).of("2026-11")
+    identity = Identities(tmp_path).of("2026-11")
     assert sealed.public_of(identity.secret) == made.public
-    assert keys.Recipients(tmp_path).key_ids() == keys.Identities(tmp_path).key_ids() == ["2026-11"]
+    assert keys.Recipients(tmp_path).key_ids() == Identities(tmp_path).key_ids() == ["2026-11"]
 
 
 def test_who_seals_cannot_open(tmp_path: Path) -> None:
     """Capture's keyring works where the private half does not even exist."""
-    made = keys.new_pair(tmp_path, "2026-11", now=NOW)
+    made = new_pair(tmp_path, "2026-11", now=NOW)
     for path in (tmp_path / "private").iterdir():
         path.unlink()
     (tmp_path / "private").rmdir()
     assert keys.Recipients(tmp_path).of("2026-11") == made
     with pytest.raises(KeyMissing):
-        keys.Identities(tmp_path).of("2026-11")
+        Identities(tmp_path).of("2026-11")
 
 
 def test_a_private_key_is_its_owners_alone(tmp_path: Path) -> None:
     """The private half is written 0600, and refused once others may read it."""
-    keys.new_pair(tmp_path, "2026-11", now=NOW)
+    new_pair(tmp_path, "2026-11", now=NOW)
     path = tmp_path / "private" / "2026-11.agekey"
     assert path.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "private").stat().st_mode & 0o777 == 0o700
     path.chmod(0o640)
     with pytest.raises(KeyInvalid, match="0600"):
-        keys.Identities(tmp_path).of("2026-11")
+        Identities(tmp_path).of("2026-11")
 
 
 def test_a_pair_is_never_overwritten(tmp_path: Path) -> None:
     """Overwriting a month's private key would destroy a month's recordings."""
-    keys.new_pair(tmp_path, "2026-11", now=NOW)
+    new_pair(tmp_path, "2026-11", now=NOW)
     before = (tmp_path / "private" / "2026-11.agekey").read_bytes()
     with pytest.raises(KeyInvalid):
-        keys.new_pair(tmp_path, "2026-11", now=NOW)
+        new_pair(tmp_path, "2026-11", now=NOW)
     assert (tmp_path / "private" / "2026-11.agekey").read_bytes() == before
 
 
@@ -54,9 +55,9 @@ def test_a_pair_is_never_overwritten(tmp_path: Path) -> None:
 def test_only_months_are_names(tmp_path: Path, key_id: str) -> None:
     """A name out of a database row must not lead to another file."""
     with pytest.raises(KeyInvalid):
-        keys.Identities(tmp_path).of(key_id)
+        Identities(tmp_path).of(key_id)
     with pytest.raises(KeyInvalid):
-        keys.new_pair(tmp_path, key_id, now=NOW)
+        new_pair(tmp_path, key_id, now=NOW)
 
 
 def test_the_month_is_chinas() -> None:
@@ -102,10 +103,10 @@ def test_a_missing_month_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_pair_whose_making_was_cut_off_is_finished(tmp_path: Path) -> None:
     """A crash between the two halves: the next try publishes the private half's own public one."""
-    keys.new_pair(tmp_path, "2026-11", now=NOW)
+    new_pair(tmp_path, "2026-11", now=NOW)
     public = tmp_path / "public" / "2026-11.age-recipient"
     written = public.read_text()
     public.unlink()
-    assert keys.new_pair(tmp_path, "2026-11", now=NOW).text == written.strip()
+    assert new_pair(tmp_path, "2026-11", now=NOW).text == written.strip()
     with pytest.raises(KeyInvalid):
-        keys.new_pair(tmp_path, "2026-11", now=NOW)
+        new_pair(tmp_path, "2026-11", now=NOW)

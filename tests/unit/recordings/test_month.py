@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from recordings.keys import CHINA, new_pair
+from recordings.keyring import new_pair
+from recordings.keys import CHINA
 from tests.unit.recordings.room import SECOND, Room, wav
 
 
