@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from gateway import broadcast, lease, migrations
+from gateway import broadcast, lease, migrations, passphrase
 from gateway.api import health
 from gateway.api import routes as api
 from gateway.api.shapes import Fault
@@ -41,17 +41,18 @@ from queueing.inbox import Handler, ReplyConsumer
 from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
 from queueing.transport import Transport
-from recordings import keys, watch
+from recordings import pairs, watch
+from recordings import passphrase as words
 from recordings.capture import Capture
-from recordings.keyring import Identities, new_pair
-from recordings.keys import Recipients
+from recordings.keyring import FileKeyring
+from recordings.keys import Keyring, Recipients
 from recordings.notes import Signer
 from recordings.store import DirectoryStore
 
 log = logging.getLogger(__name__)
 
-KEYS_AHEAD_US = 7 * 24 * 3600 * 1_000_000  # next month's pair is there a week before it is needed
 PBX_AGAIN_S = 5.0
+PLAIN_KEYS = "private"  # where older versions kept the private halves, below the keyring
 
 
 def clock() -> int:
@@ -96,9 +97,15 @@ def parts(settings: Settings, *, may_open: bool = True) -> Parts:
         hub=hub,
         broadcast=others,
         store=DirectoryStore(settings.store),
-        recipients=Recipients(settings.keyring),
-        identities=Identities(settings.keyring) if may_open else None,
+        recipients=Recipients(settings.archive.public_keys),
+        identities=keyring(settings) if may_open else None,
     )
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The private keys; nothing is opened before one is asked for."""
+    archive = settings.archive
+    return FileKeyring(archive.keyring_file, passphrase.source(archive), log_n=words.WORK)
 
 
 @contextmanager
@@ -112,7 +119,7 @@ def opened(settings: Settings) -> Iterator[Parts]:
 
 
 def prepare(made: Parts) -> None:
-    """Directories, database and this month's keys: what must be there before anything runs."""
+    """Directories, database and the next months' keys: what must be there before anything runs."""
     settings = made.settings
     # The spool's `ready/` is the PBX's to make: made by us it would not be the PBX's to write to.
     for directory in (settings.state, settings.store, settings.keyring):
@@ -120,21 +127,27 @@ def prepare(made: Parts) -> None:
     for exchange in settings.pbxs:
         exchange.spool.mkdir(parents=True, exist_ok=True)
     migrations.upgrade(made.database)
-    keys_ahead(settings, made.clock())
+    passphrase.provide(settings.archive)
+    keys_ahead(made)
 
 
-def keys_ahead(settings: Settings, now: int) -> list[str]:
-    """Make the pairs that are missing for this month and, in its last week, for the next."""
-    there = Recipients(settings.keyring).key_ids()
-    wanted = {keys.key_id_at(now), keys.key_id_at(now + KEYS_AHEAD_US)} - set(there)
-    return [new_pair(settings.keyring, key_id, now=now).key_id for key_id in sorted(wanted)]
+def keys_ahead(made: Parts) -> list[str]:
+    """Make the pairs that are missing of this month and the next ones; their names."""
+    if made.identities is None:
+        return []
+    there, now = made.recipients.key_ids(), made.clock()
+    missing = [key_id for key_id in pairs.wanted(now) if key_id not in there]
+    public = made.settings.archive.public_keys
+    return [one.key_id for one in pairs.make(made.identities, public, missing, now=now)]
 
 
 def check(made: Parts) -> None:
-    """Refuse to start where nothing could be kept: no database of this version.
+    """Refuse to start where nothing could be kept: no database of this version, or a keyring that
+    this process ought to open and cannot.
 
     Raises:
-        BadSetting: the database has to be brought up to date first.
+        BadSetting: the database has to be brought up to date, or the keys put into the keyring.
+        KeysError: the keyring does not open; the message says what to do.
     """
     found, newest = migrations.version(made.database)
     if found != newest:
@@ -142,6 +155,14 @@ def check(made: Parts) -> None:
             "数据库不是最新版本，请先运行 hotline init 或 hotline db upgrade。 "
             "The database is not of this version; run hotline init or hotline db upgrade first."
         )
+    if made.identities is None:
+        return
+    if any((made.settings.keyring / PLAIN_KEYS).glob("*.agekey")):
+        raise BadSetting(
+            "还有明文私钥，请先收进钥匙环：hotline keys enclose。 "
+            "There are private keys in plain files: run hotline keys enclose first."
+        )
+    made.identities.key_ids()
 
 
 def application(made: Parts) -> ASGIApp:

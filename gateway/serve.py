@@ -121,7 +121,7 @@ async def timers(parts: Parts) -> None:
 async def _timers(parts: Parts) -> NoReturn:
     while True:
         try:
-            made = await asyncio.to_thread(compose.keys_ahead, parts.settings, parts.clock())
+            made = await asyncio.to_thread(compose.keys_ahead, parts)
             for key_id in made:
                 log.info("made the keys of %s", key_id)
             await asyncio.to_thread(compose.relink, parts)

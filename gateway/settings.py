@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from gateway import exchange
+from gateway import archive, exchange
+from gateway.archive import Archive
 from gateway.errors import BadSetting
 from gateway.exchange import Exchange
 from queueing.topology import Kind
@@ -24,7 +25,7 @@ KNOWN = (
     "BROKER_URL",
     "BROKER_QUEUES",
     "STORE_URL",
-    "KEYRING",
+    *archive.KNOWN,
     "LISTEN",
     "REGION",
 )
@@ -41,10 +42,15 @@ class Settings:
     broker_url: str = field(repr=False)
     queues: Kind
     store: Path
-    keyring: Path
     host: str
     port: int
     region: str
+    archive: Archive
+
+    @property
+    def keyring(self) -> Path:
+        """The directory of the keys."""
+        return self.archive.keyring
 
     @property
     def database_place(self) -> str:
@@ -82,10 +88,10 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         broker_url=_broker(given.get("BROKER_URL", "")),
         queues=_queues(given.get("BROKER_QUEUES") or "quorum"),
         store=_store(given.get("STORE_URL") or str(state / "store")),
-        keyring=Path(given.get("KEYRING") or state / "keys").absolute(),
         host=host,
         port=port,
         region=given.get("REGION") or "本市",
+        archive=archive.read(given, state),
     )
 
 

@@ -8,7 +8,10 @@
     │   └── PayloadInvalid     altered, cut off, or lengthened
     ├── KeysError
     │   ├── KeyMissing         no key of that name in the keyring
-    │   └── KeyInvalid         the key's text or file cannot be used
+    │   ├── KeyDestroyed       there was one, and it was destroyed
+    │   ├── KeyInvalid         the key's text or file cannot be used
+    │   ├── KeyringLocked      the keyring cannot be opened here and now
+    │   └── PassphraseWrong    the keyring's passphrase is another
     ├── StoreError
     │   ├── ObjectExists       put-if-absent found something there
     │   └── ObjectMissing
@@ -64,6 +67,18 @@ class KeyMissing(KeysError):
 
 class KeyInvalid(KeysError):
     """A key's text or file is malformed or its file's rights are too wide."""
+
+
+class KeyDestroyed(KeysError):
+    """The key was destroyed on purpose; nothing brings it back."""
+
+
+class KeyringLocked(KeysError):
+    """No passphrase was given, or who keeps the keys does not answer or does not know us."""
+
+
+class PassphraseWrong(KeysError):
+    """The keyring does not open with this passphrase; nothing was changed."""
 
 
 class StoreError(RecordingsError):

@@ -1,7 +1,7 @@
 """Keys: a pair a month, its public half for whoever seals, its private half for playback.
 
 A key's name is its month in China, `2026-11`.  Here are the names, keys as text, the public
-halves (`Recipients`: one line age1… in `<keyring>/public/2026-11.age-recipient`, read by capture)
+halves (`Recipients`: one line age1… in `<public>/2026-11.age-recipient`, read by capture)
 and the shape of what keeps the private ones (`Keyring`).  What always holds: secrets stand in no
 repr and no message; nothing here looks at a private half, so that the capturing process can run
 as a user who may not; a public half that stands is never replaced.  keyring.py keeps the others.
@@ -115,10 +115,10 @@ def render_identity_file(secret: bytes, created_at: int) -> str:
 
 
 class Recipients:
-    """The public halves of a keyring directory; all that sealing needs."""
+    """The public halves in one directory; all that sealing needs."""
 
-    def __init__(self, keyring: Path) -> None:
-        self._directory = keyring / "public"
+    def __init__(self, public: Path) -> None:
+        self._directory = public
 
     def key_ids(self) -> list[str]:
         """The names of all public keys there are, oldest first."""
@@ -167,7 +167,8 @@ class Keyring(Protocol):
         """The names of all private keys there are, oldest first."""
 
     def of(self, key_id: str) -> Identity:
-        """The private key of that name; raises KeyMissing or KeyInvalid."""
+        """The private key of that name; raises KeyMissing, KeyDestroyed or KeyInvalid, and, as
+        everything here, KeyringLocked or PassphraseWrong where nothing can be opened."""
 
     def add(self, made: Sequence[Identity], now: int) -> None:
         """Keep new private keys, made at `now` (µs UTC), durably, each whole or not at all; raises
@@ -175,10 +176,11 @@ class Keyring(Protocol):
 
     def not_before(self, key_id: str) -> int:
         """Before when (µs UTC) the key must not be destroyed, by the keyring's own word, which
-        nothing in the database can change; raises KeyMissing or KeyInvalid."""
+        nothing in the database can change; raises KeyMissing, KeyDestroyed or KeyInvalid."""
 
     def destroy(self, key_id: str) -> None:
         """Destroy a private key: once this returns, nothing here opens what was sealed to it.
 
-        Idempotent.  Whether it is time, and who has agreed, is the caller's duty.
+        Idempotent; raises KeyMissing for a key that never was.  Its name is never used again.
+        Whether it is time, and who has agreed, is the caller's duty.
         """

@@ -109,6 +109,18 @@ class Chunks:
             ) from error
 
 
+def encrypt_all(data: bytes, file_key: bytes, nonce: bytes) -> bytes:
+    """The whole payload of something small, nonce included; recordings go through sealing.py."""
+    chunks = Chunks(file_key, nonce)
+    out = [nonce]
+    for index, at in enumerate(range(0, max(len(data), 1), CHUNK)):
+        piece = data[at : at + CHUNK]
+        sealed = bytearray(len(piece) + TAG)
+        chunks.encrypt_into(index, piece, sealed, final=at + CHUNK >= len(data))
+        out.append(bytes(sealed))
+    return b"".join(out)
+
+
 def decrypt_all(read: Callable[[int], bytes], file_key: bytes) -> Iterator[bytes]:
     """Decrypt a payload from its first byte on; `read(n)` gives n bytes, fewer only at the end.
 

@@ -13,7 +13,7 @@ def run_serve(asked: argparse.Namespace) -> Result:
     named = serve.chosen(asked.only)
     set_up = settings.read()
     # Whoever only captures gets no way to a private key (DESIGN §3, promise 4).
-    parts = compose.parts(set_up, may_open="web" in named)
+    parts = compose.parts(set_up, may_open=bool({"web", "timers"} & named))
     try:
         compose.check(parts)
         asyncio.run(serve.run(parts, named))

@@ -5,6 +5,7 @@ Nothing here shows a caller, a number or what a message says.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from gateway.tables import DepartmentRow, RecordingLinkRow
 from queueing import depth, parked
 from queueing.tables import OutboxRow
 from recordings import catalogue
+from recordings.errors import KeysError
 from recordings.tables import AuditHeadRow, CaptureTroubleRow, RecordingRow
 
 
@@ -129,7 +131,9 @@ def _queues(session: Session) -> list[Queue]:
 
 def _keys(session: Session, parts: Parts) -> list[Key]:
     counts = catalogue.counts_by_key(session)
-    private = set(parts.identities.key_ids()) if parts.identities else set()
+    private: set[str] = set()
+    with suppress(KeysError):  # the keyring is locked: then no key can be used
+        private = set(parts.identities.key_ids()) if parts.identities else set()
     return [
         Key(key_id, parts.recipients.of(key_id).text, key_id in private, counts.get(key_id, 0))
         for key_id in parts.recipients.key_ids()

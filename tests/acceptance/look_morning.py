@@ -89,7 +89,7 @@ def house(root: Path) -> Parts:
     ):
         place.mkdir(parents=True, exist_ok=True)
     Base.metadata.create_all(made.database.engine)
-    keys_ahead(made.settings, made.clock())
+    keys_ahead(made)
     return made
 
 

@@ -38,7 +38,8 @@ PURE = (
     "telephony/facts.py", "telephony/call.py",
     "queueing/messages.py", "queueing/topology.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
-    "recordings/passphrase.py", "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",
+    "recordings/passphrase.py", "recordings/ring.py",
+    "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",
     "gateway/people/roles.py", "gateway/tickets/words.py", "gateway/tickets/lifecycle.py",
     "gateway/tickets/clocks.py",
 )  # fmt: skip

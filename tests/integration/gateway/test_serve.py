@@ -176,12 +176,15 @@ def test_who_seals_cannot_open(
     not on the machine, or is a pipe that whoever opened it would hang on for ever."""
     state, environ = sealing
     month = keys.key_id_at(compose.clock())
-    key = state / "keys" / "private" / f"{month}.agekey"
+    key = state / "keys" / "keyring.age"
     aside = tmp_path / "aside.agekey"
-    shutil.copy(key, aside)
+    with compose.opened(settings.read(environ)) as parts:
+        assert parts.identities is not None
+        aside.write_text(keys.render_identity_file(parts.identities.of(month).secret, 0))
+    (state / "keys" / "keyring.passphrase").unlink()
     prefix: tuple[str, ...] = ()
     if private == "absent":
-        shutil.rmtree(key.parent)
+        key.unlink()
     elif private == "a trap":
         key.unlink()
         os.mkfifo(key, 0o600)
@@ -190,15 +193,11 @@ def test_who_seals_cannot_open(
         denied = subprocess.run([*prefix, "cat", key], capture_output=True, check=False)
         assert denied.returncode != 0, "the private key must be out of reach for this to mean much"
     else:
-        key.parent.chmod(0)
-    try:
-        with serving(environ, "capture", prefix):
-            wav = leave_recording(state / "spool", "1795400000.1")
-            row = until(lambda: sealed_row(environ))
-            until(lambda: not list((state / "spool").rglob("*.wav")))
-    finally:
-        if key.parent.exists():
-            key.parent.chmod(0o700)
+        key.chmod(0)
+    with serving(environ, "capture", prefix):
+        wav = leave_recording(state / "spool", "1795400000.1")
+        row = until(lambda: sealed_row(environ))
+        until(lambda: not list((state / "spool").rglob("*.wav")))
     assert row.key_id == month
     whole = tmp_path / "whole.age"
     place = state / "store" / row.object_key
@@ -210,9 +209,8 @@ def test_who_seals_cannot_open(
 
 def as_nobody(state: Path) -> tuple[str, ...]:
     """Hand the house to the unprivileged account, but for the private keys; how to run as it."""
-    private = state / "keys" / "private"
     for path in (state, *state.rglob("*")):
-        if path != private and private not in path.parents:
+        if not path.name.startswith("keyring."):
             shutil.chown(path, UNPRIVILEGED)
     return ("setpriv", f"--reuid={UNPRIVILEGED}", "--regid=nogroup", "--clear-groups", "--")
 

@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from recordings import catalogue, evidence, orphans, spool, watch
 from recordings.capture import Capture
 from recordings.disk import Disk, has_writer
-from recordings.keyring import new_pair
 from recordings.keys import Recipients
 from recordings.naming import HEADER, PAYLOAD
 from recordings.tables import RecordingRow
@@ -47,9 +46,7 @@ def test_the_whole_way(room: Room) -> None:
 
 def test_who_seals_cannot_open(room: Room) -> None:
     """Capture does its whole work where no private key exists."""
-    for path in (room.keyring / "private").iterdir():
-        path.unlink()
-    (room.keyring / "private").rmdir()
+    (room.keyring / "keyring.age").unlink()
     room.put(NAME, CALL)
     assert len(room.capture().once()) == 1
 
@@ -205,7 +202,7 @@ def test_a_straggler_of_a_month_without_a_key(room: Room) -> None:
 
 def test_the_month_of_the_call_counts(room: Room) -> None:
     """A call of October sealed in November belongs to October's key, and goes with it."""
-    new_pair(room.keyring, "2026-10", now=NOW)
+    room.new_pair("2026-10")
     room.put("1793000000.1", CALL)  # 26 October 2026
     room.capture().once()
     assert room.rows()[0].key_id == "2026-10"
@@ -295,7 +292,7 @@ def test_two_pbxs_with_one_uniqueid(room: Room, tmp_path: Path) -> None:
     branch = tmp_path / "branch" / "ready"
     other = wav(2, seed=9)
     room.put(NAME, other, where=branch)
-    recipients = Recipients(room.keyring)
+    recipients = Recipients(room.public)
     Capture(branch.parent, "branch", recipients, room.store, room.begin, room.clock).once()
     for pbx in (PBX, "branch"):
         assert orphans.tidy(room.store, room.begin, pbx, NOW) == []
@@ -394,7 +391,7 @@ def test_the_watch_goes_on(room: Room) -> None:
             yield session
 
     capture = Capture(
-        room.spool, PBX, Recipients(room.keyring), room.store, begin, room.clock, disk=room.disk
+        room.spool, PBX, Recipients(room.public), room.store, begin, room.clock, disk=room.disk
     )
 
     async def scenario() -> None:
