@@ -19,7 +19,7 @@ setup: $(VENV)/.installed ## 安装产品到 .venv · install the product into .
 run: $(VENV)/.installed ## 启动演示，Ctrl+C 结束 · start the demo, Ctrl+C ends it
 	@$(BIN)/hotline demo
 
-# Every real part must be there; without root: make test HOTLINE_TEST_REQUIRE= skips what is not.
+# Every real part must be there; `make test HOTLINE_TEST_REQUIRE=` passes over what is not.
 test: export HOTLINE_TEST_REQUIRE = all
 test: $(VENV)/.tests-installed ## 安装测试所需并全部运行 · install what the tests need and run them all
 	@deploy/check/packages

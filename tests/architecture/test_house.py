@@ -4,6 +4,8 @@ Import directions themselves are contracts in pyproject.toml, exhaustive, run by
 """
 
 import ast
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,7 @@ PURE = (
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",
+    "recordings/place.py",
     "gateway/people/roles.py", "gateway/tickets/words.py", "gateway/tickets/lifecycle.py",
     "gateway/tickets/clocks.py",
 )  # fmt: skip
@@ -103,6 +106,13 @@ def test_every_module_says_what_it_is_for() -> None:
         and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert silent == []
+
+
+def test_make_test_requires_every_real_part() -> None:
+    """A part that is missing is a failure of `make test`, and not a test passed over."""
+    said = subprocess.run(["make", "-pnq", "test"], cwd=ROOT, capture_output=True, text=True,
+                          check=False, env={"PATH": os.environ["PATH"]})  # fmt: skip
+    assert "test: HOTLINE_TEST_REQUIRE = all\n" in said.stdout
 
 
 def test_no_path_of_a_machine_is_committed() -> None:

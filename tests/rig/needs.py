@@ -1,7 +1,7 @@
 """What a test needs of the machine, and what happens where it is missing.
 
 Always holds: a part that is not there is never passed over in silence. The test is skipped and says
-what to install; with `HOTLINE_TEST_REQUIRE=all` (as `make test` runs) the same is a failure.
+what to install; with `HOTLINE_TEST_REQUIRE=all` (`make test` sets it) the same is a failure.
 Does not install anything: that is the setup script's work.
 """
 

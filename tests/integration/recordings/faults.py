@@ -52,6 +52,14 @@ class StepDisk(Disk):
         self.steps("before create")  # after it is before the first write
         return super().create(path)
 
+    def create_unnamed(self, directory: Path, mode: int) -> BinaryIO:
+        self.steps("before create")
+        return super().create_unnamed(directory, mode)
+
+    def name(self, file: BinaryIO, path: Path) -> None:
+        with self._around("name"):
+            super().name(file, path)
+
     def write(self, file: BinaryIO, data: bytes | memoryview) -> None:
         with self._around("write"):
             super().write(file, data)
@@ -67,6 +75,10 @@ class StepDisk(Disk):
     def publish(self, temporary: Path, path: Path) -> None:
         with self._around("link"):
             super().publish(temporary, path)
+
+    def replace(self, temporary: Path, path: Path) -> None:
+        with self._around("rename"):
+            super().replace(temporary, path)
 
     def remove(self, path: Path) -> None:
         with self._around("unlink"):

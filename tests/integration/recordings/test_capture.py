@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from recordings import catalogue, evidence, orphans, spool, watch
@@ -337,6 +338,58 @@ def test_an_orphan_goes_only_when_superseded(room: Room) -> None:
     room.store.remove(room.rows()[0].object_key + HEADER)
     room.store.put(f"2026/11/23/{PBX}/{NAME}-00000001.payload", b"half")
     assert orphans.tidy(room.store, room.begin, PBX, NOW) == []
+
+
+def exchange(room: Room, columns: tuple[str, ...]) -> None:
+    """Let the two rows' columns change places by SQL; no object is touched."""
+    first, second = room.rows()
+    there = {row.id: {name: getattr(row, name) for name in columns} for row in (first, second)}
+    for to, values in (
+        (first, {"object_key": "aside"}),  # no two rows may name one object, not for a moment
+        (second, there[first.id]),
+        (first, there[second.id]),
+    ):
+        with room.begin() as session:
+            session.execute(update(RecordingRow).where(RecordingRow.id == to.id).values(values))
+
+
+WHERE = ("object_key",)
+ALL = (*WHERE, "key_id", "header", "header_sha256", "sealed_sha256", "sealed_size", "plain_sha256",
+       "plain_size")  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [WHERE, ALL])
+@pytest.mark.parametrize("pbx", [PBX, "branch"])
+def test_rows_exchanged_cost_no_evidence(
+    room: Room, tmp_path: Path, columns: tuple[str, ...], pbx: str
+) -> None:
+    """An object that no row names any more may be the genuine one: the tidy must leave it, also
+    where the other object has the same name on another PBX."""
+    room.put(NAME, CALL)
+    room.capture().once()
+    branch = tmp_path / "spool of another"
+    other = NAME if pbx == "branch" else "1795400001.7"
+    room.put(other, wav(2, seed=9), where=branch / "ready")
+    Capture(branch, pbx, Recipients(room.public), room.store, room.begin, room.clock).once()
+    before = list(room.store.keys(""))
+    assert len(before) == 4
+    exchange(room, columns)
+    assert orphans.tidy(room.store, room.begin, PBX, NOW) == []
+    assert list(room.store.keys("")) == before
+
+
+def test_an_altered_object_supersedes_nothing(room: Room) -> None:
+    """Of two sealings of one recording the other one stays until the named one is known whole."""
+    spare = f"2026/11/23/{PBX}/{NAME}-00000000.payload"
+    room.put(NAME, CALL)
+    room.capture().once()
+    room.store.put(spare, b"half")
+    payload = room.root / (room.rows()[0].object_key + PAYLOAD)
+    whole = payload.read_bytes()
+    payload.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert orphans.tidy(room.store, room.begin, PBX, NOW) == []
+    payload.write_bytes(whole)
+    assert orphans.tidy(room.store, room.begin, PBX, NOW) == [spare]
 
 
 def test_fifty_at_once(room: Room) -> None:

@@ -1,6 +1,9 @@
 """The keyring file: the contract of every keyring, and what a file alone can get wrong."""
 
 import hashlib
+import resource
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -8,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from recordings import pairs, sealed
 from recordings.errors import KeyInvalid, PassphraseWrong
 from recordings.keyring import FileKeyring
-from recordings.keys import Keyring
+from recordings.keys import Keyring, Recipients
 from tests.unit.recordings.keyring_contract import NOW, KeyringContract, identity
 
 WORDS = "两半 合成 one whole"
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class TestFile(KeyringContract):
@@ -121,3 +126,73 @@ def test_threads_that_add_at_once_lose_nothing(file: Path) -> None:
     for thread in threads:
         thread.join()
     assert FileKeyring(file, lambda: WORDS).key_ids() == ["2026-11", *made]
+
+
+@pytest.mark.parametrize("room_for", [0, 40, 300])
+def test_a_full_disk_leaves_the_keyring_as_it_was(file: Path, room_for: int) -> None:
+    """Half a keyring in the place of a whole one would be every recording lost."""
+    before, whole = digest(file), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room_for, whole[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            FileKeyring(file, lambda: WORDS, log_n=2).add([identity("2026-12")], NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, whole)
+    assert digest(file) == before
+    FileKeyring(file, lambda: WORDS, log_n=2).add([identity("2026-12")], NOW)
+    assert sorted(path.name for path in file.parent.iterdir()) == [
+        "keyring.age",
+        "keyring.age.lock",
+    ]
+
+
+VICTIMS = """
+import os, sys
+from pathlib import Path
+from recordings import pairs, sealed
+from recordings.keyring import FileKeyring
+from tests.integration.recordings.faults import StepDisk, Steps, kill_self
+for fatal in range(1, 100):
+    house = Path(sys.argv[1]) / str(fatal)
+    ring = FileKeyring(house / "keyring.age", lambda: sys.argv[2], log_n=2)
+    pairs.make(ring, house / "public", ["2026-10", "2026-11"], now=1)
+    if (child := os.fork()) == 0:
+        disk = StepDisk(Steps(fatal, kill_self))
+        ring = FileKeyring(house / "keyring.age", lambda: sys.argv[2], log_n=2, disk=disk)
+        ring.destroy("2026-10")
+        pairs.make(ring, house / "public", ["2026-12", "2027-01"], now=1, disk=disk)
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+        break
+print(fatal)
+"""
+
+
+def test_killed_at_every_step_of_rewriting(tmp_path: Path) -> None:
+    """At each write, fsync, rename and directory sync: the old keyring or the new one, never
+    neither and never a mixture; the next try finishes, and leaves no copy that a destroyed key
+    would live on in."""
+    told = subprocess.run([sys.executable, "-c", VICTIMS, tmp_path, WORDS], cwd=ROOT, check=True,
+                          capture_output=True, text=True, timeout=60)  # fmt: skip
+    steps = int(told.stdout)
+    assert steps > 30
+    seen: set[tuple[str, ...]] = set()
+    for fatal in range(1, steps):
+        house = tmp_path / str(fatal)
+        ring = FileKeyring(house / "keyring.age", lambda: WORDS, log_n=2)
+        seen.add(tuple(ring.key_ids()))
+        ring.destroy("2026-10")
+        there = Recipients(house / "public").key_ids()
+        pairs.make(ring, house / "public", [m for m in ("2026-12", "2027-01") if m not in there],
+                   now=1)  # fmt: skip
+        assert ring.key_ids() == ["2026-11", "2026-12", "2027-01"]
+        for key_id in ("2026-12", "2027-01"):
+            half = sealed.public_of(ring.of(key_id).secret)
+            assert Recipients(house / "public").of(key_id).public == half
+        names = sorted(path.name for path in house.iterdir())
+        assert names == ["keyring.age", "keyring.age.lock", "public"], fatal
+    assert seen == {
+        ("2026-10", "2026-11"),
+        ("2026-11",),
+        ("2026-11", "2026-12", "2027-01"),
+    }

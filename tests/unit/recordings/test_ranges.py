@@ -23,6 +23,9 @@ SIZE = 10_000
         ("bytes=-99999", [(0, 10_000)]),
         ("bytes=0-99999", [(0, 10_000)]),
         ("bytes=0-1,20000-", [(0, 2)]),
+        ("bytes=0-99999999999999999999", [(0, 10_000)]),
+        ("bytes=-99999999999999999999", [(0, 10_000)]),
+        ("bytes=" + "0" * 5000 + "1-2", [(1, 3)]),
     ],
 )
 def test_understood(header: str, expected: list[tuple[int, int]]) -> None:
@@ -33,16 +36,23 @@ def test_understood(header: str, expected: list[tuple[int, int]]) -> None:
 @pytest.mark.parametrize(
     "header",
     [None, "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-4", "items=0-1", "bytes=0-1;2-3",
-     "bytes=--1", "bytes=0-1,x"],
+     "bytes=--1", "bytes=0-1,x", "bytes=99999999999999999999-88888888888888888888",
+     "bytes=\u0661-\u0662"],
 )  # fmt: skip
 def test_not_understood_is_ignored(header: str | None) -> None:
     """Section 14.2: an invalid Range is as if it were not there; the whole is served."""
     assert ranges.parse(header, SIZE) is None
 
 
-@pytest.mark.parametrize("header", ["bytes=10000-", "bytes=20000-30000", "bytes=-0"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "bytes=10000-", "bytes=20000-30000", "bytes=-0", "bytes=99999999999999999999-",
+        "bytes=99999999999999999998-99999999999999999999", "bytes=1" + "0" * 5000 + "-",
+    ],
+)  # fmt: skip
 def test_outside_is_416(header: str) -> None:
-    """Nothing of the asked exists: section 15.5.17."""
+    """Nothing of the asked exists, however large the number: sections 14.1.2 and 15.5.17."""
     with pytest.raises(RangeInvalid):
         ranges.parse(header, SIZE)
 

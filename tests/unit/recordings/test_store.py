@@ -1,16 +1,20 @@
 """The store: put-if-absent, whole or not at all, never outside its root."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from recordings import place
 from recordings.errors import ObjectExists, ObjectMissing, StoreError
 from recordings.store import DirectoryStore
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> DirectoryStore:
-    return DirectoryStore(tmp_path / "store")
+    made = DirectoryStore(tmp_path / "store")
+    _: place.Store = made  # mypy holds the directory to the shape of every store
+    return made
 
 
 def test_what_is_put_is_read(store: DirectoryStore) -> None:
@@ -21,6 +25,61 @@ def test_what_is_put_is_read(store: DirectoryStore) -> None:
     assert store.read_at("2026/11/23/main/a.header", 8, 50) == b"89"
     assert list(store.keys("2026/11/23")) == ["2026/11/23/main/a.header"]
     assert list(store.keys("2025")) == []
+
+
+def test_keys_come_in_order_whatever_lies_where(store: DirectoryStore, tmp_path: Path) -> None:
+    """As strings, as every store lists them: `a-b` before `a/x` before `a0`; from any key on."""
+    names = ["a-b", "a.b/x", "a/x", "a/x.1/y", "a/x0", "a0", "a01/z", "b", "A/x"]
+    for name in names:
+        store.put(name, b"")
+    (tmp_path / "store" / "a" / ".hidden").write_bytes(b"")
+    (tmp_path / "store" / "a" / "not a key").write_bytes(b"")
+    assert list(store.keys("")) == sorted(names)
+    assert list(store.keys("a")) == ["a/x", "a/x.1/y", "a/x0"]
+    for after in [*names, "", "a", "a/", "a/x.1", "a/x.1/z", "zz"]:
+        assert list(store.keys("", after=after)) == sorted(n for n in names if n > after)
+    assert list(store.keys("b")) == []
+
+
+def test_listing_takes_no_more_memory_for_more(store: DirectoryStore, tmp_path: Path) -> None:
+    """Years of recordings are walked by scrub and backup: what is held does not grow with them."""
+
+    def peak(day: str, count: int) -> int:
+        (tmp_path / "store" / day).mkdir(parents=True)
+        for number in range(count):
+            (tmp_path / "store" / day / f"{number:06}.payload").touch()
+        keys = store.keys(day)
+        tracemalloc.start()
+        listed = sum(1 for _ in keys)
+        held = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert listed == count
+        return held
+
+    assert peak("many", 30_000) < 1.3 * peak("few", 10_000)
+
+
+def test_what_comes_and_goes_while_keys_are_read(store: DirectoryStore) -> None:
+    """The tidy removes what it was just given; nothing else is missed by that."""
+    names = [f"d/{number:04}" for number in range(50)]
+    for name in names:
+        store.put(name, b"")
+    seen = []
+    for key in store.keys(""):
+        seen.append(key)
+        store.remove(key)
+    assert seen == names
+
+
+def test_an_upload_shows_what_it_holds(store: DirectoryStore) -> None:
+    """What was written can be compared before it is published, and is what is then there."""
+    with store.upload("a") as upload:
+        upload.write(b"01234")
+        upload.write(memoryview(b"56789"))
+        assert upload.reread(3, 4) == b"3456"
+        upload.publish()
+    with store.reader("a") as read:
+        assert (read(3, 7), read(0, 2), read(8, 50)) == (b"3456", b"01", b"89")
 
 
 def test_an_object_is_never_replaced(store: DirectoryStore) -> None:
@@ -56,6 +115,8 @@ def test_what_is_not_there_says_so(store: DirectoryStore) -> None:
     for act in (store.size, store.open, store.remove):
         with pytest.raises(ObjectMissing, match="nothing"):
             act("nothing")
+    with pytest.raises(ObjectMissing, match="nothing"), store.reader("nothing"):
+        pass
 
 
 def test_dead_uploads_are_removed_once_old(store: DirectoryStore, tmp_path: Path) -> None:
