@@ -126,10 +126,10 @@ class DirectoryStore:
 
     def _below(self, directory: Path, prefix: str, after: str) -> Iterator[str]:
         """A directory is listed anew for each _AT_ONCE of its names, so that memory is bounded."""
-        last = ""
-        while page := heapq.nsmallest(
-            _AT_ONCE, (name for name in _names(directory, prefix, after) if name > last)
-        ):
+        last, page = "", [""] * _AT_ONCE
+        while len(page) == _AT_ONCE:
+            ahead = (name for name in _names(directory, prefix, after) if name > last)
+            page = heapq.nsmallest(_AT_ONCE, ahead)
             for last in page:
                 if last.endswith("/"):
                     yield from self._below(self._root / last, last, after)

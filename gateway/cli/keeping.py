@@ -24,10 +24,6 @@ from gateway.tickets import views
 OPERATOR = "operator"  # whoever may run the command on the machine
 
 
-def _parts() -> Parts:
-    return compose.parts(settings.read())
-
-
 def init(asked: argparse.Namespace) -> Result:
     """Make a place to keep everything: directories, this month's keys, database, first account."""
     root = asked.directory.absolute()
