@@ -24,6 +24,11 @@ class Archive:
     """The group whose members share the house; empty: its owner alone."""
 
     @property
+    def provider(self) -> str:
+        """Who keeps the private keys."""
+        return "file"
+
+    @property
     def keyring_file(self) -> Path:
         """The private keys: an age file under a passphrase."""
         return self.keyring / "keyring.age"

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
@@ -19,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from gateway import broadcast, lease, migrations, passphrase
+from gateway import broadcast, lease, migrations, passphrase, rights
 from gateway.api import health
 from gateway.api import routes as api
 from gateway.api.shapes import Fault
@@ -28,7 +29,7 @@ from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
-from gateway.flow import desks, linking, orders
+from gateway.flow import custody, desks, linking, orders
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
 from gateway.parts import Parts
@@ -41,8 +42,8 @@ from queueing.inbox import Handler, ReplyConsumer
 from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
 from queueing.transport import Transport
-from recordings import pairs, watch
 from recordings import passphrase as words
+from recordings import watch
 from recordings.capture import Capture
 from recordings.keyring import FileKeyring
 from recordings.keys import Keyring, Recipients
@@ -52,6 +53,7 @@ from recordings.store import DirectoryStore
 log = logging.getLogger(__name__)
 
 PBX_AGAIN_S = 5.0
+NOTICES = "notices"  # where processes tell each other, below the state directory
 PLAIN_KEYS = "private"  # where older versions kept the private halves, below the keyring
 
 
@@ -82,9 +84,10 @@ def signer(settings: Settings) -> Signer:
 
 def parts(settings: Settings, *, may_open: bool = True) -> Parts:
     """The adapters of one process. `may_open` False: it gets no way to a private key."""
+    rights.begin(settings.archive.group)
     hub = Hub()
     sqlite = settings.database_url.startswith("sqlite")
-    others: Broadcast = Datagrams(settings.state / "notices") if sqlite else Notify()
+    others: Broadcast = Datagrams(settings.state / NOTICES) if sqlite else Notify()
 
     def told(noted: list[Notice]) -> None:
         hub.publish(noted)
@@ -120,25 +123,20 @@ def opened(settings: Settings) -> Iterator[Parts]:
 
 def prepare(made: Parts) -> None:
     """Directories, database and the next months' keys: what must be there before anything runs."""
-    settings = made.settings
+    settings, group = made.settings, made.settings.archive.group
+    for directory in (settings.state, settings.store, settings.state / NOTICES):
+        rights.directory(directory, group)
+    rights.directory(settings.keyring, group, rights.PASSAGE)
+    rights.directory(settings.archive.public_keys, group, rights.READ_ONLY)
     # The spool's `ready/` is the PBX's to make: made by us it would not be the PBX's to write to.
-    for directory in (settings.state, settings.store, settings.keyring):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for exchange in settings.pbxs:
-        exchange.spool.mkdir(parents=True, exist_ok=True)
+        if not exchange.spool.exists():
+            rights.directory(exchange.spool, group)
     migrations.upgrade(made.database)
+    if made.database.sqlite and made.database.url.database:
+        rights.share(Path(made.database.url.database), group)
     passphrase.provide(settings.archive)
-    keys_ahead(made)
-
-
-def keys_ahead(made: Parts) -> list[str]:
-    """Make the pairs that are missing of this month and the next ones; their names."""
-    if made.identities is None:
-        return []
-    there, now = made.recipients.key_ids(), made.clock()
-    missing = [key_id for key_id in pairs.wanted(now) if key_id not in there]
-    public = made.settings.archive.public_keys
-    return [one.key_id for one in pairs.make(made.identities, public, missing, now=now)]
+    custody.keep_ahead(made)
 
 
 def check(made: Parts) -> None:

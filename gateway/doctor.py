@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import make_url, text
@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose, migrations, passphrase
 from gateway.exchange import Exchange
-from gateway.flow import desks, unrecorded
+from gateway.flow import custody, desks, unrecorded
 from gateway.flow.unrecorded import Missing
 from gateway.people import accounts
 from gateway.settings import Settings
@@ -100,6 +100,12 @@ def _keys(settings: Settings) -> tuple[bool, str]:
     with compose.opened(settings) as parts:
         recipient = parts.recipients.of(key_id)
         private = parts.identities is not None and key_id in parts.identities.key_ids()
+    with suppress(SQLAlchemyError):  # then the database itself is told of above
+        if _database(settings)[0]:
+            with compose.opened(settings) as parts, parts.database.reading() as session:
+                looked = parts if private else replace(parts, identities=None)
+                if found := custody.troubles(looked, session):
+                    return False, " ".join(one.text for one in found[:3])
     if any((settings.keyring / compose.PLAIN_KEYS).glob("*.agekey")):
         return False, "还有明文私钥：hotline keys enclose。 Private keys in plain files: the same."
     beside = (

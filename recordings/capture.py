@@ -209,9 +209,9 @@ class Capture:
         """The key of the recording's month, or of this month where that one is not there."""
         try:
             try:
-                return self._recipients.of(key_id_at(at))
+                return self._recipients.newest(key_id_at(at))
             except KeyMissing:
-                return self._recipients.of(key_id_at(self._clock()))
+                return self._recipients.newest(key_id_at(self._clock()))
         except KeysError as error:
             raise CaptureError("no_key", str(error)) from error
 

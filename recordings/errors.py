@@ -12,6 +12,10 @@
     │   ├── KeyInvalid         the key's text or file cannot be used
     │   ├── KeyringLocked      the keyring cannot be opened here and now
     │   └── PassphraseWrong    the keyring's passphrase is another
+    ├── CustodyError           two people have to agree about a key
+    │   ├── ActUnknown         no such act, or not in this state
+    │   ├── SameCustodian      one person cannot be both
+    │   └── ActExpired         a day has passed
     ├── StoreError
     │   ├── ObjectExists       put-if-absent found something there
     │   └── ObjectMissing
@@ -79,6 +83,22 @@ class KeyringLocked(KeysError):
 
 class PassphraseWrong(KeysError):
     """The keyring does not open with this passphrase; nothing was changed."""
+
+
+class CustodyError(RecordingsError):
+    """Something about asking, confirming or doing what two custodians decide."""
+
+
+class ActUnknown(CustodyError):
+    """There is no such act, or it is not in the state for this step."""
+
+
+class SameCustodian(CustodyError):
+    """The second step needs somebody else than the first."""
+
+
+class ActExpired(CustodyError):
+    """The day within which an act is confirmed and done is over."""
 
 
 class StoreError(RecordingsError):

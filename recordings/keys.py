@@ -1,10 +1,12 @@
 """Keys: a pair a month, its public half for whoever seals, its private half for playback.
 
-A key's name is its month in China, `2026-11`.  Here are the names, keys as text, the public
-halves (`Recipients`: one line age1… in `<public>/2026-11.age-recipient`, read by capture)
-and the shape of what keeps the private ones (`Keyring`).  What always holds: secrets stand in no
-repr and no message; nothing here looks at a private half, so that the capturing process can run
-as a user who may not; a public half that stands is never replaced.  keyring.py keeps the others.
+A key's name is its month in China, `2026-11`; a second pair of the same month, made because the
+first was lost or may be known to others, is `2026-11b`, and seals from then on.  Here are the
+names, keys as text, the public halves (`Recipients`: one line age1… in
+`<public>/2026-11.age-recipient`, read by capture) and the shape of what keeps the private ones
+(`Keyring`).  What always holds: secrets stand in no repr and no message; nothing here looks at a
+private half, so that the capturing process can run as a user who may not; a public half that
+stands is never replaced.  keyring.py keeps the others.
 """
 
 import re
@@ -21,7 +23,7 @@ from recordings.errors import KeyInvalid, KeyMissing
 CHINA = timezone(timedelta(hours=8))
 _PUBLIC_HRP = "age"
 _SECRET_HRP = "age-secret-key-"  # noqa: S105  the prefix of a key, not a key
-_KEY_ID = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_KEY_ID = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])[b-z]?")
 KEPT = timedelta(days=730)
 """How long a month's recordings are kept at least: two years (DOMAIN.md, 录音保存)."""
 
@@ -55,7 +57,7 @@ def key_id_at(at: int) -> str:
 def not_before_at(key_id: str) -> int:
     """When at the earliest (µs UTC) a month's key may be destroyed: KEPT after its month in China
     has ended.  Raises KeyInvalid."""
-    year, month = (int(part) for part in checked(key_id).split("-"))
+    year, month = int(checked(key_id)[:4]), int(key_id[5:7])
     over = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=CHINA)
     return int((over + KEPT).timestamp()) * 1_000_000
 
@@ -123,6 +125,12 @@ class Recipients:
     def key_ids(self) -> list[str]:
         """The names of all public keys there are, oldest first."""
         return listed(self._directory.glob("*.age-recipient"))
+
+    def newest(self, month: str) -> Recipient:
+        """The pair of that month that seals now: the last one made; raises KeyMissing or
+        KeyInvalid."""
+        made = [key_id for key_id in self.key_ids() if key_id.startswith(month)]
+        return self.of(made[-1] if made else month)
 
     def of(self, key_id: str) -> Recipient:
         """The public key of that name; raises KeyMissing or KeyInvalid."""

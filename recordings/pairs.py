@@ -7,7 +7,7 @@ compares what lies there with the register, which is kept elsewhere (the gateway
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from recordings import keys, sealed
@@ -25,6 +25,14 @@ def wanted(now: int) -> list[str]:
     year, month = int(first[:4]), int(first[5:7])
     counted = range(month - 1, month + MONTHS_AHEAD)
     return [f"{year + n // 12:04d}-{n % 12 + 1:02d}" for n in counted]
+
+
+def next_of(month: str, taken: Collection[str]) -> str:
+    """The name of one more pair of that month; raises KeyInvalid after the 26th."""
+    for suffix in ("", *"bcdefghijklmnopqrstuvwxyz"):
+        if month + suffix not in taken:
+            return keys.checked(month + suffix)
+    raise KeyInvalid(f"{month} 的密钥已换过 25 次。 {month} was rotated 25 times already.")
 
 
 def make(
@@ -79,6 +87,11 @@ def enclose(private: Path, into: Keyring, *, now: int, disk: Disk | None = None)
     if files:
         disk.sync_directory(private)
     return sorted(files)
+
+
+def belong(half: Recipient, ring: Keyring) -> bool:
+    """Whether this public half is that of the private one; raises KeyMissing and its like."""
+    return sealed.public_of(ring.of(half.key_id).secret) == half.public
 
 
 def check(public: Path, register: Mapping[str, str]) -> list[str]:

@@ -10,8 +10,10 @@ from typing import Any
 
 from gateway import compose, passphrase, settings
 from gateway.cli.command import Command, Result, arg
+from gateway.cli.keeping import OPERATOR
 from gateway.errors import BadInput
-from recordings import keys, pairs
+from gateway.flow import custody
+from recordings import keys, pairs, register
 from recordings.errors import KeysError
 from recordings.keyring import SHORTEST, FileKeyring
 
@@ -38,12 +40,42 @@ def keys_list(asked: argparse.Namespace) -> Result:
 def keys_new(asked: argparse.Namespace) -> Result:
     """Make a month's pair."""
     with compose.opened(settings.read()) as parts:
-        now = parts.clock()
-        key_id = asked.month or keys.key_id_at(now)
-        public = parts.settings.archive.public_keys
-        (made,) = pairs.make(compose.keyring(parts.settings), public, [key_id], now=now)
+        key_id = asked.month or keys.key_id_at(parts.clock())
+        ring = compose.keyring(parts.settings)
+        (made,) = custody.make(parts, ring, [key_id], OPERATOR)
     data = {"key": made.key_id, "recipient": made.text}
     return Result(True, f"已生成 · made: {made.key_id} {made.text}", data)
+
+
+def keys_rotate(asked: argparse.Namespace) -> Result:
+    """Make one more pair for this month, which seals from now on."""
+    del asked
+    with compose.opened(settings.read()) as parts:
+        made = custody.rotate(parts, compose.keyring(parts.settings), OPERATOR)
+    data = {"key": made.key_id, "recipient": made.text}
+    told = f"已启用 · from now on: {made.key_id} {made.text}"
+    return Result(True, told + "\n此前的录音仍用原私钥打开。 Older recordings keep theirs.", data)
+
+
+def keys_check(asked: argparse.Namespace) -> Result:
+    """Compare the public halves with the register and the keyring, and the recordings with both."""
+    del asked
+    with compose.opened(settings.read()) as parts, parts.database.reading() as session:
+        found = custody.troubles(parts, session)
+        strangers = register.strangers(session)
+    lines = [one.text for one in found]
+    if strangers:
+        listed = ", ".join(f"{recording} ({key_id})" for recording, key_id in strangers)
+        lines.append(
+            f"以下录音封给了别人的公钥，我们打不开，须报审计：{listed}。 "
+            f"These recordings were sealed to a stranger's key; tell the auditor: {listed}."
+        )
+    data = {
+        "troubles": [{"key": one.key_id, "what": one.what} for one in found],
+        "strangers": [{"recording": one, "key": key_id} for one, key_id in strangers],
+    }
+    sound = "公钥、私钥与登记一致。 Public halves, private halves and the register agree."
+    return Result(not lines, "\n".join(lines) or sound, data)
 
 
 def keys_enclose(asked: argparse.Namespace) -> Result:
@@ -54,6 +86,8 @@ def keys_enclose(asked: argparse.Namespace) -> Result:
         if plain.exists():
             passphrase.provide(parts.settings.archive)
         moved = pairs.enclose(plain, compose.keyring(parts.settings), now=parts.clock())
+        if moved:
+            custody.keep_ahead(parts, OPERATOR)
     told = f"已收进钥匙环 · enclosed: {', '.join(moved)}"
     return Result(True, told if moved else "没有明文私钥。 No plain private keys.", {"keys": moved})
 
@@ -86,6 +120,16 @@ COMMANDS = (
         "生成一个月的密钥对 · make a month's pair of keys",
         keys_new,
         (arg("--month", metavar="2026-12", help="月份，默认本月 · by default this month"),),
+    ),
+    Command(
+        "keys check",
+        "核对公钥、私钥与登记 · compare both halves with the register",
+        keys_check,
+    ),
+    Command(
+        "keys rotate",
+        "当月换一对新密钥 · one more pair for this month, used from now on",
+        keys_rotate,
     ),
     Command(
         "keys enclose",

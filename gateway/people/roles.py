@@ -54,6 +54,7 @@ class Permission(StrEnum):
     AGENT_PAUSE_ANY = "agent:pause-any"
     STATE_READ = "state:read"
     ACCOUNT_MANAGE = "account:manage"
+    KEY_CUSTODY = "key:custody"
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -85,5 +86,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OFFICER: frozenset({Permission.ORDER_READ_OWN, Permission.ORDER_ACT}),
     Role.LEADER: frozenset({Permission.WALLBOARD_READ, Permission.TICKET_READ_ALL}),
     Role.AUDITOR: frozenset({Permission.LOG_READ}),
-    Role.ADMINISTRATOR: frozenset({Permission.STATE_READ, Permission.ACCOUNT_MANAGE}),
+    Role.ADMINISTRATOR: frozenset(
+        {Permission.STATE_READ, Permission.ACCOUNT_MANAGE, Permission.KEY_CUSTODY}
+    ),
 }

@@ -69,6 +69,14 @@ TRIED = {
     "department list": ("department", "list"),
     "keys list": ("keys", "list"),
     "keys new": ("keys", "new", "--month", "2031-01"),
+    "keys export": ("keys", "export", "2031-01", "--as", "admin", "--reason", "tried", "--to", "x"),
+    "keys destroy": ("keys", "destroy", "2031-01", "--as", "admin", "--reason", "tried"),
+    "keys confirm": ("keys", "confirm", "1", "--as", "admin", "--digest", "x"),
+    "keys acts": ("keys", "acts"),
+    "keys copies": ("keys", "copies"),
+    "keys gone": ("keys", "gone", "1", "--as", "admin"),
+    "keys check": ("keys", "check"),
+    "keys rotate": ("keys", "rotate"),
     "keys enclose": ("keys", "enclose"),
     "keys passphrase": ("keys", "passphrase", "--new", "{words}"),
     "audit verify": ("audit", "verify"),
@@ -79,7 +87,8 @@ TRIED = {
     "recording seal": ("recording", "seal", "{wav}", "--recipient", "{age}", "--out", "{out}"),
     "recording open": ("recording", "open", "{wav}", "--identity", "{wav}", "--out", "{out}"),
 }
-FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open"}
+FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
+         "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
 """In a house with no PBX, no CEL and nothing parked: what these look for is not there."""
 NEED_NO_DATABASE = {"init", "db upgrade", "keys list", "keys enclose", "recording seal"}
 
