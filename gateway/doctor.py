@@ -97,9 +97,8 @@ def _database(settings: Settings) -> tuple[bool, str]:
 
 def _keys(settings: Settings) -> tuple[bool, str]:
     key_id = keys.key_id_at(compose.clock())
-    with compose.opened(settings) as parts:
-        recipient = parts.recipients.of(key_id)
-        private = parts.identities is not None and key_id in parts.identities.key_ids()
+    recipient = keys.Recipients(settings.archive.public_keys).newest(key_id)
+    private = recipient.key_id in compose.keyring(settings).key_ids()
     with suppress(SQLAlchemyError):  # then the database itself is told of above
         if _database(settings)[0]:
             with compose.opened(settings) as parts, parts.database.reading() as session:
@@ -115,7 +114,7 @@ def _keys(settings: Settings) -> tuple[bool, str]:
         else ""
     )
     here = "" if private else "（本机无私钥 public only）"
-    return True, f"{key_id} {recipient.text[:16]}…{here}{beside}"
+    return True, f"{recipient.key_id} {recipient.text[:16]}…{here}{beside}"
 
 
 def _writable(directory: Path) -> tuple[bool, str]:

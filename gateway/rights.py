@@ -13,21 +13,22 @@ from pathlib import Path
 from gateway.archive import Archive
 from gateway.errors import BadSetting
 
-ALONE, SHARED = 0o077, 0o007  # umask(2)
+SHARED = 0o007  # umask(2)
 READ_ONLY = 0o2750  # of a directory: the group looks and changes nothing
 PASSAGE = 0o710  # of a directory: the group passes to what it knows by name
 SECRETS = ("KEYRING_PASSPHRASE", "TRANSIT_TOKEN", "TRANSIT_URL")
 
 
 def begin(group: str) -> None:
-    """From here on what this process writes is the owner's, and the group's where there is one.
+    """From here on what this process writes is the group's as well, where there is one; without,
+    nothing changes: a command closes itself to all others before it does anything.
 
     Raises:
         BadSetting: there is no such group.
     """
     if group:
         _number(group)
-    os.umask(SHARED if group else ALONE)
+        os.umask(SHARED)
 
 
 def directory(path: Path, group: str, mode: int = 0o2770) -> None:
