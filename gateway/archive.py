@@ -6,8 +6,11 @@ Pure: from what was given to one frozen object. Secrets are in no repr.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
-KNOWN = ("KEYRING", "KEYRING_PASSPHRASE", "PUBLIC_KEYS", "GROUP")
+from gateway.errors import BadSetting
+
+KNOWN = ("KEYRING", "KEYRING_PASSPHRASE", "PUBLIC_KEYS", "GROUP", "TRANSIT_URL", "TRANSIT_TOKEN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +25,24 @@ class Archive:
     """The directory of the public halves, all that capture needs."""
     group: str
     """The group whose members share the house; empty: its owner alone."""
+    transit_url: str
+    """A transit engine that keeps the keys, `https://vault:8200/v1/transit`; empty: a file does."""
+    transit_token: str = field(repr=False)
 
     @property
     def provider(self) -> str:
         """Who keeps the private keys."""
-        return "file"
+        return "transit" if self.transit_url else "file"
 
     @property
     def keyring_file(self) -> Path:
         """The private keys: an age file under a passphrase."""
         return self.keyring / "keyring.age"
+
+    @property
+    def transit_directory(self) -> Path:
+        """What the transit engine has wrapped."""
+        return self.keyring / "transit"
 
     @property
     def passphrase_file(self) -> Path:
@@ -47,4 +58,17 @@ def read(given: Mapping[str, str], state: Path) -> Archive:
         keyring_passphrase=given.get("KEYRING_PASSPHRASE", ""),
         public_keys=Path(given.get("PUBLIC_KEYS") or keyring / "public").absolute(),
         group=given.get("GROUP", ""),
+        transit_url=_transit(given.get("TRANSIT_URL", "")),
+        transit_token=given.get("TRANSIT_TOKEN", ""),
     )
+
+
+def _transit(url: str) -> str:
+    parts = urlsplit(url)
+    loopback = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if url and (parts.scheme != "https" and not (parts.scheme == "http" and loopback)):
+        raise BadSetting(
+            "HOTLINE_TRANSIT_URL 应为 https://主机:8200/v1/transit（本机可用 http）。 "
+            "HOTLINE_TRANSIT_URL must be https://HOST:8200/v1/transit (http on loopback alone)."
+        )
+    return url

@@ -49,6 +49,7 @@ from recordings.keyring import FileKeyring
 from recordings.keys import Keyring, Recipients
 from recordings.notes import Signer
 from recordings.store import DirectoryStore
+from recordings.transit import TransitKeyring
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,9 @@ def parts(settings: Settings, *, may_open: bool = True) -> Parts:
 def keyring(settings: Settings) -> Keyring:
     """The private keys; nothing is opened before one is asked for."""
     archive = settings.archive
+    if archive.transit_url:
+        token = archive.transit_token
+        return TransitKeyring(archive.transit_url, lambda: token, archive.transit_directory)
     return FileKeyring(archive.keyring_file, passphrase.source(archive), log_n=words.WORK)
 
 

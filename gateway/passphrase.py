@@ -45,7 +45,7 @@ def source(archive: Archive) -> Callable[[], str]:
 
 def provide(archive: Archive) -> Path | None:
     """Make a passphrase of our own where there is none and no keyring yet; its file."""
-    if archive.keyring_file.exists() or _given(archive) is not None:
+    if archive.provider != "file" or archive.keyring_file.exists() or _given(archive) is not None:
         return None
     with whole(archive.passphrase_file) as file:
         Disk().write(file, f"{secrets.token_urlsafe(32)}\n".encode())
@@ -54,7 +54,9 @@ def provide(archive: Archive) -> Path | None:
 
 def lies_beside(archive: Archive) -> bool:
     """Whether the passphrase in use lies beside the keyring, where a thief takes both."""
-    return _from_outside(archive) is None and archive.passphrase_file.exists()
+    if archive.provider != "file" or _from_outside(archive) is not None:
+        return False
+    return archive.passphrase_file.exists()
 
 
 def typed(*, new: bool) -> str:

@@ -12,9 +12,10 @@ from sqlalchemy import select
 
 from gateway import compose, serve, settings
 from recordings import keys, register, sealed
-from recordings.errors import KeyDestroyed
+from recordings.errors import KeyDestroyed, KeyringLocked
 from recordings.tables import AuditLineRow
 from tests.rig.needs import need
+from tests.rig.transit import serving
 from tests.unit.cli.conftest import Hotline, Said
 from tests.unit.gateway.house import recording
 
@@ -212,3 +213,36 @@ def test_a_lost_public_half_is_published_again(ready: Hotline, state: Path) -> N
         with parts.database.reading() as session:
             assert register.halves(session)[month] == ours.strip()
     assert half.read_text() == ours
+
+
+def test_a_house_whose_keys_a_service_keeps(
+    hotline: Hotline, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second provider from the first command on: no keyring file, no passphrase, the same
+    commands, and no key opens while the service is sealed."""
+    with serving() as service:
+        monkeypatch.setenv("HOTLINE_TRANSIT_URL", service.url)
+        monkeypatch.setenv("HOTLINE_TRANSIT_TOKEN", service.token)
+        assert hotline("init", str(state)).status == 0
+        names = sorted(path.name for path in (state / "keys").iterdir())
+        assert names == ["public", "transit"]
+        rows = hotline("keys", "list", "--json").data
+        assert [row["private"] for row in rows] == [True] * 4
+        assert sorted(service.keys) == [f"hotline-{row['key']}" for row in rows]
+        assert hotline("doctor", "--json").data["parts"][1]["works"] is True
+        (state / "words").write_text("correct horse battery")
+        assert hotline("keys", "passphrase", "--new", str(state / "words")).status == 1
+        service.sealed = True
+        with compose.opened(settings.read()) as parts:
+            assert parts.identities is not None
+            with pytest.raises(KeyringLocked, match="unseal"):
+                parts.identities.of(rows[0]["key"])
+
+
+def test_a_token_is_not_sent_in_the_clear(
+    hotline: Hotline, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """http to another machine would give the token to whoever listens: refused at the start."""
+    monkeypatch.setenv("HOTLINE_TRANSIT_URL", "http://vault.example:8200/v1/transit")
+    said = hotline("keys", "list", "--json")
+    assert (said.status, "HOTLINE_TRANSIT_URL" in said.data["error"]) == (1, True)
