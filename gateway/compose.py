@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
@@ -19,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from gateway import broadcast, lease, migrations
+from gateway import broadcast, lease, migrations, passphrase, rights
 from gateway.api import health
 from gateway.api import routes as api
 from gateway.api.shapes import Fault
@@ -28,7 +29,7 @@ from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
-from gateway.flow import desks, linking, orders
+from gateway.flow import custody, desks, linking, orders
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
 from gateway.parts import Parts
@@ -41,16 +42,19 @@ from queueing.inbox import Handler, ReplyConsumer
 from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
 from queueing.transport import Transport
-from recordings import checkpoints, keys, logkeys, watch
+from recordings import checkpoints, logkeys, watch
+from recordings import passphrase as words
 from recordings.capture import Capture
-from recordings.keyring import Identities, new_pair
-from recordings.keys import Recipients
+from recordings.keyring import FileKeyring
+from recordings.keys import Keyring, Recipients
 from recordings.store import DirectoryStore
+from recordings.transit import TransitKeyring
 
 log = logging.getLogger(__name__)
 
-KEYS_AHEAD_US = 7 * 24 * 3600 * 1_000_000  # next month's pair is there a week before it is needed
 PBX_AGAIN_S = 5.0
+NOTICES = "notices"  # where processes tell each other, below the state directory
+PLAIN_KEYS = "private"  # where older versions kept the private halves, below the keyring
 
 
 def clock() -> int:
@@ -82,9 +86,10 @@ def establish_log(made: Parts) -> None:
 
 def parts(settings: Settings, *, may_open: bool = True) -> Parts:
     """The adapters of one process. `may_open` False: it gets no way to a private key."""
+    rights.begin(settings.archive.group)
     hub = Hub()
     sqlite = settings.database_url.startswith("sqlite")
-    others: Broadcast = Datagrams(settings.state / "notices") if sqlite else Notify()
+    others: Broadcast = Datagrams(settings.state / NOTICES) if sqlite else Notify()
 
     def told(noted: list[Notice]) -> None:
         hub.publish(noted)
@@ -97,9 +102,18 @@ def parts(settings: Settings, *, may_open: bool = True) -> Parts:
         hub=hub,
         broadcast=others,
         store=DirectoryStore(settings.store),
-        recipients=Recipients(settings.keyring),
-        identities=Identities(settings.keyring) if may_open else None,
+        recipients=Recipients(settings.archive.public_keys),
+        identities=keyring(settings) if may_open else None,
     )
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The private keys; nothing is opened before one is asked for."""
+    archive = settings.archive
+    if archive.transit_url:
+        token = archive.transit_token
+        return TransitKeyring(archive.transit_url, lambda: token, archive.transit_directory)
+    return FileKeyring(archive.keyring_file, passphrase.source(archive), log_n=words.WORK)
 
 
 @contextmanager
@@ -113,30 +127,31 @@ def opened(settings: Settings) -> Iterator[Parts]:
 
 
 def prepare(made: Parts) -> None:
-    """Directories, database and this month's keys: what must be there before anything runs."""
-    settings = made.settings
+    """Directories, database and the next months' keys: what must be there before anything runs."""
+    settings, group = made.settings, made.settings.archive.group
+    for directory in (settings.state, settings.store, settings.state / NOTICES):
+        rights.directory(directory, group)
+    rights.directory(settings.keyring, group, rights.PASSAGE)
+    rights.directory(settings.archive.public_keys, group, rights.READ_ONLY)
     # The spool's `ready/` is the PBX's to make: made by us it would not be the PBX's to write to.
-    for directory in (settings.state, settings.store, settings.keyring):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for exchange in settings.pbxs:
-        exchange.spool.mkdir(parents=True, exist_ok=True)
+        if not exchange.spool.exists():
+            rights.directory(exchange.spool, group)
     migrations.upgrade(made.database)
+    if made.database.sqlite and made.database.url.database:
+        rights.share(Path(made.database.url.database), group)
     establish_log(made)
-    keys_ahead(settings, made.clock())
-
-
-def keys_ahead(settings: Settings, now: int) -> list[str]:
-    """Make the pairs that are missing for this month and, in its last week, for the next."""
-    there = Recipients(settings.keyring).key_ids()
-    wanted = {keys.key_id_at(now), keys.key_id_at(now + KEYS_AHEAD_US)} - set(there)
-    return [new_pair(settings.keyring, key_id, now=now).key_id for key_id in sorted(wanted)]
+    passphrase.provide(settings.archive)
+    custody.keep_ahead(made)
 
 
 def check(made: Parts) -> None:
-    """Refuse to start where nothing could be kept: no database of this version.
+    """Refuse to start where nothing could be kept: no database of this version, or a keyring that
+    this process ought to open and cannot.
 
     Raises:
-        BadSetting: the database has to be brought up to date first.
+        BadSetting: the database has to be brought up to date, or the keys put into the keyring.
+        KeysError: the keyring does not open; the message says what to do.
     """
     found, newest = migrations.version(made.database)
     if found != newest:
@@ -144,6 +159,14 @@ def check(made: Parts) -> None:
             "数据库不是最新版本，请先运行 hotline init 或 hotline db upgrade。 "
             "The database is not of this version; run hotline init or hotline db upgrade first."
         )
+    if made.identities is None:
+        return
+    if any((made.settings.keyring / PLAIN_KEYS).glob("*.agekey")):
+        raise BadSetting(
+            "还有明文私钥，请先收进钥匙环：hotline keys enclose。 "
+            "There are private keys in plain files: run hotline keys enclose first."
+        )
+    made.identities.key_ids()
 
 
 def application(made: Parts) -> ASGIApp:

@@ -9,22 +9,21 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import compose, migrations
+from gateway import compose, migrations, passphrase
 from gateway.exchange import Exchange
-from gateway.flow import desks, unrecorded
+from gateway.flow import custody, desks, unrecorded
 from gateway.flow.unrecorded import Missing
 from gateway.people import accounts
 from gateway.settings import Settings
 from queueing.errors import QueueingError
 from recordings import keys
 from recordings.errors import RecordingsError
-from recordings.keyring import Identities
 from telephony import cel_source, session
 from telephony.errors import TelephonyError
 
@@ -98,12 +97,24 @@ def _database(settings: Settings) -> tuple[bool, str]:
 
 def _keys(settings: Settings) -> tuple[bool, str]:
     key_id = keys.key_id_at(compose.clock())
-    recipient = keys.Recipients(settings.keyring).of(key_id)
-    private = key_id in Identities(settings.keyring).key_ids()
-    return (
-        True,
-        f"{key_id} {recipient.text[:16]}… {'' if private else '（本机无私钥 public only）'}",
+    recipient = keys.Recipients(settings.archive.public_keys).newest(key_id)
+    private = recipient.key_id in compose.keyring(settings).key_ids()
+    with suppress(SQLAlchemyError):  # then the database itself is told of above
+        if _database(settings)[0]:
+            with compose.opened(settings) as parts, parts.database.reading() as session:
+                looked = parts if private else replace(parts, identities=None)
+                if found := custody.troubles(looked, session):
+                    return False, " ".join(one.text for one in found[:3])
+    if any((settings.keyring / compose.PLAIN_KEYS).glob("*.agekey")):
+        return False, "还有明文私钥：hotline keys enclose。 Private keys in plain files: the same."
+    beside = (
+        "；口令与钥匙环放在一处，请移到 systemd 凭据或秘密文件（见 deploy/RUNBOOK.md）"
+        "（the passphrase lies beside the keyring: move it away）"
+        if passphrase.lies_beside(settings.archive)
+        else ""
     )
+    here = "" if private else "（本机无私钥 public only）"
+    return True, f"{recipient.key_id} {recipient.text[:16]}…{here}{beside}"
 
 
 def _writable(directory: Path) -> tuple[bool, str]:

@@ -17,7 +17,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import NoReturn
@@ -27,7 +27,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose
 from gateway.errors import BadSetting
-from gateway.flow import exporting, glass, witnessing
+from gateway.flow import custody, exporting, glass, witnessing
+from gateway.flow.custody import Trouble
 from gateway.parts import Parts
 from recordings.errors import KeysError
 
@@ -120,11 +121,10 @@ async def timers(parts: Parts) -> None:
 
 
 async def _timers(parts: Parts) -> NoReturn:
+    told: list[Trouble] = []
     while True:
         try:
-            made = await asyncio.to_thread(compose.keys_ahead, parts.settings, parts.clock())
-            for key_id in made:
-                log.info("made the keys of %s", key_id)
+            told = await asyncio.to_thread(look_after_keys, parts, told)
             await asyncio.to_thread(compose.relink, parts)
             await asyncio.to_thread(witnessing.tend, parts)
             await asyncio.to_thread(exporting.tidy, parts)
@@ -134,6 +134,19 @@ async def _timers(parts: Parts) -> NoReturn:
                 "timers: %s", error if isinstance(error, KeysError) else type(error).__name__
             )
         await asyncio.sleep(TIMER_S)
+
+
+def look_after_keys(parts: Parts, told: Sequence[Trouble]) -> list[Trouble]:
+    """Make what is missing, and tell what is wrong and was not `told` yet; what is wrong now."""
+    for key_id in custody.keep_ahead(parts):
+        log.info("made the keys of %s", key_id)
+    with parts.database.reading() as session:
+        found = custody.troubles(parts, session)
+    fresh = [one for one in found if one not in told]
+    custody.tell(parts, fresh)
+    for one in fresh:
+        log.error("keys: %s", one.text)
+    return found
 
 
 def duties(

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from gateway import exchange
+from gateway import archive, exchange
+from gateway.archive import Archive
 from gateway.errors import BadSetting
 from gateway.exchange import Exchange
 from queueing.topology import Kind
@@ -26,7 +27,7 @@ KNOWN = (
     "BROKER_URL",
     "BROKER_QUEUES",
     "STORE_URL",
-    "KEYRING",
+    *archive.KNOWN,
     "CHECKPOINTS",
     "LISTEN",
     "REGION",
@@ -44,12 +45,17 @@ class Settings:
     broker_url: str = field(repr=False)
     queues: Kind
     store: Path
-    keyring: Path
     checkpoints: tuple[Place, ...]
     """Where the log's checkpoints are brought, besides the database."""
     host: str
     port: int
     region: str
+    archive: Archive
+
+    @property
+    def keyring(self) -> Path:
+        """The directory of the keys."""
+        return self.archive.keyring
 
     @property
     def database_place(self) -> str:
@@ -87,11 +93,11 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         broker_url=_broker(given.get("BROKER_URL", "")),
         queues=_queues(given.get("BROKER_QUEUES") or "quorum"),
         store=_store(given.get("STORE_URL") or str(state / "store")),
-        keyring=Path(given.get("KEYRING") or state / "keys").absolute(),
         checkpoints=_checkpoints(given.get("CHECKPOINTS", "")),
         host=host,
         port=port,
         region=given.get("REGION") or "本市",
+        archive=archive.read(given, state),
     )
 
 

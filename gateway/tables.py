@@ -25,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 import queueing.tables
 import recordings.tables
 import recordings.tables_grants
+import recordings.tables_keys
 import recordings.tables_log
 import telephony.tables
 from gateway.exchange import ALONE

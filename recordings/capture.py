@@ -207,11 +207,11 @@ class Capture:
         now = self._clock()
         try:
             if abs(now - at) > _STRANGE_US:
-                return self._recipients.of(key_id_at(now))
+                return self._recipients.newest(key_id_at(now))
             try:
-                return self._recipients.of(key_id_at(at))
+                return self._recipients.newest(key_id_at(at))
             except KeyMissing:
-                return self._recipients.of(key_id_at(now))
+                return self._recipients.newest(key_id_at(now))
         except KeysError as error:
             raise CaptureError("no_key", str(error)) from error
 

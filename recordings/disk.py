@@ -75,6 +75,13 @@ class Disk:
         """
         os.link(temporary, path)
 
+    def replace(self, temporary: Path, path: Path) -> None:
+        """Give a finished file the name of an older one, in one step; only the keyring is replaced.
+
+        Everything else that is kept is written once: `publish`.
+        """
+        temporary.replace(path)
+
     def remove(self, path: Path) -> None:
         """Remove a name; FileNotFoundError where there is none."""
         path.unlink()

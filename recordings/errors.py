@@ -8,7 +8,14 @@
     │   └── PayloadInvalid     altered, cut off, or lengthened
     ├── KeysError
     │   ├── KeyMissing         no key of that name in the keyring
-    │   └── KeyInvalid         the key's text or file cannot be used
+    │   ├── KeyDestroyed       there was one, and it was destroyed
+    │   ├── KeyInvalid         the key's text or file cannot be used
+    │   ├── KeyringLocked      the keyring cannot be opened here and now
+    │   └── PassphraseWrong    the keyring's passphrase is another
+    ├── CustodyError           two people have to agree about a key
+    │   ├── ActUnknown         no such act, or not in this state
+    │   ├── SameCustodian      one person cannot be both
+    │   └── ActExpired         a day has passed
     ├── StoreError
     │   ├── ObjectExists       put-if-absent found something there
     │   └── ObjectMissing
@@ -72,6 +79,34 @@ class KeyMissing(KeysError):
 
 class KeyInvalid(KeysError):
     """A key's text or file is malformed or its file's rights are too wide."""
+
+
+class KeyDestroyed(KeysError):
+    """The key was destroyed on purpose; nothing brings it back."""
+
+
+class KeyringLocked(KeysError):
+    """No passphrase was given, or who keeps the keys does not answer or does not know us."""
+
+
+class PassphraseWrong(KeysError):
+    """The keyring does not open with this passphrase; nothing was changed."""
+
+
+class CustodyError(RecordingsError):
+    """Something about asking, confirming or doing what two custodians decide."""
+
+
+class ActUnknown(CustodyError):
+    """There is no such act, or it is not in the state for this step."""
+
+
+class SameCustodian(CustodyError):
+    """The second step needs somebody else than the first."""
+
+
+class ActExpired(CustodyError):
+    """The day within which an act is confirmed and done is over."""
 
 
 class StoreError(RecordingsError):

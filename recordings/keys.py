@@ -1,10 +1,12 @@
 """Keys: a pair a month, its public half for whoever seals, its private half for playback.
 
-A key's name is its month in China, `2026-11`.  Here are the names, keys as text, the public
-halves (`Recipients`: one line age1… in `<keyring>/public/2026-11.age-recipient`, read by capture)
-and the shape of what keeps the private ones (`Keyring`).  What always holds: secrets stand in no
-repr and no message; nothing here looks at a private half, so that the capturing process can run
-as a user who may not; a public half that stands is never replaced.  keyring.py keeps the others.
+A key's name is its month in China, `2026-11`; a second pair of the same month, made because the
+first was lost or may be known to others, is `2026-11b`, and seals from then on.  Here are the
+names, keys as text, the public halves (`Recipients`: one line age1… in
+`<public>/2026-11.age-recipient`, read by capture) and the shape of what keeps the private ones
+(`Keyring`).  What always holds: secrets stand in no repr and no message; nothing here looks at a
+private half, so that the capturing process can run as a user who may not; a public half that
+stands is never replaced.  keyring.py keeps the others.
 """
 
 import re
@@ -21,7 +23,7 @@ from recordings.errors import KeyInvalid, KeyMissing
 CHINA = timezone(timedelta(hours=8))
 _PUBLIC_HRP = "age"
 _SECRET_HRP = "age-secret-key-"  # noqa: S105  the prefix of a key, not a key
-_KEY_ID = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_KEY_ID = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])[b-z]?")
 KEPT = timedelta(days=730)
 """How long a month's recordings are kept at least: two years (DOMAIN.md, 录音保存)."""
 
@@ -55,7 +57,7 @@ def key_id_at(at: int) -> str:
 def not_before_at(key_id: str) -> int:
     """When at the earliest (µs UTC) a month's key may be destroyed: KEPT after its month in China
     has ended.  Raises KeyInvalid."""
-    year, month = (int(part) for part in checked(key_id).split("-"))
+    year, month = int(checked(key_id)[:4]), int(key_id[5:7])
     over = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=CHINA)
     return int((over + KEPT).timestamp()) * 1_000_000
 
@@ -115,14 +117,20 @@ def render_identity_file(secret: bytes, created_at: int) -> str:
 
 
 class Recipients:
-    """The public halves of a keyring directory; all that sealing needs."""
+    """The public halves in one directory; all that sealing needs."""
 
-    def __init__(self, keyring: Path) -> None:
-        self._directory = keyring / "public"
+    def __init__(self, public: Path) -> None:
+        self._directory = public
 
     def key_ids(self) -> list[str]:
         """The names of all public keys there are, oldest first."""
         return listed(self._directory.glob("*.age-recipient"))
+
+    def newest(self, month: str) -> Recipient:
+        """The pair of that month that seals now: the last one made; raises KeyMissing or
+        KeyInvalid."""
+        made = [key_id for key_id in self.key_ids() if key_id.startswith(month)]
+        return self.of(made[-1] if made else month)
 
     def of(self, key_id: str) -> Recipient:
         """The public key of that name; raises KeyMissing or KeyInvalid."""
@@ -167,7 +175,8 @@ class Keyring(Protocol):
         """The names of all private keys there are, oldest first."""
 
     def of(self, key_id: str) -> Identity:
-        """The private key of that name; raises KeyMissing or KeyInvalid."""
+        """The private key of that name; raises KeyMissing, KeyDestroyed or KeyInvalid, and, as
+        everything here, KeyringLocked or PassphraseWrong where nothing can be opened."""
 
     def add(self, made: Sequence[Identity], now: int) -> None:
         """Keep new private keys, made at `now` (µs UTC), durably, each whole or not at all; raises
@@ -175,10 +184,11 @@ class Keyring(Protocol):
 
     def not_before(self, key_id: str) -> int:
         """Before when (µs UTC) the key must not be destroyed, by the keyring's own word, which
-        nothing in the database can change; raises KeyMissing or KeyInvalid."""
+        nothing in the database can change; raises KeyMissing, KeyDestroyed or KeyInvalid."""
 
     def destroy(self, key_id: str) -> None:
         """Destroy a private key: once this returns, nothing here opens what was sealed to it.
 
-        Idempotent.  Whether it is time, and who has agreed, is the caller's duty.
+        Idempotent; raises KeyMissing for a key that never was.  Its name is never used again.
+        Whether it is time, and who has agreed, is the caller's duty.
         """

@@ -127,6 +127,18 @@ class Chunks:
             raise _altered() from error
 
 
+def encrypt_all(data: bytes, file_key: bytes, nonce: bytes) -> bytes:
+    """The whole payload of something small, nonce included; recordings go through sealing.py."""
+    chunks = Chunks(file_key, nonce)
+    out = [nonce]
+    for index, at in enumerate(range(0, max(len(data), 1), CHUNK)):
+        piece = data[at : at + CHUNK]
+        sealed = bytearray(len(piece) + TAG)
+        chunks.encrypt_into(index, piece, sealed, final=at + CHUNK >= len(data))
+        out.append(bytes(sealed))
+    return b"".join(out)
+
+
 def decrypt_all(read: Callable[[int], bytes], file_key: bytes) -> Iterator[bytes]:
     """Decrypt a payload from its first byte on; `read(n)` gives n bytes, fewer only at the end.
 
@@ -154,18 +166,6 @@ def decrypt_all(read: Callable[[int], bytes], file_key: bytes) -> Iterator[bytes
 def decrypt_whole(payload: bytes, file_key: bytes) -> bytes:
     """The plaintext of a payload small enough to be held in memory; raises PayloadInvalid."""
     return b"".join(decrypt_all(io.BytesIO(payload).read, file_key))
-
-
-def encrypt_all(data: bytes, file_key: bytes, nonce: bytes) -> bytes:
-    """A whole payload, nonce included, of data small enough to be held in memory."""
-    chunks, out = Chunks(file_key, whole_nonce(nonce)), bytearray(nonce)
-    last = max(0, len(data) - 1) // CHUNK
-    for index in range(last + 1):
-        piece = data[index * CHUNK : (index + 1) * CHUNK]
-        sealed = bytearray(len(piece) + TAG)
-        chunks.encrypt_into(index, piece, sealed, final=index == last)
-        out += sealed
-    return bytes(out)
 
 
 def _wrap_key(secret: X25519PrivateKey, peer: bytes, share: bytes, recipient: bytes) -> bytes:

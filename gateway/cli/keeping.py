@@ -81,7 +81,7 @@ def upgrade(asked: argparse.Namespace) -> Result:
 
 def user_add(asked: argparse.Namespace) -> Result:
     """Make an account; the password comes from a prompt or from standard input."""
-    password = _password()
+    password = read_password()
     with compose.opened(settings.read()) as parts, parts.database.begin() as session:
         now = parts.clock()
         person = accounts.add(
@@ -118,7 +118,8 @@ def _pbx(parts: Parts, asked: str | None, extension: str | None) -> str:
     )
 
 
-def _password() -> str:
+def read_password() -> str:
+    """A password, from a prompt or from standard input."""
     if sys.stdin.isatty():
         return getpass.getpass("密码 · password: ")
     return sys.stdin.readline().rstrip("\r\n")
@@ -131,7 +132,7 @@ def user_close(asked: argparse.Namespace) -> Result:
 
 def user_password(asked: argparse.Namespace) -> Result:
     """Give an account a new password, and end a lock."""
-    password = _password()
+    password = read_password()
     return _changed(
         asked.login,
         "password",

@@ -3,8 +3,9 @@
 import argparse
 import asyncio
 import logging
+import os
 
-from gateway import compose, demo, serve, settings
+from gateway import compose, demo, rights, serve, settings
 from gateway.cli.command import Command, Result, arg
 
 
@@ -13,7 +14,10 @@ def run_serve(asked: argparse.Namespace) -> Result:
     named = serve.chosen(asked.only)
     set_up = settings.read()
     # Whoever only captures gets no way to a private key (DESIGN §3, promise 4).
-    parts = compose.parts(set_up, may_open="web" in named)
+    may_open = bool({"web", "timers"} & named)
+    if "capture" in named and not may_open:
+        rights.without_keys(set_up.archive, dict(os.environ))
+    parts = compose.parts(set_up, may_open=may_open)
     try:
         compose.check(parts)
         asyncio.run(serve.run(parts, named))

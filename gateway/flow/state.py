@@ -5,6 +5,7 @@ Nothing here shows a caller, a number or what a message says.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.errors import Forbidden
-from gateway.flow import standing, unrecorded
+from gateway.flow import custody, standing, unrecorded
+from gateway.flow.custody import Trouble
 from gateway.flow.standing import Standing
 from gateway.flow.unrecorded import Missing
 from gateway.parts import Parts
@@ -22,6 +24,7 @@ from gateway.tables import DepartmentRow, RecordingLinkRow
 from queueing import depth, parked
 from queueing.tables import OutboxRow
 from recordings import catalogue
+from recordings.errors import KeysError
 from recordings.tables import AuditHeadRow, CaptureTroubleRow, RecordingRow
 
 
@@ -80,6 +83,7 @@ class Overview:
     outbox_waiting: int
     outbox_oldest_at: int | None
     keys: list[Key]
+    key_troubles: list[Trouble]
     spool: Spool
     parked: list[Parked]
     log_lines: int
@@ -104,6 +108,7 @@ def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
         outbox_waiting=waiting,
         outbox_oldest_at=oldest,
         keys=_keys(session, parts),
+        key_troubles=custody.troubles(parts, session),
         spool=_spool(session, {one.name: one.spool for one in parts.settings.pbxs}, now),
         parked=[
             Parked(row.id, row.direction, row.department, row.reason, row.times, row.parked_at)
@@ -129,11 +134,21 @@ def _queues(session: Session) -> list[Queue]:
 
 def _keys(session: Session, parts: Parts) -> list[Key]:
     counts = catalogue.counts_by_key(session)
-    private = set(parts.identities.key_ids()) if parts.identities else set()
+    private: set[str] = set()
+    with suppress(KeysError):  # the keyring is locked: then no key can be used
+        private = set(parts.identities.key_ids()) if parts.identities else set()
     return [
-        Key(key_id, parts.recipients.of(key_id).text, key_id in private, counts.get(key_id, 0))
+        Key(key_id, _half(parts, key_id), key_id in private, counts.get(key_id, 0))
         for key_id in parts.recipients.key_ids()
     ]
+
+
+def _half(parts: Parts, key_id: str) -> str:
+    """The public half as text; empty where the file is none, which `key_troubles` tells."""
+    try:
+        return parts.recipients.of(key_id).text
+    except KeysError:
+        return ""
 
 
 def _spool(session: Session, spools: Mapping[str, Path], now: int) -> Spool:

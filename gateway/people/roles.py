@@ -58,6 +58,7 @@ class Permission(StrEnum):
     AGENT_PAUSE_ANY = "agent:pause-any"
     STATE_READ = "state:read"
     ACCOUNT_MANAGE = "account:manage"
+    KEY_CUSTODY = "key:custody"
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -100,5 +101,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.AUDITOR: frozenset({Permission.LOG_READ}),
-    Role.ADMINISTRATOR: frozenset({Permission.STATE_READ, Permission.ACCOUNT_MANAGE}),
+    Role.ADMINISTRATOR: frozenset(
+        {Permission.STATE_READ, Permission.ACCOUNT_MANAGE, Permission.KEY_CUSTODY}
+    ),
 }

@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.compose import keys_ahead, parts
-from gateway.flow import dispatching, intake, linking, listening, orders, playing
+from gateway.compose import parts
+from gateway.flow import custody, dispatching, intake, linking, listening, orders, playing
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -91,7 +91,7 @@ def house(root: Path) -> Parts:
     ):
         place.mkdir(parents=True, exist_ok=True)
     Base.metadata.create_all(made.database.engine)
-    keys_ahead(made.settings, made.clock())
+    custody.keep_ahead(made)
     return made
 
 

@@ -22,6 +22,7 @@ from gateway import compose, settings
 from gateway.demo.client import Client
 from gateway.tables import TicketRow
 from queueing.department import Department
+from recordings.keys import render_identity_file
 from recordings.tables import RecordingRow
 from tests.rig.asterisk import Pbx, asterisk
 from tests.rig.gateway import AGENTS, PASSWORD, Gateway, gateway
@@ -146,7 +147,10 @@ def opened_by_age(house: Gateway, recording: int, to: Path) -> Path:
         with parts.database.reading() as session:
             row = session.get_one(RecordingRow, recording)
         sealed = parts.settings.store / row.object_key
-        key = parts.settings.keyring / "private" / f"{row.key_id}.agekey"
+        assert parts.identities is not None
+        secret = parts.identities.of(row.key_id).secret
+    key = to / "key.txt"
+    key.write_text(render_identity_file(secret, row.sealed_at))
     whole, wav = to / "whole.age", to / "opened.wav"
     whole.write_bytes(
         b"".join(Path(f"{sealed}.{part}").read_bytes() for part in ("header", "payload"))

@@ -76,6 +76,10 @@ class StepDisk(Disk):
         with self._around("link"):
             super().publish(temporary, path)
 
+    def replace(self, temporary: Path, path: Path) -> None:
+        with self._around("rename"):
+            super().replace(temporary, path)
+
     def remove(self, path: Path) -> None:
         with self._around("unlink"):
             super().remove(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyrage  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
-from recordings import keyring, keys, sealed
+from recordings import keys, sealed
 from recordings.errors import (
     HeaderInvalid,
     KeyInvalid,
@@ -19,7 +19,7 @@ from recordings.errors import (
 from recordings.files import open_file, seal_file
 from recordings.naming import HEADER, PAYLOAD
 from tests.rig.needs import need
-from tests.unit.recordings.room import NOW, Room, wav
+from tests.unit.recordings.room import Room, wav
 
 AGE = Path("/usr/bin/age")
 SOXI = Path("/usr/bin/soxi")
@@ -52,7 +52,7 @@ def test_a_stored_recording_opens_with_age_alone(room: Room, tmp_path: Path) -> 
     room.capture().once()
     (row,) = room.rows()
     parts = [(room.root / (row.object_key + suffix)).read_bytes() for suffix in (HEADER, PAYLOAD)]
-    key_file = room.keyring / "private" / f"{row.key_id}.agekey"
+    key_file = room.key_file(row.key_id)
     opened = run(AGE, "-d", "-i", key_file, stdin=b"".join(parts))
     assert opened == CALL
     out = tmp_path / "out.wav"
@@ -60,13 +60,12 @@ def test_a_stored_recording_opens_with_age_alone(room: Room, tmp_path: Path) -> 
     assert round(float(run(SOXI, "-D", out)) * 1000) == row.duration_ms
 
 
-def test_age_keygen_and_we_agree_on_keys(tmp_path: Path, key: tuple[str, Path]) -> None:
+def test_age_keygen_and_we_agree_on_keys(room: Room, key: tuple[str, Path]) -> None:
     """Each reads the other's key files, and both see the same public key."""
     public, file = key
     (secret,) = keys.parse_identity_file(file.read_text())
     assert keys.encode_recipient(sealed.public_of(secret)) == public
-    made = keyring.new_pair(tmp_path / "keyring", "2026-11", now=NOW)
-    ours = tmp_path / "keyring" / "private" / "2026-11.agekey"
+    made, ours = room.new_pair("2026-12"), room.key_file("2026-12")
     assert run("/usr/bin/age-keygen", "-y", ours).decode().strip() == made.text
 
 

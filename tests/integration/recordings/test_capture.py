@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from recordings import binding, catalogue, evidence, orphans, spool, watch
 from recordings.capture import Capture
 from recordings.disk import Disk, has_writer
-from recordings.keyring import new_pair
 from recordings.keys import Recipients
 from recordings.naming import HEADER, PAYLOAD, PEAKS
 from recordings.tables import RecordingRow
@@ -50,9 +49,7 @@ def test_the_whole_way(room: Room) -> None:
 
 def test_who_seals_cannot_open(room: Room) -> None:
     """Capture does its whole work where no private key exists."""
-    for path in (room.keyring / "private").iterdir():
-        path.unlink()
-    (room.keyring / "private").rmdir()
+    (room.keyring / "keyring.age").unlink()
     room.put(NAME, CALL)
     assert len(room.capture().once()) == 1
 
@@ -209,7 +206,7 @@ def test_a_straggler_of_a_month_without_a_key(room: Room) -> None:
 def test_a_call_found_a_month_later_gets_the_month_of_sealing(room: Room) -> None:
     """Found long after, or told of by a clock that is wrong: its key lives longer, never shorter
     than the two years that count from its sealing too."""
-    new_pair(room.keyring, "2026-10", now=NOW)
+    room.new_pair("2026-10")
     room.put("1793000000.1", CALL)  # 26 October 2026
     room.capture().once()
     assert room.rows()[0].key_id == "2026-11"
@@ -331,7 +328,7 @@ def test_two_pbxs_with_one_uniqueid(room: Room, tmp_path: Path) -> None:
     branch = tmp_path / "branch" / "ready"
     other = wav(2, seed=9)
     room.put(NAME, other, where=branch)
-    recipients = Recipients(room.keyring)
+    recipients = Recipients(room.public)
     Capture(branch.parent, "branch", recipients, room.store, room.begin, room.clock).once()
     for pbx in (PBX, "branch"):
         assert orphans.tidy(room.store, room.begin, pbx, NOW) == []
@@ -408,7 +405,7 @@ def test_rows_exchanged_cost_no_evidence(
     branch = tmp_path / "spool of another"
     other = NAME if pbx == "branch" else "1795400001.7"
     room.put(other, wav(2, seed=9), where=branch / "ready")
-    Capture(branch, pbx, Recipients(room.keyring), room.store, room.begin, room.clock).once()
+    Capture(branch, pbx, Recipients(room.public), room.store, room.begin, room.clock).once()
     before = list(room.store.keys(""))
     assert len(before) == 6
     exchange(room, columns)
@@ -482,7 +479,7 @@ def test_the_watch_goes_on(room: Room) -> None:
             yield session
 
     capture = Capture(
-        room.spool, PBX, Recipients(room.keyring), room.store, begin, room.clock, disk=room.disk
+        room.spool, PBX, Recipients(room.public), room.store, begin, room.clock, disk=room.disk
     )
 
     async def scenario() -> None:

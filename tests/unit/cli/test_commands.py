@@ -69,6 +69,16 @@ TRIED = {
     "department list": ("department", "list"),
     "keys list": ("keys", "list"),
     "keys new": ("keys", "new", "--month", "2031-01"),
+    "keys export": ("keys", "export", "2031-01", "--as", "admin", "--reason", "tried", "--to", "x"),
+    "keys destroy": ("keys", "destroy", "2031-01", "--as", "admin", "--reason", "tried"),
+    "keys confirm": ("keys", "confirm", "1", "--as", "admin", "--digest", "x"),
+    "keys acts": ("keys", "acts"),
+    "keys copies": ("keys", "copies"),
+    "keys gone": ("keys", "gone", "1", "--as", "admin"),
+    "keys check": ("keys", "check"),
+    "keys rotate": ("keys", "rotate"),
+    "keys enclose": ("keys", "enclose"),
+    "keys passphrase": ("keys", "passphrase", "--new", "{words}"),
     "audit verify": ("audit", "verify"),
     "audit checkpoint": ("audit", "checkpoint"),
     "reconcile": ("reconcile", "--since", "2026-11-23T08:00"),
@@ -77,9 +87,10 @@ TRIED = {
     "recording seal": ("recording", "seal", "{wav}", "--recipient", "{age}", "--out", "{out}"),
     "recording open": ("recording", "open", "{wav}", "--identity", "{wav}", "--out", "{out}"),
 }
-FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open"}
+FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
+         "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
 """In a house with no PBX, no CEL and nothing parked: what these look for is not there."""
-NEED_NO_DATABASE = {"init", "db upgrade", "keys list", "keys new", "recording seal"}
+NEED_NO_DATABASE = {"init", "db upgrade", "keys list", "keys enclose", "recording seal"}
 
 
 def arguments(state: Path, command: Command) -> list[str]:
@@ -87,7 +98,15 @@ def arguments(state: Path, command: Command) -> list[str]:
     wav = state.parent / "x.wav"
     wav.write_bytes(b"RIFF")
     recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
-    places = {"state": state, "wav": wav, "age": recipient, "out": state.parent / "out"}
+    words = state.parent / "words"
+    words.write_text("correct horse battery\n")
+    places = {
+        "words": words,
+        "state": state,
+        "wav": wav,
+        "age": recipient,
+        "out": state.parent / "out",
+    }
     return [word.format(**places) for word in TRIED[command.words]]
 
 

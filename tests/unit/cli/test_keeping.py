@@ -10,6 +10,8 @@ from gateway import compose, settings
 from gateway.people import accounts, sessions
 from gateway.people.accounts import Person
 from gateway.tables import AccountRow
+from recordings import keys
+from recordings.keyring import FileKeyring
 from recordings.tables import AuditLineRow
 from tests.rig.postgres import Postgres
 from tests.unit.cli.conftest import Hotline
@@ -50,15 +52,14 @@ def test_init_twice_loses_nothing(hotline: Hotline, state: Path) -> None:
     assert (second.status, second.data["password"], second.data["administrator"]) == (0, None, None)
     assert everything_in(state / "keys") == keys
     assert signed_in("admin", first["password"])
-    assert hotline("audit", "verify", "--json").data["lines"] == 1
+    assert hotline("audit", "verify", "--json").data["lines"] == 5  # four pairs, one account
 
 
 def test_init_closes_what_is_secret(hotline: Hotline, state: Path) -> None:
     """Private keys are their owner's alone, whatever the umask was."""
     assert hotline("init", str(state)).status == 0
-    (private,) = (state / "keys" / "private").iterdir()
-    assert private.stat().st_mode & 0o077 == 0
-    assert (state / "keys" / "private").stat().st_mode & 0o077 == 0
+    for file in ("keyring.age", "keyring.passphrase", "keyring.age.lock"):
+        assert (state / "keys" / file).stat().st_mode & 0o077 == 0, file
     for place in ("", "store", "keys"):
         assert (state / place).stat().st_mode & 0o077 == 0, place
 
@@ -250,11 +251,71 @@ def test_a_month_that_is_none(ready: Hotline, state: Path, month: str) -> None:
 
 def test_keys_without_their_private_half_are_listed_as_such(ready: Hotline, state: Path) -> None:
     """On a machine that only captures, the list works and says what is not here."""
-    (private,) = (state / "keys" / "private").iterdir()
-    private.unlink()
-    (row,) = ready("keys", "list", "--json").data
-    assert (row["private"], row["recipient"][:4]) == (False, "age1")
+    (state / "keys" / "keyring.age").unlink()
+    rows = ready("keys", "list", "--json").data
+    assert len(rows) == 4
+    assert {(row["private"], row["recipient"][:4]) for row in rows} == {(False, "age1")}
     assert ready("doctor", "--json").data["parts"][1]["works"] is True
+
+
+def test_a_locked_keyring_lists_what_it_can(ready: Hotline, state: Path) -> None:
+    """Without the passphrase the public halves are listed, doctor says what is missing, and what
+    needs a private key says so and changes nothing."""
+    (state / "keys" / "keyring.passphrase").unlink()
+    assert {row["private"] for row in ready("keys", "list", "--json").data} == {None}
+    before = everything_in(state / "keys")
+    said = ready("keys", "new", "--month", "2031-01", "--json")
+    assert said.status == 1
+    assert "HOTLINE_KEYRING_PASSPHRASE_FILE" in said.data["error"]
+    examined = ready("doctor", "--json").data["parts"][1]
+    assert (examined["works"], "HOTLINE_KEYRING_PASSPHRASE_FILE" in examined["says"]) == (
+        False,
+        True,
+    )
+    assert everything_in(state / "keys") == before
+
+
+def test_plain_keys_move_into_the_keyring(
+    ready: Hotline, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A house of the older version: nothing runs before its keys are enclosed, and afterwards the
+    same keys are there and no plain one is left."""
+    plain = state / "keys" / "private"
+    plain.mkdir()
+    (plain / "2020-01.agekey").write_text(keys.render_identity_file(b"\x42" * 32, 0))
+    said = ready("serve", "--only", "timers", "--json")
+    assert (said.status, "hotline keys enclose" in said.data["error"]) == (1, True)
+    assert "hotline keys enclose" in ready("doctor", "--json").data["parts"][1]["says"]
+    assert ready("keys", "enclose", "--json").data == {"keys": ["2020-01"]}
+    assert list(plain.iterdir()) == []
+    assert ready("keys", "enclose", "--json").data == {"keys": []}
+    with compose.opened(settings.read()) as parts:
+        assert parts.identities is not None
+        assert parts.identities.of("2020-01").secret == b"\x42" * 32
+
+
+def test_another_key_of_the_same_month_is_not_enclosed(ready: Hotline, state: Path) -> None:
+    """Two keys for one month: somebody has to look, and both stay where they are."""
+    plain = state / "keys" / "private"
+    plain.mkdir()
+    month = ready("keys", "list", "--json").data[0]["key"]
+    for name in ("2020-01", month):
+        (plain / f"{name}.agekey").write_text(keys.render_identity_file(b"\x42" * 32, 0))
+    before = everything_in(state / "keys")
+    said = ready("keys", "enclose", "--json")
+    assert (said.status, month in said.data["error"]) == (1, True)
+    assert everything_in(state / "keys") == before
+
+
+def test_the_passphrase_is_changed(ready: Hotline, state: Path, tmp_path: Path) -> None:
+    """The new one opens, the one that init made is gone, and a short one is refused."""
+    (tmp_path / "short").write_text("hotline1233\n")
+    assert ready("keys", "passphrase", "--new", str(tmp_path / "short"), "--json").status == 1
+    (tmp_path / "new").write_text("two halves of it\n")
+    assert ready("keys", "passphrase", "--new", str(tmp_path / "new"), "--json").status == 0
+    assert not (state / "keys" / "keyring.passphrase").exists()
+    ring = FileKeyring(state / "keys" / "keyring.age", lambda: "two halves of it")
+    assert len(ring.key_ids()) == 4
 
 
 def test_upgrade_twice_and_of_a_newer_database(hotline: Hotline, state: Path) -> None:

@@ -14,11 +14,12 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine, event, select
 from sqlalchemy.orm import Session
 
+from recordings import pairs
 from recordings.capture import Capture, OnCaptured
 from recordings.disk import Disk
 from recordings.grants import Grant
-from recordings.keyring import Identities, new_pair
-from recordings.keys import Recipients, key_id_at
+from recordings.keyring import FileKeyring
+from recordings.keys import Recipient, Recipients, key_id_at, render_identity_file
 from recordings.playback import Playback, SealedAs
 from recordings.store import DirectoryStore
 from recordings.tables import Base, CaptureTroubleRow, RecordingRow
@@ -26,6 +27,7 @@ from recordings.tables import Base, CaptureTroubleRow, RecordingRow
 SECOND = 1_000_000
 NOW = 1_795_400_100 * SECOND  # 2026-11-23 in China
 PBX = "main"
+PASSPHRASE = "两位保管人 each a half"
 
 
 def engine_for(url: str) -> Engine:
@@ -79,8 +81,10 @@ class Room:
         self.url = self.url or f"sqlite:///{self.directory / 'room.sqlite'}"
         self.engine = engine_for(self.url)
         Base.metadata.create_all(self.engine)
-        if not (self.keyring / "private" / f"{self.key_id}.agekey").exists():
-            new_pair(self.keyring, self.key_id, now=self.now)
+        self.public = self.keyring / "public"
+        self.identities = FileKeyring(self.keyring / "keyring.age", lambda: PASSPHRASE, log_n=2)
+        if self.key_id not in self.identities.key_ids():
+            self.new_pair(self.key_id)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -91,12 +95,22 @@ class Room:
     def clock(self) -> int:
         return self.now
 
+    def new_pair(self, key_id: str) -> Recipient:
+        """A month's pair, both halves kept."""
+        return pairs.make(self.identities, self.public, [key_id], now=self.now)[0]
+
+    def key_file(self, key_id: str) -> Path:
+        """The month's private key as a file of its own, for the age program."""
+        path = self.directory / f"{key_id}.agekey"
+        path.write_text(render_identity_file(self.identities.of(key_id).secret, self.now))
+        return path
+
     def capture(self, on_captured: OnCaptured = lambda _s, _r: None) -> Capture:
         """A capturing process just started."""
         return Capture(
             self.spool,
             PBX,
-            Recipients(self.keyring),
+            Recipients(self.public),
             self.store,
             self.begin,
             self.clock,
@@ -129,7 +143,7 @@ class Room:
 
     def playback(self, sealed_as: SealedAs = lambda _row: True) -> Playback:
         """Without a log, unless one is brought; what the gateway's says is tried in its tests."""
-        return Playback(self.store, Identities(self.keyring), sealed_as)
+        return Playback(self.store, self.identities, sealed_as)
 
     def played(self, row: RecordingRow) -> bytes:
         """The whole recording as somebody with a grant would hear it."""

@@ -1,112 +1,166 @@
-"""What every keyring must do, however it keeps the private halves; and that keys come whole.
+"""The keyring file: the contract of every keyring, and what a file alone can get wrong."""
 
-A provider more is a line more in `KEYRINGS`.
-"""
-
+import hashlib
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from recordings import sealed
-from recordings.errors import KeyInvalid, KeyMissing
-from recordings.keyring import Identities, new_pair
-from recordings.keys import Identity, Keyring, Recipients
-from tests.unit.recordings.room import NOW
+from recordings import pairs, sealed
+from recordings.errors import KeyInvalid, PassphraseWrong
+from recordings.keyring import FileKeyring
+from recordings.keys import Keyring, Recipients
+from tests.unit.recordings.keyring_contract import NOW, KeyringContract, identity
 
-KEYRINGS: dict[str, Callable[[Path], Keyring]] = {"files": Identities}
-OCTOBER = Identity("2026-10", bytes(range(32)))
-NOVEMBER = Identity("2026-11", bytes(range(1, 33)))
+WORDS = "两半 合成 one whole"
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(params=KEYRINGS)
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Keyring]:
-    """The same keyring as a fresh process finds it."""
-    return lambda: KEYRINGS[request.param](tmp_path)
+class TestFile(KeyringContract):
+    """The contract over an age file under a passphrase."""
+
+    @pytest.fixture
+    def opened(self, tmp_path: Path) -> Callable[[], Keyring]:
+        return lambda: FileKeyring(tmp_path / "keys" / "keyring.age", lambda: WORDS, log_n=2)
 
 
-def test_what_is_added_is_there(make: Callable[[], Keyring]) -> None:
-    """Also for the next process, in the order of the months."""
-    make().add([NOVEMBER, OCTOBER], NOW)
-    assert make().key_ids() == ["2026-10", "2026-11"]
-    assert [make().of(key_id) for key_id in make().key_ids()] == [OCTOBER, NOVEMBER]
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A keyring with one key in it."""
+    path = tmp_path / "keyring.age"
+    FileKeyring(path, lambda: WORDS, log_n=2).add([identity("2026-11")], NOW)
+    return path
 
 
-def test_a_key_is_never_replaced(make: Callable[[], Keyring]) -> None:
-    """A private key written over is a month of recordings lost."""
-    make().add([NOVEMBER], NOW)
-    with pytest.raises(KeyInvalid, match="2026-11"):
-        make().add([Identity("2026-11", bytes(32))], NOW)
-    assert make().of("2026-11") == NOVEMBER
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_what_is_destroyed_is_gone_alone(make: Callable[[], Keyring]) -> None:
-    """That key, no other; and destroying is repeated after a crash without harm."""
-    make().destroy("2026-09")
-    make().add([OCTOBER, NOVEMBER], NOW)
-    for _ in range(2):
-        make().destroy("2026-10")
-    assert make().key_ids() == ["2026-11"]
-    for act in (make().of, make().not_before):
-        with pytest.raises(KeyMissing):
-            act("2026-10")
-    assert make().of("2026-11") == NOVEMBER
+def test_a_wrong_passphrase_changes_nothing(file: Path) -> None:
+    """Said for what it is, whatever was to be done, and the file is the same byte for byte."""
+    before = digest(file)
+    for words in ("", "两半", WORDS + " ", WORDS.upper()):
+        ring = FileKeyring(file, partial(str, words), log_n=2)
+        for act in (
+            partial(ring.of, "2026-11"),
+            partial(ring.add, [identity("2026-12")], NOW),
+            partial(ring.destroy, "2026-11"),
+            partial(ring.change_passphrase, "other"),
+        ):
+            with pytest.raises(PassphraseWrong, match=r"口令不对.*nothing was changed"):
+                act()
+    assert digest(file) == before
+    assert sorted(path.name for path in file.parent.iterdir()) == [
+        "keyring.age",
+        "keyring.age.lock",
+    ]
 
 
-@pytest.mark.parametrize("key_id", ["../x", "2026-13", "", "\u0662026-11", "2026-11/x"])
-def test_a_name_leads_nowhere_else(make: Callable[[], Keyring], key_id: str) -> None:
-    """A name out of a database row must not lead to another file, least of all one to remove."""
-    keyring = make()
-    for act in (keyring.of, keyring.not_before, keyring.destroy):
-        with pytest.raises(KeyInvalid):
-            act(key_id)
+def test_a_new_keyring_wants_words_worth_having(tmp_path: Path) -> None:
+    """Who has the file may guess as fast as his machines: a short passphrase is none."""
+    ring = FileKeyring(tmp_path / "keyring.age", lambda: "hotline1233")
+    with pytest.raises(KeyInvalid, match="12"):
+        ring.add([identity("2026-11")], NOW)
+    assert not (tmp_path / "keyring.age").exists()
 
 
-@pytest.mark.parametrize(
-    ("key_id", "expected"),
-    [
-        ("2026-11", datetime(2028, 11, 29, 16, tzinfo=UTC)),  # 730 days after 1 December, in China
-        ("2026-12", datetime(2028, 12, 30, 16, tzinfo=UTC)),  # a leap year's day came between
-        ("2024-01", datetime(2026, 1, 30, 16, tzinfo=UTC)),
-    ],
-)
-def test_two_years_after_its_month(
-    make: Callable[[], Keyring], key_id: str, expected: datetime
-) -> None:
-    """The floor of 730 days counts from the last moment a call of that month may have begun."""
-    make().add([Identity(key_id, bytes(range(32)))], NOW)
-    assert make().not_before(key_id) == int(expected.timestamp()) * 1_000_000
+def test_the_file_is_its_owners_alone(file: Path) -> None:
+    """It is written 0600, and refused once others may read it."""
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(0o640)
+    with pytest.raises(KeyInvalid, match="0600"):
+        FileKeyring(file, lambda: WORDS).key_ids()
 
 
-@pytest.mark.parametrize("room_for", [0, 40, 130])
-def test_a_full_disk_leaves_no_half_of_a_key(tmp_path: Path, room_for: int) -> None:
-    """A torn private file would stand in the way of that month's key for ever."""
-    whole = resource.getrlimit(resource.RLIMIT_FSIZE)
+@pytest.mark.parametrize("at", [0, 120, -1])
+def test_a_damaged_file_is_no_wrong_passphrase(file: Path, at: int) -> None:
+    """Whoever is told the right thing looks for the backup and not for another passphrase."""
+    data = bytearray(file.read_bytes())
+    data[at] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(KeyInvalid, match="backup"):
+        FileKeyring(file, lambda: WORDS).of("2026-11")
+
+
+def test_the_passphrase_is_changed(file: Path) -> None:
+    """The same keys under the new one, nothing under the old, no older copy beside it."""
+    FileKeyring(file, lambda: WORDS, log_n=2).change_passphrase("new words")
+    assert FileKeyring(file, lambda: "new words").of("2026-11") == identity("2026-11")
+    with pytest.raises(PassphraseWrong):
+        FileKeyring(file, lambda: WORDS).of("2026-11")
+    assert sorted(path.name for path in file.parent.iterdir()) == [
+        "keyring.age",
+        "keyring.age.lock",
+    ]
+
+
+def test_the_passphrase_is_asked_for_once(file: Path) -> None:
+    """Opened, the ring is in memory: 256 MiB of scrypt do not stand before every play."""
+    asked: list[int] = []
+
+    def passphrase() -> str:
+        asked.append(1)
+        return WORDS
+
+    ring = FileKeyring(file, passphrase)
+    for _ in range(5):
+        ring.of("2026-11")
+    assert len(asked) == 1
+
+
+def test_threads_that_add_at_once_lose_nothing(file: Path) -> None:
+    """Web and timers may both make keys; each finds what the other wrote."""
+    made = [f"2027-{month:02d}" for month in range(1, 9)]
+
+    def add(key_id: str) -> None:
+        FileKeyring(file, lambda: WORDS, log_n=2).add([identity(key_id)], NOW)
+
+    threads = [threading.Thread(target=add, args=[key_id]) for key_id in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert FileKeyring(file, lambda: WORDS).key_ids() == ["2026-11", *made]
+
+
+@pytest.mark.parametrize("room_for", [0, 40, 300])
+def test_a_full_disk_leaves_the_keyring_as_it_was(file: Path, room_for: int) -> None:
+    """Half a keyring in the place of a whole one would be every recording lost."""
+    before, whole = digest(file), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room_for, whole[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            new_pair(tmp_path, "2026-11", now=NOW)
+            FileKeyring(file, lambda: WORDS, log_n=2).add([identity("2026-12")], NOW)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, whole)
-    made = new_pair(tmp_path, "2026-11", now=NOW)
-    assert Recipients(tmp_path).of("2026-11") == made
-    assert [path.name for path in (tmp_path / "private").iterdir()] == ["2026-11.agekey"]
+    assert digest(file) == before
+    FileKeyring(file, lambda: WORDS, log_n=2).add([identity("2026-12")], NOW)
+    assert sorted(path.name for path in file.parent.iterdir()) == [
+        "keyring.age",
+        "keyring.age.lock",
+    ]
 
 
 VICTIMS = """
 import os, sys
 from pathlib import Path
-from recordings.keyring import new_pair
+from recordings import pairs, sealed
+from recordings.keyring import FileKeyring
 from tests.integration.recordings.faults import StepDisk, Steps, kill_self
 for fatal in range(1, 100):
+    house = Path(sys.argv[1]) / str(fatal)
+    ring = FileKeyring(house / "keyring.age", lambda: sys.argv[2], log_n=2)
+    pairs.make(ring, house / "public", ["2026-10", "2026-11"], now=1)
     if (child := os.fork()) == 0:
         disk = StepDisk(Steps(fatal, kill_self))
-        new_pair(Path(sys.argv[1]) / str(fatal), "2026-11", now=1, disk=disk)
+        ring = FileKeyring(house / "keyring.age", lambda: sys.argv[2], log_n=2, disk=disk)
+        ring.destroy("2026-10")
+        pairs.make(ring, house / "public", ["2026-12", "2027-01"], now=1, disk=disk)
         os._exit(0)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
         break
@@ -114,17 +168,31 @@ print(fatal)
 """
 
 
-def test_killed_at_every_step_of_making_a_pair(tmp_path: Path) -> None:
-    """The next try finishes it: the month has a pair, both halves of one another, nothing else."""
-    told = subprocess.run([sys.executable, "-c", VICTIMS, tmp_path], cwd=ROOT, check=True,
+def test_killed_at_every_step_of_rewriting(tmp_path: Path) -> None:
+    """At each write, fsync, rename and directory sync: the old keyring or the new one, never
+    neither and never a mixture; the next try finishes, and leaves no copy that a destroyed key
+    would live on in."""
+    told = subprocess.run([sys.executable, "-c", VICTIMS, tmp_path, WORDS], cwd=ROOT, check=True,
                           capture_output=True, text=True, timeout=60)  # fmt: skip
     steps = int(told.stdout)
-    assert steps > 10
+    assert steps > 30
+    seen: set[tuple[str, ...]] = set()
     for fatal in range(1, steps):
-        place = tmp_path / str(fatal)
-        there = Recipients(place).key_ids()
-        made = Recipients(place).of(*there) if there else new_pair(place, "2026-11", now=NOW)
-        secret = Identities(place).of("2026-11").secret
-        assert sealed.public_of(secret) == made.public
-        files = sorted(path.name for path in place.rglob("*") if path.is_file())
-        assert files == ["2026-11.age-recipient", "2026-11.agekey"], fatal
+        house = tmp_path / str(fatal)
+        ring = FileKeyring(house / "keyring.age", lambda: WORDS, log_n=2)
+        seen.add(tuple(ring.key_ids()))
+        ring.destroy("2026-10")
+        there = Recipients(house / "public").key_ids()
+        pairs.make(ring, house / "public", [m for m in ("2026-12", "2027-01") if m not in there],
+                   now=1)  # fmt: skip
+        assert ring.key_ids() == ["2026-11", "2026-12", "2027-01"]
+        for key_id in ("2026-12", "2027-01"):
+            half = sealed.public_of(ring.of(key_id).secret)
+            assert Recipients(house / "public").of(key_id).public == half
+        names = sorted(path.name for path in house.iterdir())
+        assert names == ["keyring.age", "keyring.age.lock", "public"], fatal
+    assert seen == {
+        ("2026-10", "2026-11"),
+        ("2026-11",),
+        ("2026-11", "2026-12", "2027-01"),
+    }

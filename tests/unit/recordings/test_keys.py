@@ -1,63 +1,90 @@
-"""The keyring: months, files, rights, and what is said when a key is not there."""
+"""Keys: months, their public halves as files, keys as text, and pairs made ahead."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from recordings import keys, sealed
+from recordings import keys, pairs, sealed
 from recordings.errors import KeyInvalid, KeyMissing
-from recordings.keyring import Identities, new_pair
+from recordings.keyring import FileKeyring
+from recordings.keys import CHINA, Keyring
 
 NOW = 1_795_400_000_000_000
 
 
-def test_a_pair_is_made_and_found(tmp_path: Path) -> None:
-    """What new_pair writes, both halves of the keyring read, and they belong together."""
-    made = new_pair(tmp_path, "2026-11", now=NOW)
-    assert keys.Recipients(tmp_path).of("2026-11") == made
-    identity = Identities(tmp_path).of("2026-11")
-    assert sealed.public_of(identity.secret) == made.public
-    assert keys.Recipients(tmp_path).key_ids() == Identities(tmp_path).key_ids() == ["2026-11"]
+@pytest.fixture
+def ring(tmp_path: Path) -> Keyring:
+    """A keyring with nothing in it."""
+    return FileKeyring(tmp_path / "keyring.age", lambda: "correct horse battery", log_n=2)
 
 
-def test_who_seals_cannot_open(tmp_path: Path) -> None:
-    """Capture's keyring works where the private half does not even exist."""
-    made = new_pair(tmp_path, "2026-11", now=NOW)
-    for path in (tmp_path / "private").iterdir():
-        path.unlink()
-    (tmp_path / "private").rmdir()
-    assert keys.Recipients(tmp_path).of("2026-11") == made
-    with pytest.raises(KeyMissing):
-        Identities(tmp_path).of("2026-11")
+def test_a_pair_is_made_and_found(ring: Keyring, tmp_path: Path) -> None:
+    """Both halves are kept, each where it belongs, and they belong together."""
+    (made,) = pairs.make(ring, tmp_path / "public", ["2026-11"], now=NOW)
+    there = keys.Recipients(tmp_path / "public")
+    assert there.of("2026-11") == made
+    assert sealed.public_of(ring.of("2026-11").secret) == made.public
+    assert there.key_ids() == ring.key_ids() == ["2026-11"]
 
 
-def test_a_private_key_is_its_owners_alone(tmp_path: Path) -> None:
-    """The private half is written 0600, and refused once others may read it."""
-    new_pair(tmp_path, "2026-11", now=NOW)
-    path = tmp_path / "private" / "2026-11.agekey"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o700
-    path.chmod(0o640)
-    with pytest.raises(KeyInvalid, match="0600"):
-        Identities(tmp_path).of("2026-11")
-
-
-def test_a_pair_is_never_overwritten(tmp_path: Path) -> None:
+def test_a_pair_is_never_made_again(ring: Keyring, tmp_path: Path) -> None:
     """Overwriting a month's private key would destroy a month's recordings."""
-    new_pair(tmp_path, "2026-11", now=NOW)
-    before = (tmp_path / "private" / "2026-11.agekey").read_bytes()
+    pairs.make(ring, tmp_path / "public", ["2026-11"], now=NOW)
+    before = ring.of("2026-11")
     with pytest.raises(KeyInvalid):
-        new_pair(tmp_path, "2026-11", now=NOW)
-    assert (tmp_path / "private" / "2026-11.agekey").read_bytes() == before
+        pairs.make(ring, tmp_path / "public", ["2026-11"], now=NOW)
+    assert ring.of("2026-11") == before
 
 
-@pytest.mark.parametrize("key_id", ["../x", "2026-13", "2026-1", "", "2026-11/x"])
-def test_only_months_are_names(tmp_path: Path, key_id: str) -> None:
+def test_a_pair_whose_making_was_cut_off_is_finished(ring: Keyring, tmp_path: Path) -> None:
+    """A crash between the two halves: the next try publishes the private half's own public one."""
+    (made,) = pairs.make(ring, tmp_path / "public", ["2026-11"], now=NOW)
+    (tmp_path / "public" / "2026-11.age-recipient").unlink()
+    again = pairs.make(ring, tmp_path / "public", ["2026-11", "2026-12"], now=NOW)
+    assert again[0] == made
+    assert ring.key_ids() == ["2026-11", "2026-12"]
+
+
+@pytest.mark.parametrize("key_id", ["../x", "2026-13", "2026-1", "", "2026-11/x", "２０２６-11"])
+def test_only_months_are_names(ring: Keyring, tmp_path: Path, key_id: str) -> None:
     """A name out of a database row must not lead to another file."""
     with pytest.raises(KeyInvalid):
-        Identities(tmp_path).of(key_id)
+        keys.Recipients(tmp_path).of(key_id)
     with pytest.raises(KeyInvalid):
-        new_pair(tmp_path, key_id, now=NOW)
+        pairs.make(ring, tmp_path / "public", [key_id], now=NOW)
+    assert list(tmp_path.iterdir()) in ([], [tmp_path / "keyring.age.lock"])
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=CHINA).timestamp()) * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("now", "months"),
+    [
+        ("2026-11-23", ["2026-11", "2026-12", "2027-01", "2027-02"]),
+        ("2026-09-01", ["2026-09", "2026-10", "2026-11", "2026-12"]),
+        ("2026-12-31T23:59:59", ["2026-12", "2027-01", "2027-02", "2027-03"]),
+    ],
+)
+def test_four_months_stand_ready(now: str, months: list[str]) -> None:
+    """This month and the three next ones, over the year's end too."""
+    assert pairs.wanted(at(now)) == months
+
+
+def test_a_swapped_public_half_is_found(ring: Keyring, tmp_path: Path) -> None:
+    """Swapped for a stranger's, spoilt, removed, or added: the register says otherwise."""
+    public = tmp_path / "public"
+    made = pairs.make(ring, public, ["2026-11", "2026-12", "2027-01"], now=NOW)
+    register = {one.key_id: one.text for one in made}
+    assert pairs.check(public, register) == []
+    stranger = keys.encode_recipient(sealed.public_of(b"\x09" * 32))
+    (public / "2026-11.age-recipient").write_text(stranger + "\n")
+    (public / "2026-12.age-recipient").write_text("age1nonsense\n")
+    (public / "2027-01.age-recipient").unlink()
+    (public / "2027-02.age-recipient").write_text(stranger + "\n")
+    assert pairs.check(public, register) == ["2026-11", "2026-12", "2027-01", "2027-02"]
 
 
 def test_the_month_is_chinas() -> None:
@@ -65,6 +92,15 @@ def test_the_month_is_chinas() -> None:
     half_past_midnight = 1_793_464_200_000_000  # 2026-10-31 16:30 UTC
     assert keys.key_id_at(half_past_midnight) == "2026-11"
     assert keys.key_id_at(half_past_midnight - 3_600_000_000) == "2026-10"
+
+
+@pytest.mark.parametrize(
+    ("key_id", "day"),
+    [("2026-11", "2028-11-30"), ("2025-12", "2028-01-01"), ("2024-01", "2026-01-31")],
+)
+def test_a_key_is_kept_two_years_after_its_month(key_id: str, day: str) -> None:
+    """730 days from the month's end in China, whether a leap year lies between or not."""
+    assert keys.not_before_at(key_id) == at(day)
 
 
 def test_a_secret_is_in_no_repr() -> None:
@@ -99,14 +135,3 @@ def test_a_missing_month_says_what_to_do(tmp_path: Path) -> None:
     """The operator is told the command, in both languages."""
     with pytest.raises(KeyMissing, match=r"公钥.*hotline keys new"):
         keys.Recipients(tmp_path).of("2027-01")
-
-
-def test_a_pair_whose_making_was_cut_off_is_finished(tmp_path: Path) -> None:
-    """A crash between the two halves: the next try publishes the private half's own public one."""
-    new_pair(tmp_path, "2026-11", now=NOW)
-    public = tmp_path / "public" / "2026-11.age-recipient"
-    written = public.read_text()
-    public.unlink()
-    assert new_pair(tmp_path, "2026-11", now=NOW).text == written.strip()
-    with pytest.raises(KeyInvalid):
-        new_pair(tmp_path, "2026-11", now=NOW)

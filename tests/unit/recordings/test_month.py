@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from recordings.keyring import new_pair
 from recordings.keys import CHINA, key_id_at
 from tests.unit.recordings.room import SECOND, Room, wav
 
@@ -26,7 +25,7 @@ def test_a_call_over_midnight_is_sealed_under_the_month_it_came_in(
     destroyed is that of the day the recording is found by, and no other opens it."""
     began = int(datetime.fromisoformat(came_in).replace(tzinfo=CHINA).timestamp()) * SECOND
     room = Room(tmp_path, now=began + (lasted_s + 6) * SECOND, key_id="2026-11")
-    new_pair(room.keyring, "2026-12", now=room.now)
+    room.new_pair("2026-12")
     heard = wav(lasted_s)
     room.put(f"{began // SECOND}.7", heard, age_s=6)
     room.capture().once()
@@ -34,7 +33,7 @@ def test_a_call_over_midnight_is_sealed_under_the_month_it_came_in(
     assert (row.key_id, row.recorded_at, row.duration_ms) == (month, began, lasted_s * 1000)
     assert row.object_key.startswith(f"{folder}/")
     other = "2026-12" if month == "2026-11" else "2026-11"
-    (room.keyring / "private" / f"{other}.agekey").unlink()
+    room.identities.destroy(other)
     assert room.played(row) == heard
 
 
@@ -42,7 +41,7 @@ def test_calls_of_both_months_sealed_in_one_go_have_each_its_own_key(tmp_path: P
     """What waited in the spool over the change of key is not sealed under the newer one."""
     midnight = int(datetime(2026, 12, 1, tzinfo=CHINA).timestamp())
     room = Room(tmp_path, now=(midnight + 600) * SECOND, key_id="2026-11")
-    new_pair(room.keyring, "2026-12", now=room.now)
+    room.new_pair("2026-12")
     for began in (midnight - 1, midnight):
         room.put(f"{began}.1", wav(3))
     room.capture().once()
@@ -63,7 +62,7 @@ def test_a_clock_that_is_wrong_does_not_choose_an_old_key(
     room = Room(tmp_path, now=now, key_id="2026-11")
     began = now // SECOND - behind_h * 3600
     for key_id in {"2026-12", key_id_at(began * SECOND)} - {"2026-11"}:
-        new_pair(room.keyring, key_id, now=now)
+        room.new_pair(key_id)
     room.put(f"{began}.1", wav(3), age_s=behind_h * 3600 - 60)
     room.capture().once()
     (row,) = room.rows()

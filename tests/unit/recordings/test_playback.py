@@ -178,7 +178,7 @@ def test_missing_parts_are_named(room: Room, rows: list[RecordingRow]) -> None:
     path(room, rows[0], PAYLOAD).unlink()
     with pytest.raises(ObjectMissing):
         room.playback().open(rows[0], grant_for(rows[0]))
-    (room.keyring / "private" / f"{room.key_id}.agekey").unlink()
+    (room.keyring / "keyring.age").unlink()
     with pytest.raises(KeyMissing):
         room.playback().open(rows[1], grant_for(rows[1]))
 
