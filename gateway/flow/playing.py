@@ -8,7 +8,7 @@ promise 5). Whether the matter is about whoever listens (回避) is asked anew a
 ticket joined in mid-play stops it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -113,22 +113,23 @@ def open_for_play(
     *,
     origin: str,
     now: int,
-    asked: str = "",
+    asked: Callable[[RecordingRow], Sequence[tuple[int, int]]],
 ) -> Permitted | Refused:
-    """Whether `who` may hear this now, and `asked` (the Range they sent); either way it is in the
-    log once this is committed."""
-    obj, detail = f"recording:{recording_id}", {"play": play_id, **_range(asked)}
+    """Whether `who` may hear this now; either way it is in the log once this is committed.
+
+    The line holds the ranges `asked` for: should the process die while it sends them, what may
+    have been heard is on record all the same.
+    """
+    obj, detail = f"recording:{recording_id}", {"play": play_id}
     try:
         grant = _playing(session, who, play_id, recording_id, now)
     except (GrantError, HotlineError) as error:
         return denied(session, who, "recording:play", obj, origin, now, error, detail=detail)
-    note(session, who, "recording:play", obj, origin, now, grant=grant.grant_id, detail=detail)
-    return Permitted(session.get_one(RecordingRow, recording_id), grant)
-
-
-def _range(asked: str) -> dict[str, str]:
-    """The header as it was sent, cut where nobody means it any more."""
-    return {"asked": asked[:200]} if asked else {}
+    row = session.get_one(RecordingRow, recording_id)
+    spans = {"asked": [list(span) for span in asked(row)]}
+    note(session, who, "recording:play", obj, origin, now, grant=grant.grant_id,
+         detail=detail | spans)  # fmt: skip
+    return Permitted(row, grant)
 
 
 def _usable(session: Session, who: Person, grant_id: int, recording_id: int, now: int) -> Grant:

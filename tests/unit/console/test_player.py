@@ -30,10 +30,10 @@ def last(morning: scene.Morning, count: int) -> list[tuple[str, str, str]]:
     return [(row.action, row.outcome, row.detail) for row in rows]
 
 
-def played(morning: scene.Morning, asked: str = "") -> tuple[str, str, str]:
-    """The line of a range that may be heard: the play it is of, and what was asked for."""
-    said = f'"asked":"{asked}",' if asked else ""
-    return (PLAY, "ok", f'{{{said}"play":{morning.play}}}')
+def played(morning: scene.Morning, *spans: tuple[int, int]) -> tuple[str, str, str]:
+    """The line of ranges that may be heard: what was asked for, and the play it is of."""
+    asked = ",".join(f"[{start},{stop}]" for start, stop in spans)
+    return (PLAY, "ok", f'{{"asked":[{asked}],"play":{morning.play}}}')
 
 
 @pytest.fixture
@@ -57,7 +57,10 @@ def test_the_whole(chen: TestClient, morning: scene.Morning) -> None:
     assert answer.headers["content-length"] == str(SIZE)
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["accept-ranges"] == "bytes"
-    assert last(morning, 2) == [played(morning), (HEARD, "ok", f'{{"bytes":[[0,{SIZE}]]}}')]
+    assert last(morning, 2) == [
+        played(morning, (0, SIZE)),
+        (HEARD, "ok", f'{{"bytes":[[0,{SIZE}]]}}'),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,8 @@ def test_one_range(
     assert answer.status_code == 206
     assert answer.content == whole[start:stop]
     assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{SIZE}"
-    assert last(morning, 1) == [(HEARD, "ok", f'{{"bytes":[[{start},{stop}]]}}')]
+    heard = (HEARD, "ok", f'{{"bytes":[[{start},{stop}]]}}')
+    assert last(morning, 2) == [played(morning, (start, stop)), heard]
 
 
 def test_several_ranges(chen: TestClient, morning: scene.Morning, whole: bytes) -> None:
@@ -100,8 +104,7 @@ def test_a_range_that_is_not_there(chen: TestClient, morning: scene.Morning) -> 
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{SIZE}"
     assert answer.content == b""
-    asked = played(morning, f"bytes={SIZE}-")
-    assert last(morning, 2) == [asked, (HEARD, "ok", '{"bytes":[]}')]
+    assert last(morning, 2) == [played(morning), (HEARD, "ok", '{"bytes":[]}')]
 
 
 @pytest.mark.parametrize("asked", ["bytes", "frames=0-3", "bytes=5-2", "bytes=a-b"])
@@ -141,7 +144,7 @@ def test_the_line_is_committed_before_the_first_byte(
 
     monkeypatch.setattr(Playback, "open", look_first)
     browser(morning, "chen").get(url(morning))
-    assert before == [played(morning)]
+    assert before == [played(morning, (0, SIZE))]
 
 
 def test_no_line_no_byte(morning: scene.Morning, monkeypatch: pytest.MonkeyPatch) -> None:
