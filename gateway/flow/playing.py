@@ -53,11 +53,6 @@ class Begun:
     left: int | None
 
 
-def whole(row: RecordingRow) -> list[tuple[int, int]]:
-    """What is asked for where no range was named."""
-    return [(0, row.plain_size)]
-
-
 def may_begin(
     session: Session, who: Person, grant_id: int, recording_id: int, *, origin: str, now: int
 ) -> May | Refused:
@@ -118,7 +113,7 @@ def open_for_play(
     *,
     origin: str,
     now: int,
-    asked: Callable[[RecordingRow], Sequence[tuple[int, int]]] = whole,
+    asked: Callable[[RecordingRow], Sequence[tuple[int, int]]],
 ) -> Permitted | Refused:
     """Whether `who` may hear this now; either way it is in the log once this is committed.
 

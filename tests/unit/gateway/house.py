@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from gateway import compose, settings
 from gateway.exchange import Exchange
-from gateway.flow import intake
+from gateway.flow import intake, playing
+from gateway.flow.listening import Refused
+from gateway.flow.playing import Permitted
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -104,6 +106,14 @@ def recording(session: Session, name: str = "1795400000.1") -> RecordingRow:
     session.add(row)
     session.flush()
     return row
+
+
+def next_range(
+    session: Session, who: Person, play_id: int, recording_id: int, *, origin: str, now: int
+) -> Permitted | Refused:
+    """One more range of a play is asked for: the whole recording."""
+    return playing.open_for_play(session, who, play_id, recording_id, origin=origin, now=now,
+                                 asked=lambda row: [(0, row.plain_size)])  # fmt: skip
 
 
 def ticket_of(session: Session, call_id: int) -> TicketRow | None:

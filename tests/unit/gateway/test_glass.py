@@ -92,7 +92,7 @@ def test_a_no_afterwards_ends_it(
     said = listening.decide(session, people[Role.AUTHORISER], grant.request_id, granted=False,
                             note="并非紧急", lasts_s=0, origin=HERE, now=NOW + S)  # fmt: skip
     assert said is None
-    heard = playing.open_for_play(session, supervisor, begun.play.id, recorded.id, origin=HERE,
+    heard = house.next_range(session, supervisor, begun.play.id, recorded.id, origin=HERE,
                                   now=NOW + 2 * S)  # fmt: skip
     assert isinstance(heard, Refused)
     assert "终止" in str(heard.error)

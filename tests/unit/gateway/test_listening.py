@@ -99,7 +99,7 @@ def test_a_grant_opens_and_every_step_is_in_the_log(
     """The auditor reads who asked, who granted, who listened, in this order, and it verifies."""
     supervisor = people[Role.SUPERVISOR]
     play = begun(session, supervisor, granted(session, people, recorded), recorded)
-    opened = playing.open_for_play(session, supervisor, play, recorded.id, origin=HERE, now=NOW)
+    opened = house.next_range(session, supervisor, play, recorded.id, origin=HERE, now=NOW)
     assert isinstance(opened, Permitted)
     assert acts(session, people) == [
         ("capture", "recordings:recording:seal", "ok"),
@@ -120,7 +120,7 @@ def test_everyone_else_is_refused_and_that_is_in_the_log(
     play = begun(session, people[Role.SUPERVISOR], grant, recorded)
     for tries, name, deed in (
         (playing.begin, grant.id, "play:begin"),
-        (playing.open_for_play, play, "recording:play"),
+        (house.next_range, play, "recording:play"),
         (playing.may_begin, grant.id, "player:open"),
         (playing.play_seen, play, "player:open"),
     ):
@@ -142,9 +142,9 @@ def test_an_expired_grant_another_recording_and_no_grant_are_refused(
         (playing.begin, grant.id, recorded.id, NOW + 600 * S),
         (playing.begin, grant.id, other.id, NOW),
         (playing.begin, grant.id + 7, recorded.id, NOW),
-        (playing.open_for_play, play, recorded.id, NOW + 600 * S),
-        (playing.open_for_play, play, other.id, NOW),
-        (playing.open_for_play, play + 7, recorded.id, NOW),
+        (house.next_range, play, recorded.id, NOW + 600 * S),
+        (house.next_range, play, other.id, NOW),
+        (house.next_range, play + 7, recorded.id, NOW),
     ):
         tried = tries(session, supervisor, name, recording_id, origin=HERE, now=now)
         assert isinstance(tried, Refused)
@@ -273,7 +273,7 @@ def test_plays_are_counted_and_a_yes_can_be_ended(
     first, _ = (begun(session, supervisor, grant, recorded) for _ in range(2))
 
     def tries(grants: bool = True) -> str:
-        one = playing.begin if grants else playing.open_for_play
+        one = playing.begin if grants else house.next_range
         done = one(session, supervisor, grant.id if grants else first, recorded.id,
                    origin=HERE, now=NOW)  # fmt: skip
         return (done.error.args[0].split("。")[0]) if isinstance(done, Refused) else ""

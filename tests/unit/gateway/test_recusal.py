@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, IllegalStep, NotFound, Recused
-from gateway.flow import linking, listening, playing, recusing
+from gateway.flow import dispatching, linking, listening, orders, playing, recusing
 from gateway.flow.listening import Refused
 from gateway.flow.playing import Begun, Permitted
 from gateway.flow.recusing import Doing
@@ -135,6 +135,26 @@ def test_the_agent_complained_of_does_not_handle_it(
         acts.fill(session, row.id, agent, {"summary": said or "空"}, None, NOW)
 
 
+def test_the_officer_complained_of_does_not_answer_it(
+    session: Session, people: dict[str, Person]
+) -> None:
+    """A work order of a matter about the officer is for a colleague of the department."""
+    row = ticket(session, 1)
+    form = {"kind": "complaint", "complaint_class": "attitude", "summary": "推诿",
+            "subject_staff": "officer"}  # fmt: skip
+    acts.fill(session, row.id, people["supervisor"], form, None, NOW)
+    acts.accept(session, row.id, people["supervisor"], "示范市", NOW)
+    (order,) = dispatching.dispatch(
+        session, row.id, people["supervisor"], ["yanglao"], "请核实", NOW
+    )
+    for action in ("sign", "reply", "return"):
+        with pytest.raises(Recused):
+            orders.act(session, order.number, people["officer"], action, NOW, result="x",
+                       reason="x")  # fmt: skip
+    colleague = house.person(session, "colleague", Role.OFFICER, department="yanglao")
+    assert orders.act(session, order.number, colleague, "sign", NOW).state == "signed"
+
+
 @pytest.mark.parametrize("login", ["supervisor", "authoriser"])
 def test_nobody_it_is_about_asks_decides_or_hears(
     session: Session, people: dict[str, Person], login: str
@@ -151,7 +171,7 @@ def test_nobody_it_is_about_asks_decides_or_hears(
             ("request:ask", "recording:1", lambda: asked(session, people["supervisor"])),
             ("play:begin", "recording:1", lambda: playing.begin(
                 session, people[login], grant.id, 1, origin=HERE, now=NOW)),
-            ("recording:play", "recording:1", lambda: playing.open_for_play(
+            ("recording:play", "recording:1", lambda: house.next_range(
                 session, people[login], running, 1, origin=HERE, now=NOW)),
             ("player:open", "recording:1", lambda: playing.may_begin(
                 session, people[login], grant.id, 1, origin=HERE, now=NOW)),
@@ -178,7 +198,7 @@ def test_a_ticket_joined_later_bites_in_mid_play(
     running = play(session, listener, grant)
 
     def next_range() -> object:
-        return playing.open_for_play(session, listener, running, 1, origin=HERE, now=NOW)
+        return house.next_range(session, listener, running, 1, origin=HERE, now=NOW)
 
     name(session, people["leader"], third.id, "supervisor")
     assert isinstance(next_range(), Permitted)
