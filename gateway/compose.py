@@ -140,7 +140,7 @@ def prepare(made: Parts) -> None:
     if made.database.sqlite and made.database.url.database:
         rights.share(Path(made.database.url.database), group)
     passphrase.provide(settings.archive)
-    custody.keep_ahead(made)
+    custody.keep_ahead(made, None)
 
 
 def check(made: Parts) -> None:

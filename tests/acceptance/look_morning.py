@@ -90,7 +90,7 @@ def house(root: Path) -> Parts:
     ):
         place.mkdir(parents=True, exist_ok=True)
     Base.metadata.create_all(made.database.engine)
-    custody.keep_ahead(made)
+    custody.keep_ahead(made, None)
     return made
 
 
