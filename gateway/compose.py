@@ -142,7 +142,7 @@ def prepare(made: Parts) -> None:
         rights.share(Path(made.database.url.database), group)
     establish_log(made)
     passphrase.provide(settings.archive)
-    custody.keep_ahead(made)
+    custody.keep_ahead(made, None)
 
 
 def check(made: Parts) -> None:

@@ -49,8 +49,10 @@ class Trouble:
         return _TEXTS[self.what].format(self.key_id)
 
 
-def keep_ahead(parts: Parts, actor: str = TIMERS) -> list[str]:
+def keep_ahead(parts: Parts, actor: str | None = TIMERS) -> list[str]:
     """Make the pairs that are missing of this month and the next ones; their names.
+
+    `actor` None: a house is being set up, nobody acts in it yet, and the register alone tells.
 
     Public halves that were lost are published again; pairs that are whole and in no register (an
     older version made them) are entered.
@@ -69,7 +71,7 @@ def keep_ahead(parts: Parts, actor: str = TIMERS) -> list[str]:
     return [one.key_id for one in made]
 
 
-def make(parts: Parts, ring: Keyring, key_ids: Sequence[str], actor: str) -> list[Recipient]:
+def make(parts: Parts, ring: Keyring, key_ids: Sequence[str], actor: str | None) -> list[Recipient]:
     """Make these pairs, enter and log them; raises KeyInvalid where one stands already."""
     made = pairs.make(ring, parts.settings.archive.public_keys, key_ids, now=parts.clock())
     _enter(parts, ring, made, actor)
@@ -128,7 +130,7 @@ def _whole(parts: Parts, ring: Keyring, there: Sequence[str]) -> list[Recipient]
     return found
 
 
-def _enter(parts: Parts, ring: Keyring, made: Sequence[Recipient], actor: str) -> None:
+def _enter(parts: Parts, ring: Keyring, made: Sequence[Recipient], actor: str | None) -> None:
     if not made:
         return
     provider = parts.settings.archive.provider
@@ -139,5 +141,6 @@ def _enter(parts: Parts, ring: Keyring, made: Sequence[Recipient], actor: str) -
                 continue
             not_before = ring.not_before(one.key_id)
             register.enter(session, one, provider=provider, not_before=not_before, now=now)
-            log.note(session, "keys:pair:make", actor=actor, origin="", obj=f"key:{one.key_id}",
-                     outcome="ok", now=now, detail={"recipient": one.text})  # fmt: skip
+            if actor is not None:
+                log.note(session, "keys:pair:make", actor=actor, origin="", obj=f"key:{one.key_id}",
+                         outcome="ok", now=now, detail={"recipient": one.text})  # fmt: skip

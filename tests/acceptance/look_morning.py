@@ -83,7 +83,8 @@ class Clock:
 
 def house(root: Path) -> Parts:
     """An empty house under `root`: database, keys, store, spool; nobody in it."""
-    made = parts(read({"HOTLINE_STATE": str(root), "HOTLINE_REGION": "滨海市"}))
+    words = {"HOTLINE_KEYRING_PASSPHRASE": "correct horse battery"}
+    made = parts(read({"HOTLINE_STATE": str(root), "HOTLINE_REGION": "滨海市", **words}))
     for place in (
         made.settings.pbxs[0].spool / "ready",
         made.settings.store,
@@ -91,7 +92,7 @@ def house(root: Path) -> Parts:
     ):
         place.mkdir(parents=True, exist_ok=True)
     Base.metadata.create_all(made.database.engine)
-    custody.keep_ahead(made)
+    custody.keep_ahead(made, None)
     return made
 
 

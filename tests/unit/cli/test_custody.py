@@ -246,3 +246,14 @@ def test_a_token_is_not_sent_in_the_clear(
     monkeypatch.setenv("HOTLINE_TRANSIT_URL", "http://vault.example:8200/v1/transit")
     said = hotline("keys", "list", "--json")
     assert (said.status, "HOTLINE_TRANSIT_URL" in said.data["error"]) == (1, True)
+
+
+def test_serve_does_not_start_with_a_wrong_passphrase(
+    ready: Hotline, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told at the start, before a supervisor waits for a recording that cannot be opened."""
+    before = (state / "keys" / "keyring.age").read_bytes()
+    monkeypatch.setenv("HOTLINE_KEYRING_PASSPHRASE", "not the passphrase")
+    said = ready("serve", "--only", "web,timers", "--json")
+    assert (said.status, "nothing was changed" in said.data["error"]) == (1, True)
+    assert (state / "keys" / "keyring.age").read_bytes() == before
