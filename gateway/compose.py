@@ -29,6 +29,7 @@ from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
 from gateway.flow import desks, linking, orders
+from gateway.flow import log as acts
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
 from gateway.parts import Parts
@@ -112,8 +113,11 @@ def opened(settings: Settings) -> Iterator[Parts]:
         made.database.dispose()
 
 
-def prepare(made: Parts) -> None:
-    """Directories, database and this month's keys: what must be there before anything runs."""
+def prepare(made: Parts) -> list[str]:
+    """Directories, database and this month's keys: what must be there before anything runs.
+
+    Answers the keys that were made now.
+    """
     settings = made.settings
     # The spool's `ready/` is the PBX's to make: made by us it would not be the PBX's to write to.
     for directory in (settings.state, settings.store, settings.keyring):
@@ -122,7 +126,7 @@ def prepare(made: Parts) -> None:
         exchange.spool.mkdir(parents=True, exist_ok=True)
     migrations.upgrade(made.database)
     establish_log(made)
-    keys_ahead(settings, made.clock())
+    return keys_ahead(settings, made.clock())
 
 
 def keys_ahead(settings: Settings, now: int) -> list[str]:
@@ -130,6 +134,21 @@ def keys_ahead(settings: Settings, now: int) -> list[str]:
     there = Recipients(settings.keyring).key_ids()
     wanted = {keys.key_id_at(now), keys.key_id_at(now + KEYS_AHEAD_US)} - set(there)
     return [new_pair(settings.keyring, key_id, now=now).key_id for key_id in sorted(wanted)]
+
+
+def make_keys_ahead(made: Parts) -> list[str]:
+    """The same, and each pair made is a line in the log."""
+    ids = keys_ahead(made.settings, made.clock())
+    with made.database.begin() as session:
+        keys_made(session, made, ids)
+    return ids
+
+
+def keys_made(session: Session, made: Parts, ids: list[str]) -> None:
+    """The line of each pair that was made by itself."""
+    for key_id in ids:
+        acts.note(session, "keys:pair:make", actor="gateway", origin=acts.NOBODY,
+                  obj=f"key:{key_id}", outcome="ok", now=made.clock())  # fmt: skip
 
 
 def check(made: Parts) -> None:

@@ -4,10 +4,10 @@ No private key is ever printed.
 """
 
 import argparse
-import time
 
-from gateway import settings
+from gateway import compose, settings
 from gateway.cli.command import Command, Result, arg
+from gateway.flow import log
 from recordings import keys
 from recordings.keyring import Identities, new_pair
 
@@ -26,8 +26,12 @@ def keys_list(asked: argparse.Namespace) -> Result:
 
 def keys_new(asked: argparse.Namespace) -> Result:
     """Make a month's pair."""
-    now = time.time_ns() // 1000
-    made = new_pair(settings.read().keyring, asked.month or keys.key_id_at(now), now=now)
+    with compose.opened(settings.read()) as parts:
+        now = parts.clock()
+        with parts.database.begin() as session:  # no pair where its line could not be written
+            made = new_pair(parts.settings.keyring, asked.month or keys.key_id_at(now), now=now)
+            log.note(session, "keys:pair:make", actor="operator", origin="cli",
+                     obj=f"key:{made.key_id}", outcome="ok", now=now)  # fmt: skip
     data = {"key": made.key_id, "recipient": made.text}
     return Result(True, f"已生成 · made: {made.key_id} {made.text}", data)
 

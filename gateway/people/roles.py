@@ -48,6 +48,7 @@ class Permission(StrEnum):
     RECORDING_DECIDE = "recording:decide"
     RECORDING_LISTEN = "recording:listen"
     LOG_READ = "log:read"
+    ALERT_READ = "alert:read"
     CALL_PLACE = "call:place"
     RECORDING_PAUSE = "recording:pause"
     AGENT_PAUSE_OWN = "agent:pause-own"
@@ -83,7 +84,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.AUTHORISER: frozenset({Permission.RECORDING_SEARCH, Permission.RECORDING_DECIDE}),
     Role.OFFICER: frozenset({Permission.ORDER_READ_OWN, Permission.ORDER_ACT}),
-    Role.LEADER: frozenset({Permission.WALLBOARD_READ, Permission.TICKET_READ_ALL}),
-    Role.AUDITOR: frozenset({Permission.LOG_READ}),
+    Role.LEADER: frozenset(
+        {Permission.WALLBOARD_READ, Permission.TICKET_READ_ALL, Permission.ALERT_READ}
+    ),
+    Role.AUDITOR: frozenset({Permission.LOG_READ, Permission.ALERT_READ}),
     Role.ADMINISTRATOR: frozenset({Permission.STATE_READ, Permission.ACCOUNT_MANAGE}),
 }

@@ -41,7 +41,7 @@ PURE = (
     "queueing/messages.py", "queueing/topology.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",
-    "recordings/lines.py", "recordings/place.py",
+    "recordings/lines.py", "recordings/place.py", "recordings/proofs.py", "recordings/tally.py",
     "gateway/people/roles.py", "gateway/tickets/words.py", "gateway/tickets/lifecycle.py",
     "gateway/tickets/clocks.py",
 )  # fmt: skip

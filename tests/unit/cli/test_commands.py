@@ -71,6 +71,10 @@ TRIED = {
     "keys new": ("keys", "new", "--month", "2031-01"),
     "audit verify": ("audit", "verify"),
     "audit checkpoint": ("audit", "checkpoint"),
+    "audit prove": ("audit", "prove", "0"),
+    "audit consistency": ("audit", "consistency", "1", "1"),
+    "audit export": ("audit", "export", "{out}"),
+    "audit places": ("audit", "places"),
     "reconcile": ("reconcile", "--since", "2026-11-23T08:00"),
     "figures": ("figures",),
     "pbx status": ("pbx", "status"),
@@ -79,7 +83,7 @@ TRIED = {
 }
 FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open"}
 """In a house with no PBX, no CEL and nothing parked: what these look for is not there."""
-NEED_NO_DATABASE = {"init", "db upgrade", "keys list", "keys new", "recording seal"}
+NEED_NO_DATABASE = {"init", "db upgrade", "keys list", "recording seal"}
 
 
 def arguments(state: Path, command: Command) -> list[str]:

@@ -1,10 +1,13 @@
 """Every page × every role: who may open what (DESIGN §3, promise 8)."""
 
 import pytest
+from sqlalchemy import select
 
 from gateway.console.guard import PUBLIC, Page
 from gateway.console.routes import ROUTES
+from gateway.flow import log
 from gateway.people.roles import PERMISSIONS, Role
+from recordings.tables_log import AlertRow
 from tests.acceptance import look_morning as scene
 from tests.unit.console.conftest import browser
 
@@ -70,6 +73,8 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /requests/{request_id}/decide": AUTHORISER,
     "GET /log": AUDITOR,
     "POST /log/verify": AUDITOR,
+    "GET /alerts": LEADER | AUDITOR,
+    "POST /alerts/{alert_id}/seen": LEADER | AUDITOR,
     "GET /state": ADMINISTRATOR,
 }
 """Written out by hand, not read from the permissions: None is anybody. A new page must be added."""
@@ -99,6 +104,14 @@ def test_the_table_itself_keeps_people_out(page: Page) -> None:
         assert may == {role for role in Role if not needs or needs & PERMISSIONS[role]}
 
 
+def still_told(house: scene.Morning, role: Role | None) -> int:
+    """The number of an alert to this role; to the leader where it is told nothing."""
+    role = role if role in (Role.LEADER, Role.AUDITOR) else Role.LEADER
+    with house.parts.database.begin() as session:
+        log.tell(session, role, "log-altered", "log", "试。 Tried.", house.parts.clock())
+        return session.scalars(select(AlertRow.id).where(AlertRow.role == role)).first() or 0
+
+
 @pytest.mark.parametrize("page", ROUTES, ids=lambda page: f"{page.method} {page.path}")
 @pytest.mark.parametrize("role", [*LOGINS, None], ids=str)
 def test_who_may(still: scene.Morning, page: Page, role: Role | None) -> None:
@@ -111,6 +124,7 @@ def test_who_may(still: scene.Morning, page: Page, role: Role | None) -> None:
         recording_id=still.recordings[0],
         request_id=2,
         login="ayi",
+        alert_id=still_told(still, role),
     )
     query = f"?grant={still.grant}" if "recording_id" in page.path else ""
     status = client.request(page.method, path + query, headers={"Accept": "text/html"}).status_code
