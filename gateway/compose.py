@@ -30,6 +30,7 @@ from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
 from gateway.flow import custody, desks, linking, orders
+from gateway.flow import log as acts
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
 from gateway.parts import Parts
@@ -126,8 +127,11 @@ def opened(settings: Settings) -> Iterator[Parts]:
         made.database.dispose()
 
 
-def prepare(made: Parts) -> None:
-    """Directories, database and the next months' keys: what must be there before anything runs."""
+def prepare(made: Parts) -> list[str]:
+    """Directories, database and the next months' keys: what must be there before anything runs.
+
+    Answers the keys that were made now.
+    """
     settings, group = made.settings, made.settings.archive.group
     for directory in (settings.state, settings.store, settings.state / NOTICES):
         rights.directory(directory, group)
@@ -142,7 +146,14 @@ def prepare(made: Parts) -> None:
         rights.share(Path(made.database.url.database), group)
     establish_log(made)
     passphrase.provide(settings.archive)
-    custody.keep_ahead(made, None)
+    return custody.keep_ahead(made, None)
+
+
+def keys_made(session: Session, made: Parts, ids: list[str]) -> None:
+    """The line of each pair that was made by itself."""
+    for key_id in ids:
+        acts.note(session, "keys:pair:make", actor="gateway", origin=acts.NOBODY,
+                  obj=f"key:{key_id}", outcome="ok", now=made.clock())  # fmt: skip
 
 
 def check(made: Parts) -> None:

@@ -28,6 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway import compose
 from gateway.errors import BadSetting
 from gateway.flow import custody, exporting, glass, witnessing
+from gateway.flow import log as acts
 from gateway.flow.custody import Trouble
 from gateway.parts import Parts
 from recordings.errors import KeysError
@@ -178,12 +179,24 @@ async def run(parts: Parts, named: Collection[str]) -> None:
     for exchange in settings.pbxs:
         if "pbx" in named and exchange.address is None:
             log.warning("PBX %s: its HOTLINE_PBX_URL is not set; not listened to", exchange.name)
+    await asyncio.to_thread(_started, parts, named)
     # A PBX that does not answer keeps a thread waiting; the others must not wait for that one.
     loop.set_default_executor(ThreadPoolExecutor(THREADS + THREADS_A_PBX * len(settings.pbxs)))
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()  # a full collection that walks every module holds up the PBX's reader for 60 ms
     await side_by_side(stop, duties(parts, named, lambda port: _listening(settings.host, port)))
+
+
+def _started(parts: Parts, named: Collection[str]) -> None:
+    """That this process starts, and for what, is on record; a database away now stops nothing."""
+    try:
+        with parts.database.begin() as session:
+            acts.note(session, "gateway:process:start", actor="gateway", origin=acts.NOBODY,
+                      obj=f"host:{socket.gethostname()[:60]}", outcome="ok", now=parts.clock(),
+                      detail={"duties": sorted(named)})  # fmt: skip
+    except SQLAlchemyError as error:
+        log.warning("the start is not on record: %s", type(error).__name__)
 
 
 async def side_by_side(stop: asyncio.Event, works: Iterable[tuple[str, Awaitable[None]]]) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from recordings import checkpoints, disk, verifying
 from recordings.errors import AuditError
-from recordings.verifying import Leaf, Tally, Verdict
+from recordings.tally import Leaf, Tally, Verdict
 
 
 @dataclass(frozen=True, slots=True)

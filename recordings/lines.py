@@ -91,5 +91,7 @@ def _detail(detail: Mapping[str, Any]) -> str:
 
 
 def _clean(text: str, width: int) -> str:
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    printable = text
+    if not text.isprintable():
+        printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return printable if len(printable) <= width else printable[: width - 1] + "…"

@@ -10,7 +10,7 @@ would sign it anew with just that.  The name of a key is the log's origin.
 
 from pathlib import Path
 
-from recordings import disk
+from recordings import disk, notes
 from recordings.errors import CheckpointInvalid, LogKeyMissing
 from recordings.notes import Signer
 
@@ -64,24 +64,8 @@ def begin_anew(directory: Path, secret: bytes) -> Signer:
     keys = known(directory)
     if not keys:
         raise LogKeyMissing("请先运行 hotline init。 Run hotline init first.")
-    signer = Signer(next_name(keys[-1].split("+", 1)[0]), secret)
+    signer = Signer(notes.next_name(keys[-1].split("+", 1)[0]), secret)
     lines = "".join(f"{key}\n" for key in (*keys, signer.verifier_key))
     disk.rewrite(directory / _PUBLIC, lines.encode(), 0o644)
     disk.rewrite(directory / _SECRET, (signer.render() + "\n").encode())
     return signer
-
-
-def next_name(name: str) -> str:
-    """`…/2` after `…`, `…/3` after `…/2`."""
-    stem, _, last = name.rpartition("/")
-    return f"{stem}/{int(last) + 1}" if stem and last.isdecimal() and len(last) < 4 else f"{name}/2"
-
-
-def follows(name: str, earlier: str) -> bool:
-    """Whether `name` is one that `earlier` was given up for."""
-    while name != earlier:
-        stem, _, last = name.rpartition("/")
-        if not (stem and last.isdecimal() and 2 <= int(last) < 1000):
-            return False
-        name = stem if last == "2" else f"{stem}/{int(last) - 1}"
-    return True

@@ -134,6 +134,22 @@ def cosignature(note: str, answer: str, key: str) -> str:
     raise CheckpointInvalid("应答中没有该见证方的签名。 The witness did not cosign.")
 
 
+def next_name(name: str) -> str:
+    """`…/2` after `…`, `…/3` after `…/2`."""
+    stem, _, last = name.rpartition("/")
+    return f"{stem}/{int(last) + 1}" if stem and last.isdecimal() and len(last) < 4 else f"{name}/2"
+
+
+def follows(name: str, earlier: str) -> bool:
+    """Whether `name` is one that `earlier` was given up for."""
+    while name != earlier:
+        stem, _, last = name.rpartition("/")
+        if not (stem and last.isdecimal() and 2 <= int(last) < 1000):
+            return False
+        name = stem if last == "2" else f"{stem}/{int(last) - 1}"
+    return True
+
+
 def _split(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     text, separator, block = note.rpartition("\n\n")
     if len(note) > _MAX_NOTE or not separator or not block.endswith("\n"):

@@ -17,8 +17,9 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.api.shapes import Fault, storable
 from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSignedIn
-from gateway.flow import log
+from gateway.flow import log, objects
 from gateway.flow.control import Asking
+from gateway.flow.knocks import Knocks
 from gateway.flow.listening import Refused
 from gateway.numbers import natural
 from gateway.parts import Parts
@@ -93,16 +94,24 @@ class Endpoint:
     reads: bool = False  # a POST that only asks: what is sought stands in the body, not in the URL
 
     @property
+    def logged(self) -> bool:
+        """Whether who asks without being signed in is on record: recordings, and the log."""
+        return self.path.startswith(("/api/v1/recording", "/api/v1/log"))
+
+    @property
     def writes(self) -> bool:
         """Whether it may change anything."""
         return self.method != "GET" and not self.reads
 
 
-async def run(endpoint: Endpoint, request: Request) -> Response:
+async def run(endpoint: Endpoint, request: Request, knocks: Knocks) -> Response:
     """Answer `request` by `endpoint`; every error becomes its status and a `Fault`."""
     try:
         raw = await _read(request) if endpoint.body else b""
         answer, told = await run_in_threadpool(_run, endpoint, request, raw)
+    except NotSignedIn as error:
+        await _on_record(endpoint, request, knocks)
+        return fault(error)
     except HotlineError as error:
         return fault(error)
     except ClientDisconnect:
@@ -157,12 +166,25 @@ def signed_in(parts: Parts, request: Request) -> Person:
     return found.person
 
 
-def refuse(parts: Parts, who: Person, what: str, origin: str) -> Forbidden:
-    """Write into the log that `who` was refused `what`, and the error to raise."""
+def refused(endpoint: Endpoint, request: Request, who: Person, **detail: int) -> None:
+    """Write into the log that `who` was refused this, by the object's id where there is one."""
+    parts = cast("Parts", request.app.state.parts)
     with parts.database.begin() as session:
-        log.note(session, "api:request:refuse", actor=who.login, origin=origin, obj=what,
-                 outcome="denied", now=parts.clock())  # fmt: skip
-    return Forbidden()
+        path = objects.named(session, endpoint.path, request.path_params)
+        log.note(session, "api:request:refuse", actor=who.login, origin=origin_of(request),
+                 obj=f"{endpoint.method} {path}", outcome="denied", now=parts.clock(),
+                 detail=detail)  # fmt: skip
+
+
+async def _on_record(endpoint: Endpoint, request: Request, knocks: Knocks) -> None:
+    """Who is not signed in and asks for recordings has a line, as many as `knocks` allows."""
+    if not endpoint.logged:
+        return
+    parts = cast("Parts", request.app.state.parts)
+    left_out = knocks.left_out(origin_of(request), parts.clock())
+    if left_out is not None:
+        told = {"left_out": left_out} if left_out else {}
+        await run_in_threadpool(lambda: refused(endpoint, request, NOBODY, **told))
 
 
 def _run(endpoint: Endpoint, request: Request, raw: bytes) -> tuple[Any, dict[str, str]]:
@@ -172,7 +194,8 @@ def _run(endpoint: Endpoint, request: Request, raw: bytes) -> tuple[Any, dict[st
     if endpoint.permission is not None:
         who = signed_in(parts, request)
         if endpoint.permission and not any(who.may(one) for one in endpoint.permission):
-            raise refuse(parts, who, f"{endpoint.method} {endpoint.path}", origin)
+            refused(endpoint, request, who)
+            raise Forbidden
     body = _body(endpoint, raw)
     prepared = endpoint.prepare(parts, body) if endpoint.prepare else None
     if endpoint.act:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.api import matters, recordings
+from gateway.api import ledger, matters, recordings
 from gateway.api import models as m
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number, run
 from gateway.api.shapes import Done
@@ -25,7 +25,9 @@ from gateway.flow import (
     orders,
     silence,
     wallboard,
+    witnessing,
 )
+from gateway.flow.knocks import Knocks
 from gateway.numbers import natural
 from gateway.parts import Parts
 from gateway.people import accounts, sessions
@@ -48,6 +50,9 @@ def sign_in(call: Call) -> Answer:
              origin=call.origin, obj="account", outcome="denied" if failed else "ok",
              now=call.now)  # fmt: skip
     if isinstance(who, HotlineError):
+        if accounts.just_locked(call.session, login, call.now):
+            log.note(call.session, "people:account:lock", actor=log.NOBODY, origin=call.origin,
+                     obj=f"account:{login}", outcome="ok", now=call.now)  # fmt: skip
         return who
     opened = sessions.open_session(call.session, who, call.now, "bearer")
     return m.SessionOut(
@@ -218,15 +223,25 @@ def _order(call: Call, action: str, **said: str) -> Answer:
 
 def lines(call: Call) -> Answer:
     """The log, newest first."""
+    if not call.query.get("before"):
+        _on_record(call, "log:log:read", "ok")
     found = log.lines(call.session, call.person, before=natural(call.query.get("before", "")),
                       action=call.query.get("action", ""),
                       actor=call.query.get("actor", ""))  # fmt: skip
     return [m.LineOut.of(row) for row in found]
 
 
+def _on_record(call: Call, action: str, outcome: str) -> None:
+    """Who reads the log, or checks it, is in it too; the call itself only reads."""
+    with call.parts.database.begin() as session:
+        log.note(session, action, actor=call.person.login, origin=call.origin, obj="log",
+                 outcome=outcome, now=call.now)  # fmt: skip
+
+
 def verify(call: Call) -> Answer:
     """Check the whole log."""
-    verdict = log.verify(call.session, call.person)
+    verdict = witnessing.verdict(call.parts, call.session, call.person)
+    _on_record(call, "log:log:verify", "ok" if verdict.ok else "failed")
     return m.VerdictOut(
         intact=verdict.ok,
         lines=verdict.size,
@@ -297,16 +312,18 @@ ROUTES: tuple[Endpoint, ...] = (
              many=True, query=("before", "action", "actor")),
     Endpoint("GET", "/api/v1/log/verdict", verify, (P.LOG_READ,), m.VerdictOut,
              "核验日志 · Verify the log"),
+    *ledger.ENDPOINTS,
 )  # fmt: skip
 
 
 def routes() -> Sequence[Route]:
     """The table as Starlette's routes."""
-    return [_route(endpoint) for endpoint in ROUTES]
+    knocks = Knocks()
+    return [_route(endpoint, knocks) for endpoint in ROUTES]
 
 
-def _route(endpoint: Endpoint) -> Route:
+def _route(endpoint: Endpoint, knocks: Knocks) -> Route:
     async def answered(request: Request) -> Response:
-        return await run(endpoint, request)
+        return await run(endpoint, request, knocks)
 
     return Route(endpoint.path, answered, methods=[endpoint.method])

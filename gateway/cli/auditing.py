@@ -18,7 +18,7 @@ from gateway.parts import Parts
 from gateway.people.roles import Role
 from gateway.tickets.clocks import china
 from recordings import audit, checkpoints, deliveries, disk, ledger, logkeys, proofs, verifying
-from recordings.verifying import Verdict
+from recordings.tally import Verdict
 
 OPERATOR = "operator"
 
@@ -143,9 +143,10 @@ def audit_places(asked: argparse.Namespace) -> Result:
     """Where checkpoints are brought, and how that goes."""
     del asked
     with compose.opened(settings.read()) as parts, parts.database.reading() as session:
+        whole, _ = audit.head(session)
         found = [(place, deliveries.standing(session, place))
                  for place in parts.settings.checkpoints]  # fmt: skip
-    lines, data = [], []
+    lines, data = [f"日志共 {whole} 行 · the log has {whole} lines"], []
     for place, last in found:
         row, checkpoint = last or (None, None)
         said = (
@@ -161,8 +162,8 @@ def audit_places(asked: argparse.Namespace) -> Result:
                      "sent_at": row.sent_at if row else None,
                      "trouble": row.trouble if row else ""})  # fmt: skip
     none = "没有设置 HOTLINE_CHECKPOINTS：检查点只在本机。 None set: checkpoints stay here."
-    good = bool(data) and all(one["sent_at"] for one in data)
-    return Result(good, "\n".join(lines) or none, data)
+    good = all(one["sent_at"] for one in data)
+    return Result(good, "\n".join(lines if data else [*lines, none]), data)
 
 
 def _note(parts: Parts, action: str, obj: str, session: Session) -> None:
@@ -223,7 +224,7 @@ COMMANDS = (
         "证明某一行在日志中 · prove that a line is in the log",
         audit_prove,
         (
-            arg("line", type=int, metavar="LINE"),
+            arg("line", type=int, metavar="LINE", help="行号 · the line's number"),
             arg("--size", type=int, help="以该行数的检查点 · under the checkpoint of this size"),
             arg("--out", type=Path, help="写入新文件 .tlog-proof · write to a new file"),
         ),
@@ -232,13 +233,16 @@ COMMANDS = (
         "audit consistency",
         "证明前一检查点是后一检查点的开头 · prove that one checkpoint begins another",
         audit_consistency,
-        (arg("first", type=int, metavar="FIRST"), arg("second", type=int, metavar="SECOND")),
+        (
+            arg("first", type=int, metavar="FIRST", help="先前的行数 · the earlier size"),
+            arg("second", type=int, metavar="SECOND", help="后来的行数 · the later size"),
+        ),
     ),
     Command(
         "audit export",
         "导出日志供离线核验 · take the log out, to be checked offline",
         audit_export,
-        (arg("directory", type=Path, metavar="DIR"),),
+        (arg("directory", type=Path, metavar="DIR", help="空目录 · an empty directory"),),
     ),
     Command(
         "audit places",

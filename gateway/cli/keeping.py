@@ -31,9 +31,10 @@ def init(asked: argparse.Namespace) -> Result:
     set_up = settings.read({"HOTLINE_STATE": str(root)} | compose.environment())
     password = secrets.token_urlsafe(12)
     with compose.opened(set_up) as parts:
-        compose.prepare(parts)
+        made = compose.prepare(parts)
         now = parts.clock()
         with parts.database.begin() as session:
+            compose.keys_made(session, parts, made)
             if not accounts.any_of(session, Role.ADMINISTRATOR):
                 accounts.add(session, login="admin", name="系统管理员", role=Role.ADMINISTRATOR,
                              password=password, now=now)  # fmt: skip
@@ -76,6 +77,10 @@ def upgrade(asked: argparse.Namespace) -> Result:
         migrations.upgrade(parts.database)
         compose.establish_log(parts)
         after, _ = migrations.version(parts.database)
+        if after != before:
+            with parts.database.begin() as session:
+                log.note(session, "gateway:database:upgrade", actor=OPERATOR, origin="cli",
+                         obj=f"version:{after}", outcome="ok", now=parts.clock())  # fmt: skip
     return Result(True, f"数据库 · database: {before} → {after}", {"from": before, "to": after})
 
 
@@ -163,6 +168,8 @@ def department_add(asked: argparse.Namespace) -> Result:
         if session.get(DepartmentRow, code):
             raise BadInput({"code": f"部门 {code} 已存在。 {code} exists already."})
         session.add(DepartmentRow(code=code, name=asked.name, mode=asked.mode))
+        log.note(session, "people:department:add", actor=OPERATOR, origin="cli",
+                 obj=f"department:{code}", outcome="ok", now=parts.clock())  # fmt: skip
     return Result(True, f"已添加 · added: {code} {asked.name}", {"code": code})
 
 

@@ -14,15 +14,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.console import failures
-from gateway.console.knocks import Knocks
 from gateway.console.visit import (
     CSRF_FIELD,
     CSRF_HEADER,
@@ -30,30 +27,19 @@ from gateway.console.visit import (
     Visit,
     split_url,
 )
-from gateway.errors import Forbidden, HotlineError, NotFound, NotSignedIn
-from gateway.flow import log
+from gateway.errors import Forbidden, HotlineError, NotSignedIn
+from gateway.flow import log, objects
+from gateway.flow.knocks import Knocks
 from gateway.parts import Parts
 from gateway.people import sessions
 from gateway.people.roles import Permission
 from gateway.people.sessions import Signed
-from gateway.tables import TicketRow
-from recordings.tables import GrantRow, RecordingRow, RequestRow
-from recordings.tables_grants import ExportRow
 
 SAFE = frozenset({"GET", "HEAD"})
 PUBLIC: frozenset[Permission] | None = None
 """Anybody, also who is not signed in."""
 SIGNED_IN: frozenset[Permission] = frozenset()
 """Anybody who is signed in, whatever the role."""
-
-_IDS = {
-    "recording_id": RecordingRow.id,
-    "request_id": RequestRow.id,
-    "ticket_id": TicketRow.id,
-    "grant_id": GrantRow.id,
-    "export_id": ExportRow.id,
-}
-"""Whose id each parameter is, in the paths of logged pages."""
 
 Handler = Callable[[Visit], Response]
 Stream = Callable[[Visit], Awaitable[Response]]
@@ -179,24 +165,8 @@ def _note(page: Page, visit: Visit, left_out: int) -> None:
             page.act,
             actor=visit.signed.person.login if visit.signed else log.NOBODY,
             origin=visit.origin,
-            obj=_object(session, page, visit),
+            obj=objects.named(session, page.path, visit.request.path_params),
             outcome="denied",
             now=visit.now,
             detail={"page": page.path, "method": page.method, **told},
         )
-
-
-def _object(session: Session, page: Page, visit: Visit) -> str:
-    """The page's address with the id in it where there is such a row, and without it otherwise:
-    what people type into an address may be a telephone number (DESIGN §3, promise 10)."""
-    ids: dict[str, int] = {}
-    if not visit.request.path_params.keys() <= _IDS.keys():
-        return page.path
-    try:
-        for name in visit.request.path_params:
-            ids[name] = visit.number(name)
-            if session.scalar(select(_IDS[name]).where(_IDS[name] == ids[name])) is None:
-                return page.path
-    except NotFound:
-        return page.path
-    return page.path.format_map(ids)

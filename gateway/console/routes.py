@@ -8,6 +8,7 @@ there is a line in the log. Tests read this table and try every row with every r
 from gateway.console import live, player
 from gateway.console.guard import PUBLIC, SIGNED_IN, Handler, Page
 from gateway.console.pages import (
+    alerts,
     control,
     department,
     desk,
@@ -34,6 +35,7 @@ ASK = frozenset({Permission.RECORDING_ASK})
 DECIDE = frozenset({Permission.RECORDING_DECIDE})
 LISTEN = frozenset({Permission.RECORDING_LISTEN})
 LOG = frozenset({Permission.LOG_READ})
+ALERT = frozenset({Permission.ALERT_READ})
 STATE = frozenset({Permission.STATE_READ})
 CALL = frozenset({Permission.CALL_PLACE})
 SILENCE = frozenset({Permission.RECORDING_PAUSE})
@@ -112,5 +114,7 @@ ROUTES: tuple[Page, ...] = (
     Page("/grants/{grant_id}/end", "POST", recordings.end, ASK | DECIDE, logged=True),
     Page("/log", "GET", log.show, LOG),
     Page("/log/verify", "POST", log.verify, LOG),
+    Page("/alerts", "GET", alerts.show, ALERT),
+    Page("/alerts/{alert_id}/seen", "POST", alerts.see, ALERT),
     Page("/state", "GET", state.show, STATE),
 )

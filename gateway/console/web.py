@@ -16,8 +16,8 @@ from starlette.types import ASGIApp
 from gateway.console import failures
 from gateway.console.guard import guarded
 from gateway.console.headers import SecurityHeaders
-from gateway.console.knocks import Knocks
 from gateway.console.routes import ROUTES
+from gateway.flow.knocks import Knocks
 
 FORM_MAX = 1 << 20  # bytes; the longest form is a few fields of 20 000 characters
 

@@ -4,6 +4,7 @@ Codes on the left travel in URLs and rows; people read what is on the right. Clo
 that is not here says nothing. Pure.
 """
 
+from gateway.flow import deeds
 from gateway.tickets.lifecycle import OrderState, TicketState
 
 TOLD: dict[str, tuple[str, str]] = {
@@ -104,35 +105,7 @@ USES: tuple[tuple[str, str, str], ...] = (
     ("export", "导出给收件人", "Export to a recipient"),
 )
 
-ACTS: dict[str, tuple[str, str]] = {
-    "people:session:open": ("登录", "Sign in"),
-    "people:session:close": ("退出", "Sign out"),
-    "recordings:request:ask": ("申请调听", "Ask to hear"),
-    "recordings:request:decide": ("决定申请", "Decide a request"),
-    "recordings:player:open": ("打开播放器", "Open the player"),
-    "recordings:play:begin": ("开始一次收听", "Begin a play"),
-    "recordings:export:make": ("导出录音", "Export a recording"),
-    "recordings:export:fetch": ("取走导出文件", "Fetch an export"),
-    "recordings:glass:break": ("紧急调听", "Break-glass"),
-    "recordings:grant:end": ("终止授权", "End a grant"),
-    "tickets:recusal:name": ("指定回避", "Name who is recused"),
-    "tickets:recusal:lift": ("解除回避", "Lift a recusal"),
-    "tickets:ticket:join": ("并单", "Join tickets"),
-    "tickets:page:open": ("越权的回避操作", "An act of recusal refused"),
-    "recordings:recording:play": ("播放录音", "Play a recording"),
-    "recordings:recording:heard": ("听到的部分", "What was heard"),
-    "recordings:recording:search": ("查找录音", "Look for recordings"),
-    "recordings:page:open": ("打开录音页面", "Open a page of recordings"),
-    "recordings:recording:seal": ("封存录音", "Seal a recording"),
-    "control:call:place": ("呼出", "Place a call"),
-    "control:recording:pause": ("暂停录音", "Pause a recording"),
-    "control:recording:resume": ("继续录音", "Resume a recording"),
-    "control:agent:pause": ("坐席示忙", "Pause an agent"),
-    "control:agent:ready": ("坐席示闲", "An agent is ready"),
-    "control:page:open": ("越权的控制操作", "A control act refused"),
-    "people:account:add": ("添加账号", "Add an account"),
-    "api:request:refuse": ("程序接口被拒", "Refused by the API"),
-}
+ACTS = deeds.ACTS
 
 STATE_TONES: dict[str, str] = {
     TicketState.DRAFT: "warn",

@@ -1,11 +1,12 @@
 """The log as the gateway writes and reads it: who did what, from where, and how it ended.
 
-Acts are named `source:subject:action` (`people:session:open`, `recordings:recording:play`). A line
+Acts are named `source:subject:action` (`people:session:open`); `deeds` lists them all. A line
 is written in the transaction of its act; a refusal is an act too, and is committed before it is
 told. Detail holds codes and ids, never a telephone or identity number (DESIGN §3, promise 10).
 Only the auditor reads the log.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -13,13 +14,14 @@ from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.errors import Forbidden
+from gateway.flow import deeds
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role
 from recordings import audit, verifying
 from recordings.lines import noted
 from recordings.tables import AuditLineRow
 from recordings.tables_log import AlertRow
-from recordings.verifying import Verdict
+from recordings.tally import Verdict
 
 PAGE = 50
 NOBODY = "-"  # the actor of an act whose doer is not known
@@ -39,6 +41,7 @@ def note(
 ) -> None:
     """Note one line, written with the commit. `outcome` is ok, denied or failed; `origin` the
     address it came from. Who needs the line's number asks `audit.numbered` right after."""
+    deeds.check(action)
     line = noted(action, actor=actor, origin=origin, obj=obj, outcome=outcome, grant=grant,
                  detail=detail, at=now)  # fmt: skip
     audit.defer(session, line)
@@ -60,6 +63,7 @@ def note_now(
 
     The log is locked from here to the commit.
     """
+    deeds.check(action)
     line = audit.append(session, action, actor=actor, origin=origin, obj=obj, outcome=outcome,
                         detail=detail, at=now)  # fmt: skip
     notices.tell(session, "log", "line")
@@ -98,10 +102,16 @@ def lines(
     return audit.page(session, before=before, action=action, actor=actor, limit=limit)
 
 
-def verify(session: Session, who: Person) -> Verdict:
-    """Whether the log fits itself; checkpoints kept elsewhere are for `hotline audit verify`."""
+def verify(
+    session: Session,
+    who: Person,
+    notes: Sequence[str] = (),
+    verifier_keys: Sequence[str] = (),
+    name: str = "",
+) -> Verdict:
+    """Whether the log fits itself and these checkpoints of the log of that name."""
     _reader(who)
-    return verifying.verify(session)
+    return verifying.verify(session, notes, verifier_keys, origin=name)
 
 
 def _reader(who: Person) -> None:

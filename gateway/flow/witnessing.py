@@ -9,15 +9,19 @@ its row is committed. A place that cannot be reached stops nothing.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
 
 from gateway.flow import log
 from gateway.parts import Parts
+from gateway.people.accounts import Person
 from gateway.people.roles import Role
 from recordings import audit, checkpoints, deliveries, disk, drops, logkeys, notes
 from recordings.deliveries import Due
 from recordings.errors import CheckpointRolledBack, LogKeyMissing, PlaceFailed
 from recordings.notes import Checkpoint, Signer
+from recordings.tally import Problem, Verdict
 
 EVERY_US = 3600 * 1_000_000
 EVERY_LINES = 1000
@@ -115,6 +119,14 @@ def evidence(parts: Parts) -> Evidence:
         keys += [key for key in there if key not in keys]
     origin = own[-1].split("+", 1)[0] if own else ""
     return Evidence(tuple(dict.fromkeys(found)), tuple(keys), origin, tuple(problems))
+
+
+def verdict(parts: Parts, session: Session, who: Person) -> Verdict:
+    """The whole log checked, with every checkpoint known; raises Forbidden."""
+    known = evidence(parts)
+    found = log.verify(session, who, known.notes, known.keys, known.origin)
+    more = tuple(Problem(None, what) for what in known.problems)
+    return replace(found, problems=(*found.problems, *more))
 
 
 def _brought(parts: Parts, signer: Signer, one: Due) -> str:

@@ -198,6 +198,15 @@ def authenticate(session: Session, judged: Judgement, now: int) -> Person | Hotl
     return person(row)
 
 
+def just_locked(session: Session, login: str, now: int) -> bool:
+    """Whether this moment's failure locked the account."""
+    until = now + LOCK_MINUTES * 60_000_000
+    found = select(AccountRow.id).where(
+        AccountRow.login == login, AccountRow.locked_until_at == until
+    )
+    return session.scalar(found) is not None
+
+
 def _fits(password_hash: str, password: str) -> bool:
     if len(password) > PASSWORD_LENGTH_MAX:
         return False

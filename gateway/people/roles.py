@@ -52,6 +52,7 @@ class Permission(StrEnum):
     RECUSAL_NAME = "recusal:name"
     TICKET_JOIN = "ticket:join"
     LOG_READ = "log:read"
+    ALERT_READ = "alert:read"
     CALL_PLACE = "call:place"
     RECORDING_PAUSE = "recording:pause"
     AGENT_PAUSE_OWN = "agent:pause-own"
@@ -98,9 +99,10 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.TICKET_READ_ALL,
             Permission.RECUSAL_NAME,
             Permission.TICKET_JOIN,
+            Permission.ALERT_READ,
         }
     ),
-    Role.AUDITOR: frozenset({Permission.LOG_READ}),
+    Role.AUDITOR: frozenset({Permission.LOG_READ, Permission.ALERT_READ}),
     Role.ADMINISTRATOR: frozenset(
         {Permission.STATE_READ, Permission.ACCOUNT_MANAGE, Permission.KEY_CUSTODY}
     ),

@@ -42,7 +42,7 @@ PURE = (
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",
-    "recordings/lines.py", "recordings/place.py",
+    "recordings/lines.py", "recordings/place.py", "recordings/proofs.py", "recordings/tally.py",
     "gateway/people/roles.py", "gateway/tickets/words.py", "gateway/tickets/lifecycle.py",
     "gateway/tickets/clocks.py",
     "recordings/binding.py", "recordings/seeking.py", "recordings/peaks.py",

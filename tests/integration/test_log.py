@@ -106,7 +106,7 @@ def test_the_log_is_written_last(parts: Parts) -> None:
     with parts.database.begin() as session:
         ticket = session.get_one(TicketRow, ticket_id)
         for number in range(3):
-            log.note(session, "tickets:ticket:accept", actor="8001", origin="127.0.0.1",
+            log.note(session, "people:session:open", actor="8001", origin="127.0.0.1",
                      obj=f"ticket:{number}", outcome="ok", now=NOW)  # fmt: skip
         ticket.owner = "8001"
         house.recording(session)

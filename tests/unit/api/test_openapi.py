@@ -12,6 +12,7 @@ from sqlalchemy import select
 from gateway.api.endpoint import Endpoint
 from gateway.api.openapi import document
 from gateway.api.routes import ROUTES
+from gateway.flow import witnessing
 from gateway.people import accounts
 from gateway.people.roles import Role
 from telephony.tables import CallLegRow, CallRow, LinkGapRow, LinkStateRow
@@ -361,3 +362,8 @@ def _listening(walk: Walker) -> None:
     before = lines[0]["line"]
     assert all(line["line"] < before for line in walk.go("auditor", "GET", f"/log?before={before}"))
     assert walk.go("auditor", "GET", "/log/verdict")["intact"] is True
+    assert walk.go("auditor", "GET", "/log/checkpoint")["note"] is None
+    witnessing.sign(walk.made.parts)
+    size = walk.go("auditor", "GET", "/log/checkpoint")["size"]
+    assert walk.go("auditor", "GET", "/log/proof?line=2")["size"] == size
+    assert walk.go("auditor", "GET", f"/log/consistency?first=1&second={size}")["path"]

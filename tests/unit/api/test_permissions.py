@@ -4,7 +4,9 @@ import pytest
 
 from gateway.api.endpoint import Endpoint
 from gateway.api.routes import ROUTES
+from gateway.flow import witnessing
 from gateway.people.roles import PERMISSIONS, Role
+from recordings import logkeys, proofs, tree
 from recordings.tables import AuditLineRow
 from tests.unit.api.scene import BY_ROLE, Scene
 
@@ -58,6 +60,9 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /api/v1/tickets/{id}/join": SUPERVISOR | LEADER,
     "GET /api/v1/log": AUDITOR,
     "GET /api/v1/log/verdict": AUDITOR,
+    "GET /api/v1/log/checkpoint": AUDITOR,
+    "GET /api/v1/log/proof": AUDITOR,
+    "GET /api/v1/log/consistency": AUDITOR,
 }
 """Written out by hand, not read from the permissions: None is anybody. A new endpoint must be
 added, and a permission that is widened differs from it."""
@@ -114,6 +119,57 @@ def test_a_refusal_is_in_the_log(there: Scene) -> None:
     assert line is not None
     assert (line.action, line.actor, line.outcome) == ("api:request:refuse", "admin", "denied")
     assert line.obj == "POST /api/v1/recordings/search"
+
+
+def test_asking_for_recordings_without_a_session_is_in_the_log(there: Scene) -> None:
+    """Also who is nobody: what was asked for, by its id where there is one; a number typed into the
+    address is not kept, and a flood from one address is one line a minute."""
+    client = there.client()
+    for path in ("/recording-requests/13800138013/decision", "/recordings/search"):
+        assert client.post(f"/api/v1{path}", json={}).status_code == 401
+    with there.parts.database.reading() as session:
+        newest = session.query(AuditLineRow).order_by(AuditLineRow.id.desc()).limit(1).one()
+    assert (newest.action, newest.actor, newest.outcome) == ("api:request:refuse", "-", "denied")
+    assert newest.obj == "POST /api/v1/recording-requests/{id}/decision"
+
+
+def test_a_refusal_names_its_object(there: Scene) -> None:
+    """Which request somebody tried to decide is on record, not only that somebody tried."""
+    number = there.ids["granted-request"]
+    path = f"/recording-requests/{number}/decision"
+    assert there.ask("8001", "POST", path, {"granted": True}).status_code == 403
+    with there.parts.database.reading() as session:
+        newest = session.query(AuditLineRow).order_by(AuditLineRow.id.desc()).limit(1).one()
+    assert (newest.actor, newest.obj) == ("8001", f"POST /api/v1{path}")
+
+
+def test_reading_and_checking_the_log_is_in_the_log(there: Scene) -> None:
+    """Who looks at whose acts is an act."""
+    there.ask("auditor", "GET", "/log")
+    there.ask("auditor", "GET", "/log/verdict")
+    with there.parts.database.reading() as session:
+        rows = session.query(AuditLineRow).order_by(AuditLineRow.id.desc()).limit(2).all()
+    assert [(row.action, row.actor) for row in rows] == [
+        ("log:log:verify", "auditor"), ("log:log:read", "auditor"),
+    ]  # fmt: skip
+
+
+def test_a_proof_asked_for_by_a_program_holds(there: Scene) -> None:
+    """The auditor's program gets the newest checkpoint, a line's proof that leads to it, and what
+    joins two sizes; a line no checkpoint covers is told so."""
+    note = witnessing.sign(there.parts)
+    size = int(note.split("\n")[1])
+    told = there.ask("auditor", "GET", "/log/checkpoint").json()
+    assert (told["note"], told["size"]) == (note, size)
+    proof = there.ask("auditor", "GET", "/log/proof?line=1").json()["proof"]
+    keys = logkeys.known(there.parts.settings.keyring)
+    assert proofs.check(proof, proofs.parse(proof).extra, keys).size == size
+    assert there.ask("auditor", "GET", f"/log/proof?line={size}").status_code == 400
+    joined = there.ask("auditor", "GET", f"/log/consistency?first=1&second={size}").json()
+    path = [bytes.fromhex(one) for one in joined["path"]]
+    roots = (bytes.fromhex(joined["first_root"]), bytes.fromhex(joined["second_root"]))
+    assert tree.consistent(1, size, path, *roots)
+    assert there.ask("auditor", "GET", "/log/consistency?first=1&second=99999").status_code == 400
 
 
 def test_another_agents_ticket_is_not_there(there: Scene) -> None:

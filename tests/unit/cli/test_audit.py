@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from gateway import compose, settings
 from gateway.flow import log
-from recordings import notes, proofs, tree
+from recordings import audit, notes, proofs, tree
 from recordings.notes import Signer
 from recordings.tables import AuditHeadRow
 from tests.rig.postgres import Postgres
@@ -24,8 +24,10 @@ def kept(
     if request.param == "postgresql":
         cluster: Postgres = request.getfixturevalue("postgres_cluster")
         monkeypatch.setenv("HOTLINE_DATABASE_URL", cluster.fresh_database())
-    assert hotline("init", str(state)).status == 0  # its own line is the first
-    more(LINES - 1)
+    assert hotline("init", str(state)).status == 0
+    with compose.opened(settings.read()) as parts, parts.database.reading() as session:
+        begun, _ = audit.head(session)
+    more(LINES - begun)
     return hotline
 
 
@@ -33,7 +35,7 @@ def more(count: int) -> None:
     """Append lines as the gateway does."""
     with compose.opened(settings.read()) as parts, parts.database.begin() as session:
         for number in range(count):
-            log.note(session, "tests:line:write", actor="8001", origin="127.0.0.1", outcome="ok",
+            log.note(session, "people:session:open", actor="8001", origin="127.0.0.1", outcome="ok",
                      obj=f"ticket:{number}", now=parts.clock())  # fmt: skip
 
 

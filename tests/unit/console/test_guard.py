@@ -7,9 +7,9 @@ from starlette.testclient import TestClient
 from gateway import compose
 from gateway.console.guard import Page
 from gateway.console.headers import HEADERS
-from gateway.console.knocks import MINUTE_US, ORIGINS, Knocks
 from gateway.console.routes import ROUTES
 from gateway.console.visit import TOKEN_COOKIE
+from gateway.flow.knocks import MINUTE_US, ORIGINS, Knocks
 from recordings.tables import AuditLineRow
 from tests.acceptance import look_morning as scene
 from tests.unit.console.conftest import Browser, browser

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy import select
 
 from gateway.console.guard import PUBLIC, Page
 from gateway.console.routes import ROUTES
-from gateway.flow import exporting, listening
+from gateway.flow import exporting, listening, log
 from gateway.people.roles import PERMISSIONS, Role
 from recordings.asking import Wanted
 from recordings.tables import GrantRow, RequestRow
+from recordings.tables_log import AlertRow
 from tests.acceptance import look_morning as scene
 from tests.unit.console.conftest import browser
 
@@ -87,6 +89,8 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /grants/{grant_id}/end": SEARCHERS,
     "GET /log": AUDITOR,
     "POST /log/verify": AUDITOR,
+    "GET /alerts": LEADER | AUDITOR,
+    "POST /alerts/{alert_id}/seen": LEADER | AUDITOR,
     "GET /state": ADMINISTRATOR,
 }
 """Written out by hand, not read from the permissions: None is anybody. A new page must be added."""
@@ -152,6 +156,14 @@ def sent(page: Page, still: scene.Morning, spare: Spare) -> dict[str, str]:
     return {"grant": str(grant)} if grant else {}
 
 
+def still_told(house: scene.Morning, role: Role | None) -> int:
+    """The number of an alert to this role; to the leader where it is told nothing."""
+    role = role if role in (Role.LEADER, Role.AUDITOR) else Role.LEADER
+    with house.parts.database.begin() as session:
+        log.tell(session, role, "log-altered", "log", "试。 Tried.", house.parts.clock())
+        return session.scalars(select(AlertRow.id).where(AlertRow.role == role)).first() or 0
+
+
 @pytest.mark.parametrize("page", ROUTES, ids=lambda page: f"{page.method} {page.path}")
 @pytest.mark.parametrize("role", [*LOGINS, None], ids=str)
 def test_who_may(still: scene.Morning, spare: Spare, page: Page, role: Role | None) -> None:
@@ -166,9 +178,10 @@ def test_who_may(still: scene.Morning, spare: Spare, page: Page, role: Role | No
         grant_id=spare.grant,
         export_id=spare.export,
         login="ayi",
+        alert_id=still_told(still, role),
     )
     query = f"?grant={still.grant}" if "recording_id" in page.path else ""
-    query = f"?play={still.play}" if "audio" in page.path else query
+    query = f"?play={still.play}" if page.path.endswith(("/audio", "/peaks")) else query
     status = client.request(
         page.method, path + query, data=sent(page, still, spare), headers={"Accept": "text/html"}
     ).status_code

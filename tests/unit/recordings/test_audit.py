@@ -14,6 +14,7 @@ from recordings import audit, lines, notes, tree, verifying
 from recordings.errors import AuditError, LineUnknown
 from recordings.notes import Signer
 from recordings.tables import AuditHeadRow, AuditLineRow
+from recordings.tally import Verdict
 from tests.unit.recordings.room import NOW, Room
 
 SIGNER = Signer("hotline.example/log", bytes(range(32)))
@@ -46,7 +47,7 @@ def point(room: Room) -> str:
     return kept
 
 
-def verdict(room: Room, *points: str) -> verifying.Verdict:
+def verdict(room: Room, *points: str) -> Verdict:
     with room.begin() as session:
         return verifying.verify(session, points, KEYS)
 
