@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
@@ -19,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from gateway import broadcast, lease, migrations
+from gateway import broadcast, lease, migrations, shelves
 from gateway.api import health
 from gateway.api import routes as api
 from gateway.api.shapes import Fault
@@ -41,12 +42,11 @@ from queueing.inbox import Handler, ReplyConsumer
 from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
 from queueing.transport import Transport
-from recordings import keys, watch
+from recordings import keys, tables_store, watch
 from recordings.capture import Capture
 from recordings.keyring import Identities, new_pair
 from recordings.keys import Recipients
 from recordings.notes import Signer
-from recordings.store import DirectoryStore
 
 log = logging.getLogger(__name__)
 
@@ -89,13 +89,15 @@ def parts(settings: Settings, *, may_open: bool = True) -> Parts:
         hub.publish(noted)
         others.after(noted)
 
+    store = shelves.of(settings.storage.store, settings.storage)
     return Parts(
         settings=settings,
         database=Database(settings.database_url, told, others.within),
         clock=clock,
         hub=hub,
         broadcast=others,
-        store=DirectoryStore(settings.store),
+        store=store,
+        places={tables_store.STORE: store},
         recipients=Recipients(settings.keyring),
         identities=Identities(settings.keyring) if may_open else None,
     )
@@ -115,7 +117,9 @@ def prepare(made: Parts) -> None:
     """Directories, database and this month's keys: what must be there before anything runs."""
     settings = made.settings
     # The spool's `ready/` is the PBX's to make: made by us it would not be the PBX's to write to.
-    for directory in (settings.state, settings.store, settings.keyring):
+    kept = settings.storage.store
+    directories = [settings.state, settings.keyring, *([kept] if isinstance(kept, Path) else [])]
+    for directory in directories:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for exchange in settings.pbxs:
         exchange.spool.mkdir(parents=True, exist_ok=True)

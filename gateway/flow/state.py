@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.errors import Forbidden
-from gateway.flow import standing, unrecorded
+from gateway.flow import scrubbing, standing, unrecorded
 from gateway.flow.standing import Standing
 from gateway.flow.unrecorded import Missing
 from gateway.parts import Parts
@@ -81,6 +81,7 @@ class Overview:
     outbox_oldest_at: int | None
     keys: list[Key]
     spool: Spool
+    kept: scrubbing.Standing
     parked: list[Parked]
     log_lines: int
     database: str
@@ -105,6 +106,7 @@ def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
         outbox_oldest_at=oldest,
         keys=_keys(session, parts),
         spool=_spool(session, {one.name: one.spool for one in parts.settings.pbxs}, now),
+        kept=scrubbing.standing(session, parts, now),
         parked=[
             Parked(row.id, row.direction, row.department, row.reason, row.times, row.parked_at)
             for row in parked.unresolved(session)

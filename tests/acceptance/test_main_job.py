@@ -143,7 +143,7 @@ def opened_by_age(house: Gateway, recording: int, to: Path) -> Path:
     with compose.opened(settings.read(house.environ)) as parts:
         with parts.database.reading() as session:
             row = session.get_one(RecordingRow, recording)
-        sealed = parts.settings.store / row.object_key
+        sealed = Path(parts.settings.storage.store) / row.object_key
         key = parts.settings.keyring / "private" / f"{row.key_id}.agekey"
     whole, wav = to / "whole.age", to / "opened.wav"
     whole.write_bytes(

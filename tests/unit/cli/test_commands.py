@@ -77,7 +77,14 @@ TRIED = {
     "recording seal": ("recording", "seal", "{wav}", "--recipient", "{age}", "--out", "{out}"),
     "recording open": ("recording", "open", "{wav}", "--identity", "{wav}", "--out", "{out}"),
 }
+TRIED |= {
+    "recording backup": ("recording", "backup", "{backup}"),
+    "recording drill": ("recording", "drill", "{backup}"),
+    "recording scrub": ("recording", "scrub", "--all"),
+    "recording verify": ("recording", "verify", "1"),
+}
 FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open"}
+FAILS |= {"recording drill", "recording verify"}
 """In a house with no PBX, no CEL and nothing parked: what these look for is not there."""
 NEED_NO_DATABASE = {"init", "db upgrade", "keys list", "keys new", "recording seal"}
 
@@ -86,8 +93,10 @@ def arguments(state: Path, command: Command) -> list[str]:
     """The command as it is tried, its files beside `state`."""
     wav = state.parent / "x.wav"
     wav.write_bytes(b"RIFF")
+    (state.parent / "backup").mkdir(exist_ok=True)
     recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
-    places = {"state": state, "wav": wav, "age": recipient, "out": state.parent / "out"}
+    places = {"state": state, "wav": wav, "age": recipient, "out": state.parent / "out",
+              "backup": state.parent / "backup"}  # fmt: skip
     return [word.format(**places) for word in TRIED[command.words]]
 
 
