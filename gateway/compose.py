@@ -44,6 +44,7 @@ from queueing.relay import Relay
 from queueing.transport import Transport
 from recordings import keys, tables_store, watch
 from recordings.capture import Capture
+from recordings.copies import CopiedStore
 from recordings.keyring import Identities, new_pair
 from recordings.keys import Recipients
 from recordings.notes import Signer
@@ -89,15 +90,19 @@ def parts(settings: Settings, *, may_open: bool = True) -> Parts:
         hub.publish(noted)
         others.after(noted)
 
-    store = shelves.of(settings.storage.store, settings.storage)
+    kept = settings.storage
+    store = shelves.of(kept.store, kept)
+    places = {tables_store.STORE: store}
+    if kept.copy is not None:
+        places[tables_store.COPY] = shelves.of(kept.copy, kept)
     return Parts(
         settings=settings,
         database=Database(settings.database_url, told, others.within),
         clock=clock,
         hub=hub,
         broadcast=others,
-        store=store,
-        places={tables_store.STORE: store},
+        store=CopiedStore(*places.values()) if kept.copy is not None else store,
+        places=places,
         recipients=Recipients(settings.keyring),
         identities=Identities(settings.keyring) if may_open else None,
     )
@@ -117,7 +122,7 @@ def prepare(made: Parts) -> None:
     """Directories, database and this month's keys: what must be there before anything runs."""
     settings = made.settings
     # The spool's `ready/` is the PBX's to make: made by us it would not be the PBX's to write to.
-    kept = settings.storage.store
+    kept = settings.storage.store  # the copy's disk is mounted, or it is not there
     directories = [settings.state, settings.keyring, *([kept] if isinstance(kept, Path) else [])]
     for directory in directories:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -213,16 +218,17 @@ async def capture(made: Parts) -> None:
 
 
 async def _capture(made: Parts, exchange: Exchange) -> None:
+    store = made.places[tables_store.STORE]  # what is sealed must stand there, not in a copy
     work = Capture(
         exchange.spool,
         exchange.name,
         made.recipients,
-        made.store,
+        store,
         made.database.begin,
         made.clock,
         linking.captured,
     )
-    await watch.run(work, made.store, made.database.begin, exchange.name, made.clock)
+    await watch.run(work, store, made.database.begin, exchange.name, made.clock)
 
 
 def relink(made: Parts) -> None:

@@ -52,6 +52,7 @@ def examine(settings: Settings) -> list[Finding]:
         _tried("database 数据库", lambda: _database(settings)),
         _tried("keys 密钥", lambda: _keys(settings)),
         _tried("store 存储", lambda: _store(settings, settings.storage.store)),
+        *_copy(settings),
         *(finding for one in settings.pbxs for finding in _exchange(settings, one)),
         _tried("agents 坐席分机", lambda: _agents(settings)),
         _tried("recordings 录音", lambda: _recordings(settings)),
@@ -123,6 +124,11 @@ def _store(settings: Settings, place: Where) -> tuple[bool, str]:
     store.put(trial, b"")
     store.remove(trial)
     return True, place
+
+
+def _copy(settings: Settings) -> list[Finding]:
+    place = settings.storage.copy
+    return [] if place is None else [_tried("copy 第二份", lambda: _store(settings, place))]
 
 
 def _spool(spool: Path) -> tuple[bool, str]:
@@ -226,7 +232,9 @@ def _kept(settings: Settings) -> tuple[bool, str]:
         )
         more = "…" if found.wrong > 5 else ""
         return False, f"{found.wrong} 份录音不完好（{named}{more}）：{scrubbing.WHAT_TO_DO}"
-    return False, f"{'、'.join(found.stalled)}：{scrubbing.STALLED}"
+    if found.stalled:
+        return False, f"{'、'.join(found.stalled)}：{scrubbing.STALLED}"
+    return False, f"{found.waiting}：{scrubbing.BEHIND}"
 
 
 def _broker(settings: Settings) -> tuple[bool, str]:

@@ -24,6 +24,7 @@ class Parts:
     broadcast: Broadcast
     store: Store
     places: Mapping[str, Store]
-    """Each place that keeps recordings, by its name in `recordings.tables_store`."""
+    """Each place that keeps recordings, by its name in `recordings.tables_store`; `store` reads
+    from any of them."""
     recipients: Recipients
     identities: Keyring | None

@@ -5,7 +5,7 @@
     capture  finished WAVs → sealed recordings    one process; needs public keys only
     relay    work orders out, replies in          any number; one at a time works
     timers   next month's keys, lost links,
-             stored recordings compared           any number; one at a time works
+             recordings compared and copied       any number; one at a time works
 
 A duty that ends or fails takes the process with it: whoever supervises it (systemd) starts it
 again, and each duty takes up its work from what is committed. Only a PBX's begins again by itself:
@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose
 from gateway.errors import BadSetting
-from gateway.flow import scrubbing
+from gateway.flow import copies, scrubbing
 from gateway.parts import Parts
 from recordings.errors import KeysError
 
@@ -124,6 +124,7 @@ async def _side_by_side(parts: Parts) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_timers(parts))
         group.create_task(scrubbing.run(parts))
+        group.create_task(copies.run(parts))
 
 
 async def _timers(parts: Parts) -> NoReturn:

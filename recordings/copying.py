@@ -7,8 +7,8 @@ not replaced; sealed bytes alone are read, in constant memory.
 
 import hashlib
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 
+from recordings import evidence
 from recordings import header as headers
 from recordings.errors import EvidenceAltered, ObjectExists, ObjectUnreadable
 from recordings.manifest import Kept
@@ -26,11 +26,11 @@ def copy(
 ) -> None:
     """Put the `missing` ones of OBJECTS into `target`, under `below` and their own keys.
 
-    A payload that is not missing was compared when it was put there.  Raises EvidenceAltered,
-    ObjectMissing or ObjectUnreadable where `store` does not have what was catalogued; StoreError
-    or OSError otherwise is of `target`.
+    A payload that is not missing was compared when it was put there; where one turns out to be
+    there, both are compared now.  Raises EvidenceAltered, ObjectMissing or ObjectUnreadable where
+    `store` does not have what was catalogued; StoreError or OSError otherwise is of `target`.
     """
-    header = _header(kept, store)
+    header, existed = _header(kept, store), False
     if PAYLOAD in missing:
         with target.upload(below + kept.object_key + PAYLOAD) as upload:
             digest = hashlib.sha256(header)
@@ -39,10 +39,16 @@ def copy(
                 upload.write(piece)
             if digest.digest() != kept.sealed_sha256:
                 raise _altered()
-            with suppress(ObjectExists):  # another run of the same was first
+            try:
                 upload.publish()
-    with suppress(ObjectExists):
+            except ObjectExists:  # a run that was killed, or another at the same time
+                existed = True
+    try:
         target.put(below + kept.object_key + HEADER, header)
+    except ObjectExists:
+        existed = True
+    if existed:
+        evidence.verify(target, below + kept.object_key, kept.sealed_sha256)
 
 
 def _header(kept: Kept, store: Store) -> bytes:

@@ -13,7 +13,7 @@ back.  How often there is a share to do, and who is told, is the gateway's.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from recordings import catalogue, evidence
@@ -21,7 +21,7 @@ from recordings.capture import Begin
 from recordings.errors import EvidenceAltered, ObjectMissing, ObjectUnreadable, StoreError
 from recordings.place import Store
 from recordings.tables import RecordingRow
-from recordings.tables_store import ALTERED, MISSING, OK, UNREADABLE, StoreCheckRow
+from recordings.tables_store import ALTERED, COPY, MISSING, OK, UNREADABLE, StoreCheckRow
 
 OnFound = Callable[[Session, RecordingRow, str, str], None]
 """Told, inside the transaction that writes it down, what was found otherwise than the last time:
@@ -42,9 +42,10 @@ def due(session: Session, place: str, share: float) -> list[int]:
     """The ids of a share of all recordings (at least one), the longest unchecked first."""
     query = (
         select(RecordingRow.id)
-        .outerjoin(
+        .join(
             StoreCheckRow,
             and_(StoreCheckRow.recording_id == RecordingRow.id, StoreCheckRow.place == place),
+            isouter=place != COPY,  # what was never copied cannot be missing there
         )
         .order_by(func.coalesce(StoreCheckRow.checked_at, RecordingRow.sealed_at), RecordingRow.id)
     )
@@ -60,7 +61,8 @@ def check(
     clock: Callable[[], int],
     on_found: OnFound = lambda _session, _row, _place, _outcome: None,
 ) -> dict[int, str]:
-    """Compare these recordings in one place and write down how each was found; the outcomes by id.
+    """Compare these recordings in one place and write down how each was found; the outcomes by id,
+    without what is still to be copied there.
 
     Raises StoreError where the place is away: nothing is known of its recordings then.
     """
@@ -68,17 +70,30 @@ def check(
     for recording_id in ids:
         with begin() as session:
             row = catalogue.get(session, recording_id)
+            if place == COPY and not session.get(StoreCheckRow, (recording_id, place)):
+                continue
         outcome = _outcome(store, row)
-        if outcome == MISSING and next(iter(store.keys("")), None) is None:
-            raise StoreError(
-                f"存放处（{place}）是空的或未挂载，未作核对。 "
-                f"The {place} is empty or not mounted: nothing was compared."
-            )
+        if outcome == MISSING:
+            there(store, place)
         with begin() as session:
             if _write(session, row.id, place, outcome, clock()):
                 on_found(session, row, place, outcome)
         found[recording_id] = outcome
     return found
+
+
+def there(store: Store, place: str) -> None:
+    """Raise StoreError where a place that kept recordings holds nothing at all: it is away."""
+    if next(iter(store.keys("")), None) is None:
+        raise StoreError(
+            f"存放处（{place}）是空的或未挂载，未作核对与复制。 "
+            f"The {place} is empty or not mounted: nothing was compared or copied."
+        )
+
+
+def any_in(session: Session, place: str) -> bool:
+    """Whether anything is known of a place."""
+    return bool(session.scalar(select(exists().where(StoreCheckRow.place == place))))
 
 
 def wrong(session: Session, limit: int) -> list[Wrong]:

@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session
 from gateway.errors import NotFound
 from gateway.flow import log
 from gateway.parts import Parts
-from recordings import scrub
+from recordings import scrub, second
 from recordings.errors import RecordingsError
 from recordings.scrub import Wrong
 from recordings.tables import RecordingRow
-from recordings.tables_store import OK
+from recordings.tables_store import COPY, OK
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ EVERY_S = 3600.0
 DAYS = 30
 SHARE = 1 / (DAYS * 24)
 LISTED = 20
+BEHIND_US = 3600 * 1_000_000
 STALLED_US = 26 * 3600 * 1_000_000
 _AT_ONCE = 8  # read on one thread, before a shutdown or a lost lease is seen
 
@@ -44,6 +45,12 @@ STALLED = (
     "已超过一天没有核对录音：请检查存储是否挂载、hotline serve 是否在运行（timers）。 Nothing was "
     "compared for over a day: see that the store is mounted, and that a gateway runs the timers."
 )
+
+BEHIND = (
+    "第二份落后一小时以上：请检查 HOTLINE_STORE_COPY_URL 处是否可写、有空间。 "
+    "The second copy is over an hour behind: see that its place can be written to and has room."
+)
+WAITING = "waiting"  # still to be copied there
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ async def run(parts: Parts) -> None:
 async def _share(parts: Parts, place: str) -> None:
     ids = await asyncio.to_thread(_due, parts, place, SHARE)
     for at in range(0, len(ids), _AT_ONCE):
-        await asyncio.to_thread(_check, parts, place, ids[at : at + _AT_ONCE], SCRUB, log.NOBODY)
+        await asyncio.to_thread(_check, parts, place, ids[at : at + _AT_ONCE], log.NOBODY, SCRUB)
 
 
 def now(parts: Parts, share: float, actor: str, told: Callable[[int, int], None]) -> Scrubbed:
@@ -102,29 +109,37 @@ def verify(parts: Parts, recording_id: int, actor: str) -> dict[str, str]:
             raise NotFound(f"没有编号 {recording_id} 的录音。 No recording {recording_id}.")
     found: dict[str, str] = {}
     for place in parts.places:
-        found[place] = _check(parts, place, [recording_id], actor, "cli")[recording_id]
+        checked = _check(parts, place, [recording_id], actor, "cli")
+        found[place] = checked.get(recording_id, WAITING)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How the places stand: how many findings are not whole, the latest of them, and the places of
-    which nothing was compared for over a day: away, or no gateway runs the timers."""
+    which nothing was compared for over a day: away, or no gateway runs the timers. `waiting` for
+    the second copy, `behind` where one waits for over an hour."""
 
     wrong: int
     latest: list[Wrong]
     stalled: list[str]
+    waiting: int
+    behind: bool
 
     @property
     def well(self) -> bool:
         """Nothing to do."""
-        return not self.wrong and not self.stalled
+        return not self.wrong and not self.stalled and not self.behind
 
 
 def standing(session: Session, parts: Parts, at: int) -> Standing:
     """How the places stand at the moment `at`."""
     silent = [one for one in parts.places if scrub.silent_since(session, one, at) > STALLED_US]
-    return Standing(scrub.count_wrong(session), scrub.wrong(session, LISTED), silent)
+    count, behind = 0, False
+    if COPY in parts.places:
+        waits = second.waiting(session)
+        count, behind = waits.count, at - (waits.oldest_at or at) > BEHIND_US
+    return Standing(scrub.count_wrong(session), scrub.wrong(session, LISTED), silent, count, behind)
 
 
 def _due(parts: Parts, place: str, share: float) -> list[int]:
@@ -132,7 +147,9 @@ def _due(parts: Parts, place: str, share: float) -> list[int]:
         return scrub.due(session, place, share)
 
 
-def _check(parts: Parts, place: str, ids: Sequence[int], actor: str, origin: str) -> dict[int, str]:
+def noted(parts: Parts, actor: str = log.NOBODY, origin: str = SCRUB) -> scrub.OnFound:
+    """What writes a finding that is another than before into the log."""
+
     def note(session: Session, row: RecordingRow, where: str, outcome: str) -> None:
         log.note(
             session, "recordings:recording:compare", actor=actor, origin=origin,
@@ -140,4 +157,9 @@ def _check(parts: Parts, place: str, ids: Sequence[int], actor: str, origin: str
             now=parts.clock(), detail={"place": where, "found": outcome},
         )  # fmt: skip
 
-    return scrub.check(parts.database.begin, place, parts.places[place], ids, parts.clock, note)
+    return note
+
+
+def _check(parts: Parts, place: str, ids: Sequence[int], actor: str, origin: str) -> dict[int, str]:
+    store, note = parts.places[place], noted(parts, actor, origin)
+    return scrub.check(parts.database.begin, place, store, ids, parts.clock, note)

@@ -22,7 +22,7 @@ import pytest
 from recordings.bucket import Access, BucketStore
 from tests.rig.needs import missing
 
-START_S = 40
+START_S = 90
 REGION = "cn-north-1"
 
 

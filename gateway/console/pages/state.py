@@ -14,5 +14,5 @@ def show(visit: Visit) -> Response:
     template = "parts/overview.html" if visit.by_htmx else "pages/state.html"
     return render.page(
         visit, template, overview=overview, what_to_do=unrecorded.WHAT_TO_DO,
-        put_back=scrubbing.WHAT_TO_DO, stalled=scrubbing.STALLED,
+        put_back=scrubbing.WHAT_TO_DO, stalled=scrubbing.STALLED, behind=scrubbing.BEHIND,
     )  # fmt: skip

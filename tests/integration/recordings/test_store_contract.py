@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from recordings.bucket import BucketStore
+from recordings.copies import CopiedStore
 from recordings.errors import ObjectExists, ObjectMissing, StoreError
 from recordings.place import Store
 from recordings.store import DirectoryStore
@@ -21,11 +23,13 @@ BIG = bytes(range(256)) * 4 * 9 * 1024  # 9 MiB: more than one part of an upload
 NAMES = ["a-b", "a.b/x", "a/x", "a/x.1/y", "a/x0", "a0", "a01/z", "b", "A/x"]
 
 
-@pytest.fixture(params=["directory", "bucket", "prefix"])
+@pytest.fixture(params=["directory", "bucket", "prefix", "copied"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """Each kind of store, empty."""
     if request.param == "directory":
         return DirectoryStore(tmp_path / "store")
+    if request.param == "copied":
+        return CopiedStore(DirectoryStore(tmp_path / "one"), DirectoryStore(tmp_path / "two"))
     s3: S3 = request.getfixturevalue("s3")
     bucket: str = request.getfixturevalue("bucket")
     if request.param == "bucket":
@@ -114,7 +118,7 @@ class TestStore:
         with pytest.raises(ObjectMissing):
             store.size("a")
         assert list(store.keys("")) == []
-        if "bucket" in request.fixturenames or not isinstance(store, DirectoryStore):
+        if isinstance(store, BucketStore):
             s3: S3 = request.getfixturevalue("s3")
             assert s3.uploads(request.getfixturevalue("bucket")) == []
         store.put("a", b"afterwards")
