@@ -15,10 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from recordings.backup import backup
 from recordings.bucket import Access, BucketStore
+from recordings.drill import drill
 from recordings.errors import ObjectMissing, StoreError
+from recordings.keyring import Identities
 from tests.rig.proxy import Proxy, proxy
 from tests.rig.s3 import S3, server
+from tests.unit.recordings.room import SECOND, Room, wav
 
 ROOT = Path(__file__).parents[3]
 BIG = bytes(range(256)) * 4 * 12 * 1024  # 12 MiB: two parts
@@ -202,3 +206,17 @@ def test_what_is_no_bucket_is_told(url: str) -> None:
 def test_no_secret_is_shown(s3: S3) -> None:
     """Access in a log or a traceback gives nothing away."""
     assert "s3cret" not in repr(s3.access())
+
+
+def test_a_backup_in_a_bucket(s3: S3, bucket: str, tmp_path: Path) -> None:
+    """The same run and the same drill as in a directory; a second run finds what is there."""
+    room = Room(tmp_path)
+    room.put("1795400001.1", wav(9, seed=5))
+    room.capture().once()
+    target = s3.store(f"{bucket}/nightly")
+    for copied in (1, 0):
+        room.now += SECOND
+        assert backup(room.begin, room.store, target, room.now).copied == copied
+    tried = drill(target, Identities(room.keyring), sample=None)
+    assert (tried.chunks, tried.failed.count) == (3, 0)
+    room.engine.dispose()
