@@ -41,9 +41,9 @@ torture-telephony: $(VENV)/.tests-installed ## 真实交换机千通电话，反
 lock: $(VENV)/.tests-installed ## 重新生成锁文件 · make the lock files anew
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-	  --upgrade --extra postgresql pyproject.toml -o requirements.lock
+	  --upgrade --extra postgresql --extra s3 pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-	  --upgrade --extra postgresql --group test --group check pyproject.toml -o requirements-dev.lock
+	  --upgrade --extra postgresql --extra s3 --group test --group check pyproject.toml -o requirements-dev.lock
 
 bench: $(VENV)/.tests-installed ## 测速，对照同一次运行中的基线 · how fast, against what is measured beside it
 	@$(BIN)/python -m tests.bench $(ARGS); held=$$?; $(BIN)/python -m tests.bench.live && exit $$held

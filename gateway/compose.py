@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from gateway import broadcast, lease, migrations, passphrase, rights
+from gateway import broadcast, lease, migrations, passphrase, rights, shelves
 from gateway.api import health
 from gateway.api import routes as api
 from gateway.api.shapes import Fault
@@ -43,12 +43,12 @@ from queueing.inbox import Handler, ReplyConsumer
 from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
 from queueing.transport import Transport
-from recordings import checkpoints, logkeys, watch
+from recordings import checkpoints, logkeys, tables_store, watch
 from recordings import passphrase as words
 from recordings.capture import Capture
+from recordings.copies import CopiedStore
 from recordings.keyring import FileKeyring
 from recordings.keys import Keyring, Recipients
-from recordings.store import DirectoryStore
 from recordings.transit import TransitKeyring
 
 log = logging.getLogger(__name__)
@@ -96,13 +96,19 @@ def parts(settings: Settings, *, may_open: bool = True) -> Parts:
         hub.publish(noted)
         others.after(noted)
 
+    kept = settings.storage
+    store = shelves.of(kept.store, kept)
+    places = {tables_store.STORE: store}
+    if kept.copy is not None:
+        places[tables_store.COPY] = shelves.of(kept.copy, kept)
     return Parts(
         settings=settings,
         database=Database(settings.database_url, told, others.within),
         clock=clock,
         hub=hub,
         broadcast=others,
-        store=DirectoryStore(settings.store),
+        store=CopiedStore(*places.values()) if kept.copy is not None else store,
+        places=places,
         recipients=Recipients(settings.archive.public_keys),
         identities=keyring(settings) if may_open else None,
     )
@@ -133,7 +139,9 @@ def prepare(made: Parts) -> list[str]:
     Answers the keys that were made now.
     """
     settings, group = made.settings, made.settings.archive.group
-    for directory in (settings.state, settings.store, settings.state / NOTICES):
+    kept = settings.storage.store  # the copy's disk is mounted, or it is not there
+    stores = [kept] if isinstance(kept, Path) else []
+    for directory in (settings.state, *stores, settings.state / NOTICES):
         rights.directory(directory, group)
     rights.directory(settings.keyring, group, rights.PASSAGE)
     rights.directory(settings.archive.public_keys, group, rights.READ_ONLY)
@@ -245,16 +253,17 @@ async def capture(made: Parts) -> None:
 
 
 async def _capture(made: Parts, exchange: Exchange) -> None:
+    store = made.places[tables_store.STORE]  # what is sealed must stand there, not in a copy
     work = Capture(
         exchange.spool,
         exchange.name,
         made.recipients,
-        made.store,
+        store,
         made.database.begin,
         made.clock,
         linking.captured,
     )
-    await watch.run(work, made.store, made.database.begin, exchange.name, made.clock)
+    await watch.run(work, store, made.database.begin, exchange.name, made.clock)
 
 
 def relink(made: Parts) -> None:

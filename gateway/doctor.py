@@ -15,12 +15,14 @@ from pathlib import Path
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import compose, migrations, passphrase
+from gateway import compose, migrations, passphrase, shelves
+from gateway.errors import BadSetting
 from gateway.exchange import Exchange
-from gateway.flow import custody, desks, unrecorded
+from gateway.flow import custody, desks, scrubbing, unrecorded
 from gateway.flow.unrecorded import Missing
 from gateway.people import accounts
 from gateway.settings import Settings
+from gateway.storage import Where
 from queueing.errors import QueueingError
 from recordings import keys
 from recordings.errors import RecordingsError
@@ -48,10 +50,12 @@ def examine(settings: Settings) -> list[Finding]:
     return [
         _tried("database 数据库", lambda: _database(settings)),
         _tried("keys 密钥", lambda: _keys(settings)),
-        _tried("store 存储", lambda: _writable(settings.store)),
+        _tried("store 存储", lambda: _store(settings, settings.storage.store)),
+        *_copy(settings),
         *(finding for one in settings.pbxs for finding in _exchange(settings, one)),
         _tried("agents 坐席分机", lambda: _agents(settings)),
         _tried("recordings 录音", lambda: _recordings(settings)),
+        _tried("kept 存证核验", lambda: _kept(settings)),
         _tried("broker 消息服务", lambda: _broker(settings)),
     ]
 
@@ -59,7 +63,7 @@ def examine(settings: Settings) -> list[Finding]:
 def _tried(part: str, check: Callable[[], tuple[bool, str]]) -> Finding:
     try:
         works, says = check()
-    except (TelephonyError, QueueingError, RecordingsError) as error:
+    except (BadSetting, TelephonyError, QueueingError, RecordingsError) as error:
         works, says = False, str(error)
     except SQLAlchemyError as error:
         works, says = False, f"连不上：{type(error).__name__}。 Cannot be reached: check the URL."
@@ -122,6 +126,20 @@ def _writable(directory: Path) -> tuple[bool, str]:
     trial.write_bytes(b"")
     trial.unlink()
     return True, str(directory)
+
+
+def _store(settings: Settings, place: Where) -> tuple[bool, str]:
+    if isinstance(place, Path):
+        return _writable(place)
+    store, trial = shelves.of(place, settings.storage), f"doctor-{os.urandom(4).hex()}"
+    store.put(trial, b"")
+    store.remove(trial)
+    return True, place
+
+
+def _copy(settings: Settings) -> list[Finding]:
+    place = settings.storage.copy
+    return [] if place is None else [_tried("copy 第二份", lambda: _store(settings, place))]
 
 
 def _spool(spool: Path) -> tuple[bool, str]:
@@ -206,6 +224,28 @@ def _recordings(settings: Settings) -> tuple[bool, str]:
     named = "，".join(f"{one.pbx}/{one.linkedid}" for one in missing[:5])
     more = "…" if len(missing) > 5 else ""
     return False, f"{len(missing)} 通已接来电没有录音（{named}{more}）：{unrecorded.WHAT_TO_DO}"
+
+
+def _kept(settings: Settings) -> tuple[bool, str]:
+    """Whether what is stored was compared lately, and found as it was sealed."""
+    found: scrubbing.Standing | None = None
+    with suppress(SQLAlchemyError):  # then the database itself is told of above
+        if _database(settings)[0]:
+            with compose.opened(settings) as parts, parts.database.reading() as session:
+                found = scrubbing.standing(session, parts, parts.clock())
+    if found is None:
+        return True, "数据库可用后再看 looked at once the database works"
+    if found.well:
+        return True, "存储中的录音与目录一致 what is stored is what was sealed"
+    if found.wrong:
+        named = "，".join(
+            f"{one.recording_id} {one.place} {one.outcome}" for one in found.latest[:5]
+        )
+        more = "…" if found.wrong > 5 else ""
+        return False, f"{found.wrong} 份录音不完好（{named}{more}）：{scrubbing.WHAT_TO_DO}"
+    if found.stalled:
+        return False, f"{'、'.join(found.stalled)}：{scrubbing.STALLED}"
+    return False, f"{found.waiting}：{scrubbing.BEHIND}"
 
 
 def _broker(settings: Settings) -> tuple[bool, str]:

@@ -1,6 +1,6 @@
 """What the rooms above are handed: the adapters, made once by `compose`, in one frozen object."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.broadcast import Broadcast
@@ -23,5 +23,8 @@ class Parts:
     hub: Hub
     broadcast: Broadcast
     store: Store
+    places: Mapping[str, Store]
+    """Each place that keeps recordings, by its name in `recordings.tables_store`; `store` reads
+    from any of them."""
     recipients: Recipients
     identities: Keyring | None

@@ -4,7 +4,8 @@
     pbx      each PBX's link → calls, tickets     any number; one at a time has it (gateway.lease)
     capture  finished WAVs → sealed recordings    one process; needs public keys only
     relay    work orders out, replies in          any number; one at a time works
-    timers   keys ahead, links, checkpoints       any number; one at a time works
+    timers   keys ahead, links, checkpoints,
+             recordings compared and copied       any number; one at a time works
 
 A duty that ends or fails takes the process with it: whoever supervises it (systemd) starts it
 again, and each duty takes up its work from what is committed. Only a PBX's begins again by itself:
@@ -27,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose
 from gateway.errors import BadSetting
-from gateway.flow import custody, exporting, glass, witnessing
+from gateway.flow import copies, custody, exporting, glass, scrubbing, witnessing
 from gateway.flow import log as acts
 from gateway.flow.custody import Trouble
 from gateway.parts import Parts
@@ -118,7 +119,14 @@ def _listen(host: str, port: int) -> socket.socket:
 
 async def timers(parts: Parts) -> None:
     """What is due by the clock, one gateway at a time."""
-    await compose.duty(parts, "timers", lambda _: _timers(parts))
+    await compose.duty(parts, "timers", lambda _: _side_by_side(parts))
+
+
+async def _side_by_side(parts: Parts) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_timers(parts))
+        group.create_task(scrubbing.run(parts))
+        group.create_task(copies.run(parts))
 
 
 async def _timers(parts: Parts) -> NoReturn:

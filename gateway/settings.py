@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from gateway import archive, exchange
+from gateway import archive, exchange, storage
 from gateway.archive import Archive
 from gateway.errors import BadSetting
 from gateway.exchange import Exchange
+from gateway.storage import Storage
 from queueing.topology import Kind
 from recordings import deliveries
 from recordings.deliveries import Place
@@ -26,7 +27,7 @@ KNOWN = (
     *exchange.KNOWN,
     "BROKER_URL",
     "BROKER_QUEUES",
-    "STORE_URL",
+    *storage.KNOWN,
     *archive.KNOWN,
     "CHECKPOINTS",
     "LISTEN",
@@ -44,7 +45,7 @@ class Settings:
     """At least one, in the order they were named."""
     broker_url: str = field(repr=False)
     queues: Kind
-    store: Path
+    storage: Storage
     checkpoints: tuple[Place, ...]
     """Where the log's checkpoints are brought, besides the database."""
     host: str
@@ -92,7 +93,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         pbxs=exchange.read(given, several, state),
         broker_url=_broker(given.get("BROKER_URL", "")),
         queues=_queues(given.get("BROKER_QUEUES") or "quorum"),
-        store=_store(given.get("STORE_URL") or str(state / "store")),
+        storage=storage.read(given, state),
         checkpoints=_checkpoints(given.get("CHECKPOINTS", "")),
         host=host,
         port=port,
@@ -178,16 +179,6 @@ def _queues(kind: str) -> Kind:
             "HOTLINE_BROKER_QUEUES must be quorum (a cluster) or classic (a single node)."
         )
     return "quorum" if kind == "quorum" else "classic"
-
-
-def _store(place: str) -> Path:
-    path = place.removeprefix("file://")
-    if "://" in path:
-        raise BadSetting(
-            "HOTLINE_STORE_URL 目前只支持目录（路径或 file://）。 "
-            "HOTLINE_STORE_URL can only be a directory (a path, or file://…) for now."
-        )
-    return Path(path).absolute()
 
 
 def _checkpoints(text: str) -> tuple[Place, ...]:

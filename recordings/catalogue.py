@@ -64,6 +64,18 @@ def page(
     return session.scalars(query.offset(offset).limit(limit)).all()
 
 
+def extent(session: Session) -> tuple[int, int]:
+    """The greatest id, and how many recordings there are."""
+    last, count = session.execute(select(func.max(RecordingRow.id), func.count())).one()
+    return last or 0, count
+
+
+def following(session: Session, after: int, until: int, limit: int) -> Sequence[RecordingRow]:
+    """Recordings of the ids (after, until], ascending."""
+    query = select(RecordingRow).where(RecordingRow.id > after, RecordingRow.id <= until)
+    return session.scalars(query.order_by(RecordingRow.id).limit(limit)).all()
+
+
 def counts_by_key(session: Session) -> dict[str, int]:
     """How many recordings each key opens."""
     query = select(RecordingRow.key_id, func.count()).group_by(RecordingRow.key_id)

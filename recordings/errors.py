@@ -18,7 +18,9 @@
     │   └── ActExpired         a day has passed
     ├── StoreError
     │   ├── ObjectExists       put-if-absent found something there
-    │   └── ObjectMissing
+    │   ├── ObjectMissing
+    │   ├── ObjectUnreadable   it is there, and its bytes are not given
+    │   └── BackupInvalid      no backup, or not as it was made
     ├── CaptureError           one finished WAV could not be sealed; `what` names why
     ├── GrantError
     │   ├── RequestInvalid     unknown, already decided, or asked for wrongly
@@ -119,6 +121,14 @@ class ObjectExists(StoreError):
 
 class ObjectMissing(StoreError):
     """There is no object under that name."""
+
+
+class ObjectUnreadable(StoreError):
+    """The store has the object, and its disk or network does not give the bytes."""
+
+
+class BackupInvalid(StoreError):
+    """There is no finished backup, or its manifest and catalogue are not as they were made."""
 
 
 class CaptureError(RecordingsError):

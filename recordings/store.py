@@ -154,9 +154,14 @@ class DirectoryStore:
         return count
 
     def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise StoreError(f"对象名不合法：{key!r}。 Not a key of an object: {key!r}.")
-        return self._root / key
+        return self._root / checked(key)
+
+
+def checked(key: str) -> str:
+    """The key, if it is one; raises StoreError for what might lead elsewhere."""
+    if not _KEY.fullmatch(key):
+        raise StoreError(f"对象名不合法：{key!r}。 Not a key of an object: {key!r}.")
+    return key
 
 
 def _names(directory: Path, prefix: str, after: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.cli import (
+    archive,
     auditing,
     checking,
     counting,
@@ -43,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     *auditing.COMMANDS,
     *counting.COMMANDS,
     *sealing.COMMANDS,
+    *archive.COMMANDS,
     *replaying.COMMANDS,
 )
 OURS = (HotlineError, TelephonyError, QueueingError, RecordingsError)
@@ -85,7 +87,7 @@ GROUPS = {
     "department": "承办部门 · departments",
     "parked": "搁置的消息 · parked messages",
     "keys": "封存密钥 · the keys that seal recordings",
-    "recording": "录音文件 · recordings as files",
+    "recording": "录音：封存、备份、核验 · recordings: sealing, backup, checks",
     "audit": "审计日志 · the log",
     "pbx": "交换机链路 · the link to the PBX",
 }

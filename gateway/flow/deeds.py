@@ -30,8 +30,12 @@ ACTS: dict[str, tuple[str, str]] = {
     "recordings:export:fetch": ("取走导出文件", "Fetch an export"),
     "recordings:glass:break": ("紧急调听", "Break-glass"),
     "recordings:grant:end": ("终止授权", "End a grant"),
+    "recordings:recording:compare": ("核对录音", "Compare recordings"),
+    "recordings:backup:make": ("备份录音", "Back up recordings"),
+    "recordings:backup:drill": ("演练还原", "A restore drill"),
     "recordings:page:open": ("打开录音页面", "Open a page of recordings"),
     "recordings:recording:seal": ("封存录音", "Seal a recording"),
+    "recordings:recording:rewrap": ("换钥封存", "Seal a recording to another key"),
     # tickets
     "tickets:recusal:name": ("指定回避", "Name who is recused"),
     "tickets:recusal:lift": ("解除回避", "Lift a recusal"),

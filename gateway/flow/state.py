@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.errors import Forbidden
-from gateway.flow import custody, standing, unrecorded
+from gateway.flow import custody, scrubbing, standing, unrecorded
 from gateway.flow.custody import Trouble
 from gateway.flow.standing import Standing
 from gateway.flow.unrecorded import Missing
@@ -85,6 +85,7 @@ class Overview:
     keys: list[Key]
     key_troubles: list[Trouble]
     spool: Spool
+    kept: scrubbing.Standing
     parked: list[Parked]
     log_lines: int
     database: str
@@ -110,6 +111,7 @@ def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
         keys=_keys(session, parts),
         key_troubles=custody.troubles(parts, session),
         spool=_spool(session, {one.name: one.spool for one in parts.settings.pbxs}, now),
+        kept=scrubbing.standing(session, parts, now),
         parked=[
             Parked(row.id, row.direction, row.department, row.reason, row.times, row.parked_at)
             for row in parked.unresolved(session)

@@ -87,7 +87,7 @@ def house(root: Path) -> Parts:
     made = parts(read({"HOTLINE_STATE": str(root), "HOTLINE_REGION": "滨海市", **words}))
     for place in (
         made.settings.pbxs[0].spool / "ready",
-        made.settings.store,
+        Path(made.settings.storage.store),
         made.settings.keyring,
     ):
         place.mkdir(parents=True, exist_ok=True)

@@ -146,7 +146,7 @@ def opened_by_age(house: Gateway, recording: int, to: Path) -> Path:
     with compose.opened(settings.read(house.environ)) as parts:
         with parts.database.reading() as session:
             row = session.get_one(RecordingRow, recording)
-        sealed = parts.settings.store / row.object_key
+        sealed = Path(parts.settings.storage.store) / row.object_key
         assert parts.identities is not None
         secret = parts.identities.of(row.key_id).secret
     key = to / "key.txt"

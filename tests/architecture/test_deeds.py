@@ -11,6 +11,7 @@ ACT = re.compile(r"[a-z]+:[a-z]+:[a-z]+")
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = ROOT / "gateway" / "flow" / "deeds.py"
 BUILT = {
+    "gateway/flow/archiving.py": ("recordings:backup:make", "recordings:backup:drill"),
     "gateway/flow/listening.py": ("recordings:request:ask", "recordings:request:decide"),
     "gateway/flow/playing.py": ("recordings:recording:play", "recordings:recording:heard"),
     "gateway/cli/keeping.py": (

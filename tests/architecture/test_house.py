@@ -25,6 +25,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "aio_pika": ("queueing/broker.py",),
     "aiormq": ("queueing/broker.py",),
     "cryptography": ("recordings/sealed.py", "recordings/notes.py", "recordings/passphrase.py"),
+    "obstore": ("recordings/bucket.py",),
     "argon2": ("gateway/people/accounts.py",),
     "chinese_calendar": ("gateway/tickets/clocks.py",),
     "alembic": ("gateway/migrations",),

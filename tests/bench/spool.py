@@ -98,7 +98,7 @@ class Spool:
         """The age file that its header and payload are."""
         with file.open("wb") as out:
             for suffix in (HEADER, PAYLOAD):
-                part = self.parts.settings.store / (row.object_key + suffix)
+                part = Path(self.parts.settings.storage.store) / (row.object_key + suffix)
                 subprocess.run(["cat", part], stdout=out, check=True)
 
     def first_byte(self, row: RecordingRow) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.rig.postgres import Postgres, postgres
 from tests.rig.rabbitmq import Broker, rabbitmq
+from tests.rig.s3 import S3, server
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +62,16 @@ def broker() -> Iterator[Broker]:
 def amqp_url(broker: Broker) -> str:
     """A fresh, empty virtual host on the worker's node."""
     return broker.url(broker.fresh_vhost())
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """The worker's S3 server."""
+    with server(tmp_path_factory.mktemp("s3")) as made:
+        yield made
+
+
+@pytest.fixture
+def bucket(s3: S3) -> str:
+    """The URL of a fresh bucket."""
+    return s3.bucket(f"hotline-{os.urandom(4).hex()}")

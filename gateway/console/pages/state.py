@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from gateway.console import render
 from gateway.console.visit import Visit
-from gateway.flow import state, unrecorded
+from gateway.flow import scrubbing, state, unrecorded
 
 
 def show(visit: Visit) -> Response:
@@ -12,4 +12,7 @@ def show(visit: Visit) -> Response:
     with visit.parts.database.reading() as session:
         overview = state.overview(session, visit.person, visit.parts, visit.now)
     template = "parts/overview.html" if visit.by_htmx else "pages/state.html"
-    return render.page(visit, template, overview=overview, what_to_do=unrecorded.WHAT_TO_DO)
+    return render.page(
+        visit, template, overview=overview, what_to_do=unrecorded.WHAT_TO_DO,
+        put_back=scrubbing.WHAT_TO_DO, stalled=scrubbing.STALLED, behind=scrubbing.BEHIND,
+    )  # fmt: skip

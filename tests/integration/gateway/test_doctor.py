@@ -17,7 +17,18 @@ from telephony.tables import CallRow
 from tests.rig.postgres import Postgres
 from tests.unit.gateway.house import cel_file
 
-PARTS = ("database", "keys", "store", "spool", "pbx", "cel", "agents", "recordings", "broker")
+PARTS = (
+    "database",
+    "keys",
+    "store",
+    "spool",
+    "pbx",
+    "cel",
+    "agents",
+    "recordings",
+    "kept",
+    "broker",
+)
 SECRET = "s3cret"
 
 

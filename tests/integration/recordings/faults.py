@@ -136,7 +136,7 @@ def capture_and_die(directory: Path, fatal: int) -> None:
     (directory / "passed").write_text("\n".join(steps.passed))
 
 
-def serve_victims() -> None:
+def serve_victims(die: Callable[[Path, int], None] = capture_and_die) -> None:
     """Read `directory fatal` lines; fork a capturing process for each and print how it ended.
 
     A program of its own, because a fork of a test runner with threads is no clean process.
@@ -145,15 +145,15 @@ def serve_victims() -> None:
         directory, fatal = line.rsplit(" ", 1)
         child = os.fork()
         if child == 0:
-            capture_and_die(Path(directory), int(fatal))
+            die(Path(directory), int(fatal))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201  the answer
 
 
-def nothing_is_lost(directory: Path) -> None:
+def nothing_is_lost(directory: Path, room_of: Callable[[Path], Room] = Room) -> None:
     """Whatever happened: the WAV is whole, or a row and its objects are."""
-    room = Room(directory)
+    room = room_of(directory)
     left = [path.read_bytes() for path in room.wavs()]
     heard = [room.played(row) for row in room.rows()]
     assert all(room.playback().peaks(row, grant_for(row)) for row in room.rows())
@@ -162,9 +162,9 @@ def nothing_is_lost(directory: Path) -> None:
     room.engine.dispose()
 
 
-def next_start_finishes(directory: Path) -> None:
+def next_start_finishes(directory: Path, room_of: Callable[[Path], Room] = Room) -> None:
     """A fresh process: one row, one log line, the WAV gone, no orphan, no trouble, no plaintext."""
-    room = Room(directory)
+    room = room_of(directory)
     room.now += 3600 * SECOND
     room.capture(log_it).once()
     orphans.tidy(room.store, room.begin, PBX, room.now)

@@ -47,9 +47,11 @@ def fresh(tmp_path: Path) -> Callable[[], Path]:
 
 
 @contextmanager
-def victims() -> Iterator[Callable[[Path, int], int]]:
+def victims(
+    module: str = "tests.integration.recordings.faults",
+) -> Iterator[Callable[[Path, int], int]]:
     """Capturing processes on demand: `die(directory, fatal)` gives the exit status of one."""
-    command = [sys.executable, "-m", "tests.integration.recordings.faults"]
+    command = [sys.executable, "-m", module]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:

@@ -91,8 +91,15 @@ TRIED = {
     "recording seal": ("recording", "seal", "{wav}", "--recipient", "{age}", "--out", "{out}"),
     "recording open": ("recording", "open", "{wav}", "--identity", "{wav}", "--out", "{out}"),
 }
+TRIED |= {
+    "recording backup": ("recording", "backup", "{backup}"),
+    "recording drill": ("recording", "drill", "{backup}"),
+    "recording scrub": ("recording", "scrub", "--all"),
+    "recording verify": ("recording", "verify", "1"),
+}
 FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
          "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
+FAILS |= {"recording drill", "recording verify"}
 """In a house with no PBX, no CEL and nothing parked: what these look for is not there."""
 NEED_NO_DATABASE = {"init", "db upgrade", "keys list", "keys enclose", "recording seal"}
 
@@ -101,6 +108,7 @@ def arguments(state: Path, command: Command) -> list[str]:
     """The command as it is tried, its files beside `state`."""
     wav = state.parent / "x.wav"
     wav.write_bytes(b"RIFF")
+    (state.parent / "backup").mkdir(exist_ok=True)
     recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
     words = state.parent / "words"
     words.write_text("correct horse battery\n")
@@ -110,6 +118,7 @@ def arguments(state: Path, command: Command) -> list[str]:
         "wav": wav,
         "age": recipient,
         "out": state.parent / "out",
+        "backup": state.parent / "backup",
     }
     return [word.format(**places) for word in TRIED[command.words]]
 

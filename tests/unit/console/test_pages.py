@@ -11,6 +11,7 @@ from gateway.flow import orders
 from gateway.tables import TicketRow
 from gateway.tickets import acts, views
 from recordings.tables import AuditLineRow
+from recordings.tables_store import StoreCheckRow
 from telephony import links
 from telephony.tables import LinkGapRow
 from tests.acceptance import look_morning as scene
@@ -272,3 +273,21 @@ def test_a_long_list_is_turned_page_by_page(bare: scene.Morning) -> None:
     later = chen.post("/tickets/search", data={"text": "138001380", "page": "99"}, headers=HTMX)
     assert "第 2 / 2 页" in later.text
     assert later.text.count("<tr>") == 1 + 5
+
+
+def test_the_state_page_names_what_is_not_whole(bare: scene.Morning) -> None:
+    """A recording that rotted stands on the administrator's page, with what to do."""
+    scene.full(bare)
+    calm = browser(bare, "guan").get("/state").text
+    assert "存证核验" in calm
+    assert "hotline recording verify" not in calm
+    with bare.parts.database.begin() as session:
+        session.add(
+            StoreCheckRow(
+                recording_id=bare.recordings[0], place="store", checked_at=bare.parts.clock(),
+                outcome="altered",
+            )
+        )  # fmt: skip
+    shown = browser(bare, "guan").get("/state").text
+    assert "hotline recording verify" in shown
+    assert "与入库时不一致" in shown

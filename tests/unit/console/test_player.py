@@ -275,7 +275,7 @@ def test_an_altered_recording_is_not_played(bare: scene.Morning) -> None:
     scene.full(bare)
     with bare.parts.database.reading() as session:
         row = session.get_one(RecordingRow, bare.recordings[0])
-    file = Path(bare.parts.settings.store) / f"{row.object_key}.payload"
+    file = Path(bare.parts.settings.storage.store) / f"{row.object_key}.payload"
     sealed = bytearray(file.read_bytes())
     sealed[-20] ^= 1
     file.chmod(0o600)

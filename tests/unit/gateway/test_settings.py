@@ -11,7 +11,7 @@ from gateway.errors import BadSetting
 def test_everything_lies_under_state_by_default(tmp_path: Path) -> None:
     """One directory to back up, one to remove."""
     read = settings.read({"HOTLINE_STATE": str(tmp_path)})
-    for place in (read.pbxs[0].spool, read.pbxs[0].cel, read.store, read.keyring):
+    for place in (read.pbxs[0].spool, read.pbxs[0].cel, read.storage.store, read.keyring):
         assert isinstance(place, Path)
         assert place.is_relative_to(tmp_path)
     assert str(tmp_path) in read.database_url

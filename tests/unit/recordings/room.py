@@ -20,6 +20,7 @@ from recordings.disk import Disk
 from recordings.grants import Grant
 from recordings.keyring import FileKeyring
 from recordings.keys import Recipient, Recipients, key_id_at, render_identity_file
+from recordings.place import Store
 from recordings.playback import Playback, SealedAs
 from recordings.store import DirectoryStore
 from recordings.tables import Base, CaptureTroubleRow, RecordingRow
@@ -77,7 +78,7 @@ class Room:
         self.keyring = self.directory / "keyring"
         self.root = self.directory / "store"
         self.ready.mkdir(parents=True, exist_ok=True)
-        self.store = DirectoryStore(self.root, self.disk)
+        self.store: Store = DirectoryStore(self.root, self.disk)
         self.url = self.url or f"sqlite:///{self.directory / 'room.sqlite'}"
         self.engine = engine_for(self.url)
         Base.metadata.create_all(self.engine)
