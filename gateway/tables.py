@@ -24,6 +24,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import queueing.tables
 import recordings.tables
+import recordings.tables_retention  # its tables are among recordings.tables.Base's
 import telephony.tables
 from gateway.exchange import ALONE
 from gateway.people.roles import Role

@@ -20,7 +20,13 @@
     │   └── GrantExpired       the yes is over
     ├── PlaybackError
     │   ├── EvidenceAltered    catalogue and store disagree: nothing is played
+    │   ├── Destroyed          its time was over, and nothing opens it any more
     │   └── RangeInvalid       the asked range does not exist (HTTP 416)
+    ├── RetentionError
+    │   ├── NotYet             by the rows, the key, or the plan's standing it is not time
+    │   ├── PlanInvalid        no such plan, or it is not at that step
+    │   ├── SamePerson         two different persons are needed
+    │   └── HoldInvalid        a hold that cannot be placed or lifted so
     └── AuditError
         ├── CheckpointInvalid  a signed note that cannot be trusted
         └── LineUnknown
@@ -114,8 +120,32 @@ class EvidenceAltered(PlaybackError):
     """Catalogue and store disagree; no byte is served."""
 
 
+class Destroyed(PlaybackError):
+    """Destroyed on time; the certificate says when and by whose word."""
+
+
 class RangeInvalid(PlaybackError):
     """The asked range lies outside the recording (RFC 9110 section 15.5.17, status 416)."""
+
+
+class RetentionError(RecordingsError):
+    """Something about keeping or destroying."""
+
+
+class NotYet(RetentionError):
+    """It is not time: by the rows, by the key, or because the plan has not stood long enough."""
+
+
+class PlanInvalid(RetentionError):
+    """There is no such plan, or it is not at that step."""
+
+
+class SamePerson(RetentionError):
+    """Two different persons have to agree, or to place and to lift."""
+
+
+class HoldInvalid(RetentionError):
+    """A hold that cannot be placed or lifted as asked."""
 
 
 class AuditError(RecordingsError):

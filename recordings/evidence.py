@@ -7,18 +7,19 @@ import hashlib
 from io import FileIO
 
 from recordings.errors import EvidenceAltered
-from recordings.naming import HEADER, PAYLOAD
+from recordings.naming import PAYLOAD, header_of
 from recordings.place import Readable, Store
 
 
-def verify(store: Store, object_key: str, sealed_sha256: bytes) -> None:
+def verify(store: Store, object_key: str, sealed_sha256: bytes, *, version: int = 1) -> None:
     """Read both objects; raise EvidenceAltered unless header and payload hash to what is given.
 
-    Raises ObjectMissing where one of them is not there.
+    `version` tells which header object counts.  Raises ObjectMissing where one of
+    them is not there.
     """
     digest = hashlib.sha256()
-    for suffix in (HEADER, PAYLOAD):
-        with store.open(object_key + suffix) as file:
+    for key in (header_of(object_key, version), object_key + PAYLOAD):
+        with store.open(key) as file:
             _feed(digest, file)
     if digest.digest() != sealed_sha256:
         raise EvidenceAltered(

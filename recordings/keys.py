@@ -21,7 +21,9 @@ from recordings.errors import KeyInvalid, KeyMissing
 CHINA = timezone(timedelta(hours=8))
 _PUBLIC_HRP = "age"
 _SECRET_HRP = "age-secret-key-"  # noqa: S105  the prefix of a key, not a key
-_KEY_ID = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+HOLD = "hold-"
+"""A key so named opens what was held when its own month's key was destroyed (retention.py)."""
+_KEY_ID = re.compile(r"(hold-)?[0-9]{4}-(0[1-9]|1[0-2])")
 KEPT = timedelta(days=730)
 """How long a month's recordings are kept at least: two years (DOMAIN.md, 录音保存)."""
 
@@ -54,10 +56,17 @@ def key_id_at(at: int) -> str:
 
 def not_before_at(key_id: str) -> int:
     """When at the earliest (µs UTC) a month's key may be destroyed: KEPT after its month in China
-    has ended.  Raises KeyInvalid."""
-    year, month = (int(part) for part in checked(key_id).split("-"))
+    has ended; a hold key, which opens only what was kept so long, when its month is over.  Raises
+    KeyInvalid."""
+    year, month = (int(part) for part in checked(key_id).removeprefix(HOLD).split("-"))
     over = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=CHINA)
-    return int((over + KEPT).timestamp()) * 1_000_000
+    kept = timedelta() if key_id.startswith(HOLD) else KEPT
+    return int((over + kept).timestamp()) * 1_000_000
+
+
+def hold_key_at(at: int) -> str:
+    """The name of the key that what is held at that moment is re-wrapped to: hold-2028-12."""
+    return HOLD + key_id_at(at)
 
 
 def checked(key_id: str) -> str:
@@ -151,6 +160,16 @@ def publish(public: Path, recipient: Recipient, *, disk: Disk | None = None) -> 
             disk.write(file, f"{recipient.text}\n".encode("ascii"))
     except FileExistsError as error:
         raise stands(path) from error
+
+
+def withdraw(public: Path, key_id: str, *, disk: Disk | None = None) -> None:
+    """Remove a public half: from now on nothing is sealed to it.  Idempotent."""
+    disk = disk or Disk()
+    try:
+        disk.remove(public / f"{checked(key_id)}.age-recipient")
+    except FileNotFoundError:
+        return
+    disk.sync_directory(public)
 
 
 def stands(path: Path) -> KeyInvalid:

@@ -57,6 +57,12 @@ def object_key(pbx: str, name: str, at: int, random: bytes) -> str:
     return f"{directory(pbx, at)}/{name}-{random.hex()}"
 
 
+def header_of(object_key: str, version: int) -> str:
+    """The key of the header object that counts: a re-wrapped header is a new object, numbered
+    from 2 on (FORMAT.md section 5)."""
+    return object_key + HEADER + (f"-{version}" if version > 1 else "")
+
+
 def name_in(object_key: str) -> str:
     """The recording's name in its object key, or in the key of one of its objects."""
     return object_key.rpartition("/")[2].rpartition("-")[0]

@@ -60,7 +60,7 @@ def _stands(store: Store, row: RecordingRow) -> bool:
     if (naming.pbx_in(named), naming.name_in(named)) != (row.pbx, row.name):
         return False
     try:
-        evidence.verify(store, named, row.sealed_sha256)
+        evidence.verify(store, named, row.sealed_sha256, version=row.header_version)
     except (EvidenceAltered, StoreError):
         return False
     return True

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 
 from recordings import header as headers
 from recordings import sealed, wav
-from recordings.errors import EvidenceAltered, NotGranted, SealedError
+from recordings.errors import Destroyed, EvidenceAltered, NotGranted, SealedError
 from recordings.grants import Grant
 from recordings.keys import Keyring
-from recordings.naming import HEADER, PAYLOAD
+from recordings.naming import PAYLOAD, header_of
 from recordings.place import Store
 from recordings.tables import RecordingRow
 
@@ -65,10 +65,15 @@ class Playback:
     def open(self, row: RecordingRow, grant: Grant) -> Opened:
         """Check everything that can be checked without reading it all, and open.
 
-        Raises NotGranted, EvidenceAltered, ObjectMissing, KeyMissing.
+        Raises NotGranted, Destroyed, EvidenceAltered, ObjectMissing, KeyMissing.
         """
         if grant.recording_id != row.id:
             raise NotGranted("授权与录音不符。 The grant is for another recording.")
+        if row.destroyed_at is not None:
+            raise Destroyed(
+                f"该录音已到期销毁，见销毁证明 {row.destroyed_plan}。 "
+                f"This recording was destroyed on time: see certificate {row.destroyed_plan}."
+            )
         key = row.object_key
         self._check_catalogue(row)
         identity = self._identities.of(row.key_id)
@@ -87,7 +92,9 @@ class Playback:
         return Opened(payload.size, f'"{row.sealed_sha256.hex()}"', payload, _patch_of(row))
 
     def _check_catalogue(self, row: RecordingRow) -> None:
-        stored = self._store.read_at(row.object_key + HEADER, 0, headers.MAX_HEADER)
+        stored = self._store.read_at(
+            header_of(row.object_key, row.header_version), 0, headers.MAX_HEADER
+        )
         size = self._store.size(row.object_key + PAYLOAD) + len(stored)
         hashed = hashlib.sha256(row.header).digest()
         if hashed != row.header_sha256 or stored != row.header or size != row.sealed_size:

@@ -62,7 +62,11 @@ class Base(DeclarativeBase):
 
 
 class RecordingRow(Base):
-    """One sealed recording.  `name` is the WAV's stem, the UNIQUEID of the recorded channel."""
+    """One sealed recording.  `name` is the WAV's stem, the UNIQUEID of the recorded channel.
+
+    `header_version` tells which header object counts.  With `destroyed_at` it is a tombstone: the
+    header is empty and the objects are gone, by the plan `destroyed_plan`.
+    """
 
     __tablename__ = "recording"
     __table_args__ = (
@@ -90,6 +94,9 @@ class RecordingRow(Base):
     condition: Mapped[str] = mapped_column(String(20))
     recorded_at: Mapped[int] = mapped_column(BigInteger)
     sealed_at: Mapped[int] = mapped_column(BigInteger)
+    header_version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    destroyed_at: Mapped[int | None] = mapped_column(BigInteger)
+    destroyed_plan: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class CaptureTroubleRow(Base):
