@@ -4,7 +4,7 @@
     pbx      each PBX's link → calls, tickets     any number; one at a time has it (gateway.lease)
     capture  finished WAVs → sealed recordings    one process; needs public keys only
     relay    work orders out, replies in          any number; one at a time works
-    timers   next month's keys, lost links        any number; one at a time works
+    timers   next month's keys, lost links, plans any number; one at a time works
 
 A duty that ends or fails takes the process with it: whoever supervises it (systemd) starts it
 again, and each duty takes up its work from what is committed. Only a PBX's begins again by itself:
@@ -27,8 +27,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose
 from gateway.errors import BadSetting
+from gateway.flow import keeping
 from gateway.parts import Parts
-from recordings.errors import KeysError
+from recordings.errors import RecordingsError
 
 log = logging.getLogger(__name__)
 
@@ -125,9 +126,11 @@ async def _timers(parts: Parts) -> NoReturn:
             for key_id in made:
                 log.info("made the keys of %s", key_id)
             await asyncio.to_thread(compose.relink, parts)
-        except (KeysError, SQLAlchemyError, OSError) as error:
+            for told in await asyncio.to_thread(keeping.look, parts, keeping.seen(parts.clock())):
+                log.warning("retention: %s", told)
+        except (RecordingsError, SQLAlchemyError, OSError) as error:
             log.warning(
-                "timers: %s", error if isinstance(error, KeysError) else type(error).__name__
+                "timers: %s", error if isinstance(error, RecordingsError) else type(error).__name__
             )
         await asyncio.sleep(TIMER_S)
 

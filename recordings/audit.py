@@ -13,7 +13,7 @@ terminal would choke on: an attempt must never escape the log by its spelling.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -259,3 +259,24 @@ def _canonical(value: Mapping[str, Any]) -> str:
 def _clean(text: str, width: int) -> str:
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return printable if len(printable) <= width else printable[: width - 1] + "…"
+
+
+def line_holds(
+    session: Session, index: int, wanted: Mapping[str, Any], *, may_lack: Collection[str] = ()
+) -> bool:
+    """Whether line `index` is in the tree as it stands and says all of `wanted`.
+
+    `wanted` names fields of the line or of its detail.  Those of `may_lack` need not be there;
+    where they are, they must say the same.  Reads as many rows as a proof does.
+    """
+    try:
+        proof = prove(session, index)
+    except AuditError:
+        return False
+    if not proof.holds():
+        return False
+    line = json.loads(proof.leaf)
+    said = json.loads(line["detail"]) | line
+    return all(
+        said[name] == value if name in said else name in may_lack for name, value in wanted.items()
+    )

@@ -2,9 +2,9 @@
 
 The steps of one WAV, in an order in which a crash after any of them loses nothing:
 
-    1  seal into the store's temporary file     only the public key is here
-    2  sync, publish payload, then header       put-if-absent; names are synced too
-    3  read both back                           compared with what was hashed while sealing
+    1  seal into the store's temporary file     only the public key is here; read back at once
+    2  sync, publish payload, peaks, header     put-if-absent; names are synced too
+    3  read back peaks and header               (storing.py does 1 to 3)
     4  commit the row                           with what the gateway hangs on it (`on_captured`)
     5  remove the WAV, sync its directory
 
@@ -27,21 +27,23 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from recordings import catalogue, evidence, naming, sealed, sealing, spool, troubles, wav
+from recordings import catalogue, evidence, naming, spool, troubles, wav
 from recordings.disk import Disk
 from recordings.errors import CaptureError, KeyMissing, KeysError, RecordingsError
 from recordings.keys import Recipient, Recipients, key_id_at
 from recordings.place import Store
+from recordings.storing import Entropy, Objects, Source, store_sealed
 from recordings.tables import RecordingRow
 
 log = logging.getLogger(__name__)
 
+_Mark = tuple[int, int, int]
 Begin = Callable[[], AbstractContextManager[Session]]
 OnCaptured = Callable[[Session, RecordingRow], None]
-Entropy = Callable[[int], bytes]
 
 SETTLE_S = 30
 _AT_ONCE = 200
+_STRANGE_US = 48 * 3600 * 1_000_000
 _RETRY_S = (5, 10, 20, 40, 60)
 
 
@@ -61,7 +63,7 @@ class Captured:
 class _Stored:
     """Sealed and verified in the store, not yet catalogued; `mark` tells the WAV's version."""
 
-    mark: tuple[int, int, int]
+    mark: _Mark
     row: dict[str, object]
 
 
@@ -155,34 +157,26 @@ class Capture:
             row.id, row.name, row.object_key, row.condition, row.plain_size, row.duration_ms
         )
 
-    def _seal(self, name: str, file: FileIO, mark: tuple[int, int, int]) -> _Stored | None:
+    def _seal(self, name: str, file: FileIO, mark: _Mark) -> _Stored | None:
         """Steps 1 to 3; None where the WAV changed meanwhile, and nothing is kept then."""
         size, changed_at = mark[1], mark[2] // 1000
         about = wav.understand(os.pread(file.fileno(), wav.PEEK, 0), size)
         at = naming.recorded_at(name, changed_at, about.duration_ms)
         recipient = self._recipient(at)
-        file_key, nonce = self._entropy(sealed.FILE_KEY), self._entropy(sealed.NONCE)
-        header = sealed.make_header(file_key, [recipient.public], self._entropy)
         key = naming.object_key(self._pbx, name, at, self._entropy(4))
-        with self._store.upload(key + naming.PAYLOAD) as upload:
-            figures = sealing.seal(_reader(file), upload.write, header, file_key, nonce)
-            if _mark(file) != mark or figures.plain_size != size:
-                return None
-            upload.publish()
-        self._put_header_and_verify(key, header, figures.sealed_sha256)
-        row = _row(self._pbx, name, key, header, recipient, figures, about)
+        source = Source(
+            self._pbx,
+            name,
+            about,
+            _reader(file),
+            lambda start, stop: os.pread(file.fileno(), stop - start, start),
+            lambda count: _mark(file) == mark and count == size,
+        )
+        objects = store_sealed(self._store, key, source, recipient, self._entropy)
+        if objects is None:
+            return None
+        row = _row(source, key, recipient, objects)
         return _Stored(mark, row | {"recorded_at": at, "sealed_at": self._clock()})
-
-    def _put_header_and_verify(self, key: str, header: bytes, sealed_sha256: bytes) -> None:
-        """Steps 2 (the header) and 3; no row names the objects yet: a failure removes them."""
-        try:
-            self._store.put(key + naming.HEADER, header)
-            evidence.verify(self._store, key, sealed_sha256)
-        except Exception:
-            for suffix in (naming.PAYLOAD, naming.HEADER):
-                with suppress(OSError, RecordingsError):
-                    self._store.remove(key + suffix)
-            raise
 
     def _commit(self, name: str, stored: _Stored) -> RecordingRow:
         """Step 4.  When it fails, the sealed objects are kept for the next try: whether the
@@ -203,15 +197,21 @@ class Capture:
         """A row stands already: a crash came before step 5, or the name was used twice."""
         if evidence.sha256_of(file) != row.plain_sha256:
             raise troubles.name_reused()
-        evidence.verify(self._store, row.object_key, row.sealed_sha256)
+        version = row.header_version
+        evidence.verify(self._store, row.object_key, row.sealed_sha256, version=version)
 
     def _recipient(self, at: int) -> Recipient:
-        """The key of the recording's month, or of this month where that one is not there."""
+        """The key of the recording's month; of this month where that one is not there, or where
+        the recording, by the PBX's clock, is not of these days: a key must not be as old as a
+        clock that is wrong says, for it is destroyed by its month."""
+        now = self._clock()
         try:
+            if abs(now - at) > _STRANGE_US:
+                return self._recipients.of(key_id_at(now))
             try:
                 return self._recipients.of(key_id_at(at))
             except KeyMissing:
-                return self._recipients.of(key_id_at(self._clock()))
+                return self._recipients.of(key_id_at(now))
         except KeysError as error:
             raise CaptureError("no_key", str(error)) from error
 
@@ -244,27 +244,22 @@ class Capture:
             log.warning("trouble not written down: %s", type(trouble).__name__)
 
 
-def _row(
-    pbx: str,
-    name: str,
-    key: str,
-    header: bytes,
-    recipient: Recipient,
-    figures: sealing.Figures,
-    about: wav.Wav,
-) -> dict[str, object]:
+def _row(source: Source, key: str, recipient: Recipient, objects: Objects) -> dict[str, object]:
+    figures, about = objects.figures, source.about
     return {
-        "pbx": pbx,
-        "name": name,
+        "pbx": source.pbx,
+        "name": source.name,
         "object_key": key,
         "key_id": recipient.key_id,
         "recipient": recipient.text,
-        "header": header,
+        "header": objects.header,
         "header_sha256": figures.header_sha256,
         "sealed_sha256": figures.sealed_sha256,
         "plain_sha256": figures.plain_sha256,
         "plain_size": figures.plain_size,
         "sealed_size": figures.sealed_size,
+        "peaks_sha256": objects.peaks_sha256,
+        "peaks_size": len(objects.peaks),
         "duration_ms": about.duration_ms,
         "sample_rate": about.sample_rate,
         "channels": about.channels,
@@ -273,7 +268,7 @@ def _row(
     }
 
 
-def _mark(file: FileIO) -> tuple[int, int, int]:
+def _mark(file: FileIO) -> _Mark:
     """Inode, size and last change (ns) of the open file: equal means nobody wrote to it."""
     status = os.fstat(file.fileno())
     return status.st_ino, status.st_size, status.st_mtime_ns

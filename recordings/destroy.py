@@ -15,14 +15,14 @@ from contextlib import suppress
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from recordings import certificate, proposals, retention, staying
+from recordings import certificate, proposals, retention, rewrap, staying
 from recordings.certificate import Facts
 from recordings.errors import ObjectMissing, RecordingsError
 from recordings.means import Means, attempt
-from recordings.naming import PAYLOAD, header_of
+from recordings.naming import PAYLOAD, PEAKS, header_of
 from recordings.retention import State
 from recordings.tables import RecordingRow
-from recordings.tables_retention import CertificateRow, ItemRow, PlanRow
+from recordings.tables_retention import FATES, CertificateRow, ItemRow, PlanRow
 
 
 def run(means: Means, plan_id: int) -> State:
@@ -73,23 +73,26 @@ def _shred(means: Means, plan_id: int) -> None:
 
 
 def _remove(means: Means, plan_id: int) -> None:
-    """Remove the objects of what was destroyed, from every place."""
+    """Remove the objects of what was destroyed, and the old headers of what stays, everywhere."""
     with means.begin() as session:
-        waiting = list(session.scalars(_waiting(plan_id).order_by(ItemRow.recording_id)))
-    for recording_id in waiting:
-        attempt(means, plan_id, recording_id, lambda one: _remove_one(means, plan_id, one))
-    with means.begin() as session:
-        row = proposals.get(session, plan_id, lock=True)
-        if session.scalar(_waiting(plan_id).limit(1)) is None:
+        destroyed, kept = (list(session.scalars(_of(plan_id, fate))) for fate in FATES)
+    done = [
+        *(attempt(means, plan_id, i, lambda one: _remove_one(means, plan_id, one))
+          for i in destroyed),
+        *(attempt(means, plan_id, i, lambda one: _tidy_one(means, one)) for i in kept),
+    ]  # fmt: skip
+    if all(done):
+        with means.begin() as session:
+            row = proposals.get(session, plan_id, lock=True)
             row.state = retention.step(row.state, "remove")
 
 
 def _remove_one(means: Means, plan_id: int, recording_id: int) -> None:
     with means.begin() as session:
         row = session.get_one(RecordingRow, recording_id)
-    parts = [header_of(row.object_key, n + 1) for n in range(row.header_version)]
+    names = [header_of(row.object_key, n + 1) for n in range(row.header_version)]
     for store in means.stores:
-        for name in (*parts, row.object_key + PAYLOAD):
+        for name in (*names, row.object_key + PAYLOAD, row.object_key + PEAKS):
             with suppress(ObjectMissing):
                 store.remove(name)
     now = means.clock()
@@ -100,6 +103,13 @@ def _remove_one(means: Means, plan_id: int, recording_id: int) -> None:
         item.done_at, item.trouble = now, ""
         means.note(session, "retention:recording:destroy", f"recording:{recording_id}", "ok",
                    {"plan": plan_id})  # fmt: skip
+
+
+def _tidy_one(means: Means, recording_id: int) -> None:
+    with means.begin() as session:
+        row = session.get_one(RecordingRow, recording_id)
+    if row.destroyed_at is None:
+        rewrap.tidy(means.stores, row)
 
 
 def _certify(means: Means, plan_id: int) -> None:
@@ -150,11 +160,12 @@ def _facts(session: Session, row: PlanRow) -> Facts:
     )  # fmt: skip
 
 
-def _waiting(plan_id: int) -> Select[int]:
-    """The recordings that are still to be removed."""
-    return select(ItemRow.recording_id).where(
-        ItemRow.plan_id == plan_id, ItemRow.fate == "destroy", ItemRow.done_at.is_(None)
-    )
+def _of(plan_id: int, fate: str) -> Select[int]:
+    """The recordings of that fate, by ascending id, less those destroyed already."""
+    wanted = select(ItemRow.recording_id).where(ItemRow.plan_id == plan_id, ItemRow.fate == fate)
+    if fate == "destroy":
+        wanted = wanted.where(ItemRow.done_at.is_(None))
+    return wanted.order_by(ItemRow.recording_id)
 
 
 _WORK: dict[State, Callable[[Means, int], None]] = {

@@ -45,6 +45,10 @@ class Disk:
         while view:
             view = view[file.write(view) :]
 
+    def settle(self, file: BinaryIO) -> None:
+        """Begin what `sync` ends; a failure is raised here, the kernel tells it only once."""
+        os.fdatasync(file.fileno())
+
     def sync(self, file: BinaryIO) -> None:
         """Bring a file's bytes to the disk."""
         os.fsync(file.fileno())

@@ -19,7 +19,8 @@
     │   ├── NotGranted         this person has no yes for this recording
     │   └── GrantExpired       the yes is over
     ├── PlaybackError
-    │   ├── EvidenceAltered    catalogue and store disagree: nothing is played
+    │   ├── EvidenceAltered    catalogue, store and log disagree: nothing is played
+    │   ├── WrongKey           the keyring's key of that month is another than it was sealed to
     │   ├── Destroyed          its time was over, and nothing opens it any more
     │   └── RangeInvalid       the asked range does not exist (HTTP 416)
     ├── RetentionError
@@ -117,7 +118,11 @@ class PlaybackError(RecordingsError):
 
 
 class EvidenceAltered(PlaybackError):
-    """Catalogue and store disagree; no byte is served."""
+    """Catalogue, store and log disagree; no byte is served."""
+
+
+class WrongKey(PlaybackError):
+    """The evidence is as it was catalogued, and the private key of that name does not open it."""
 
 
 class Destroyed(PlaybackError):

@@ -28,7 +28,7 @@ def seal_file(wav: Path, recipient: str, out: Path) -> sealing.Figures:
     with open(wav, "rb", buffering=0) as source, _new(out) as target:  # noqa: PTH123
         disk.write(target, header)
         return sealing.seal(
-            source.readinto, lambda data: disk.write(target, data), header, file_key, nonce
+            source.readinto, _After(disk, target, len(header)), header, file_key, nonce
         )
 
 
@@ -51,6 +51,22 @@ def open_file(file: Path, identity_file: Path, out: Path) -> None:
         with _new(out) as target:
             for piece in sealed.decrypt_all(source.read, file_key):
                 disk.write(target, piece)
+
+
+class _After:
+    """The part of a file that comes after its first `start` bytes (place.Growing)."""
+
+    def __init__(self, disk: Disk, file: BinaryIO, start: int) -> None:
+        self._disk, self._file, self._start = disk, file, start
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._disk.write(self._file, data)
+
+    def reread(self, at: int, size: int) -> bytearray:
+        return bytearray(os.pread(self._file.fileno(), size, self._start + at))
+
+    def settle(self) -> None:
+        self._disk.settle(self._file)
 
 
 @contextmanager

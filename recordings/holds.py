@@ -38,7 +38,8 @@ def place(
     if ticket_id is None and len(of) != 1:
         raise HoldInvalid("请指定一段录音或一个工单。 Name one recording or one ticket.")
     # Whoever begins to destroy holds the same lock: either it sees this hold, or we see its plan.
-    session.scalars(select(PlanRow.id).where(PlanRow.state == "rewrapped").with_for_update()).all()
+    agreed = select(PlanRow.id).where(PlanRow.state.in_(("confirmed", "rewrapped")))
+    session.scalars(agreed.with_for_update()).all()
     if gone := _gone(session, of):
         listed = ", ".join(str(one) for one in gone[:5])
         raise HoldInvalid(

@@ -19,11 +19,14 @@ from recordings.errors import RecordingsError
 from recordings.keys import Keyring
 from recordings.place import Store
 from recordings.plan import Extensions
+from recordings.tables import RecordingRow
 from recordings.tables_retention import ItemRow
 
 Begin = Callable[[], AbstractContextManager[Session]]
 Note = Callable[[Session, str, str, str, dict[str, Any]], int]
 """`note(session, act, object, outcome, detail)`: write a line into the log; its number."""
+OnRewrapped = Callable[[Session, RecordingRow], None]
+"""Write into the log what a re-wrapped recording's row says now, and let the row name the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,13 @@ class Means:
     extensions: Extensions
     clock: Callable[[], int]
     note: Note
+    on_rewrapped: OnRewrapped
     disk: Disk = field(default_factory=Disk)
     entropy: Callable[[int], bytes] = os.urandom
 
 
-def attempt(means: Means, plan_id: int, recording_id: int, work: Callable[[int], None]) -> None:
-    """Do `work` with that recording; if it fails, write down why and go on."""
+def attempt(means: Means, plan_id: int, recording_id: int, work: Callable[[int], None]) -> bool:
+    """Do `work` with that recording, and say whether it was done; if not, write down why."""
     try:
         work(recording_id)
     except (RecordingsError, OSError) as error:
@@ -54,6 +58,8 @@ def attempt(means: Means, plan_id: int, recording_id: int, work: Callable[[int],
             if not told:
                 means.note(session, "retention:recording:destroy", f"recording:{recording_id}",
                            "failed", {"plan": plan_id, "fate": item.fate})  # fmt: skip
+        return False
+    return True
 
 
 def _system(error: OSError) -> str:

@@ -13,8 +13,10 @@ from recordings.keys import CHINA
 
 HEADER = ".header"
 PAYLOAD = ".payload"
+PEAKS = ".peaks"
 
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,149}")
+_OBJECT = re.compile(r"(?:.*/)?(.+)-[0-9a-f]{8}(?:\.[a-z]+(?:-\d+)?)?")
 _EPOCH = re.compile(r"(?:^|-)(\d{9,11})\.\d+$")
 _YEAR_2000 = 946_684_800
 
@@ -53,7 +55,7 @@ def directory(pbx: str, at: int) -> str:
 
 
 def object_key(pbx: str, name: str, at: int, random: bytes) -> str:
-    """The key of a recording's two objects, without HEADER or PAYLOAD; `random` is 4 bytes."""
+    """The key of a recording's objects, without HEADER, PAYLOAD or PEAKS; `random` is 4 bytes."""
     return f"{directory(pbx, at)}/{name}-{random.hex()}"
 
 
@@ -63,9 +65,10 @@ def header_of(object_key: str, version: int) -> str:
     return object_key + HEADER + (f"-{version}" if version > 1 else "")
 
 
-def name_in(object_key: str) -> str:
-    """The recording's name in its object key, or in the key of one of its objects."""
-    return object_key.rpartition("/")[2].rpartition("-")[0]
+def name_in(key: str) -> str:
+    """The recording's name in the key of its objects or of one of them; empty where it is none."""
+    found = _OBJECT.fullmatch(key)
+    return found[1] if found else ""
 
 
 def pbx_in(object_key: str) -> str:

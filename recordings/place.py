@@ -19,8 +19,8 @@ class Readable(Protocol):
         """Fill `buffer` from where the last call ended; the number of bytes, 0 at the end."""
 
 
-class Upload(Protocol):
-    """An object under way: written to, then published, once."""
+class Growing(Protocol):
+    """Bytes being written that can be read back: what sealing asks for."""
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the object."""
@@ -28,6 +28,14 @@ class Upload(Protocol):
     def reread(self, at: int, size: int) -> bytearray | None:
         """What was written at `at`, as the place holds it; None where it shows nothing before
         `publish`, and has to be verified after it."""
+
+    def settle(self) -> None:
+        """Bring what was written so far to the disk already, or do nothing: it promises nothing,
+        and makes `publish` short.  May be called from another thread while `write` goes on."""
+
+
+class Upload(Growing, Protocol):
+    """An object under way: written to, then published, once."""
 
     def publish(self) -> None:
         """Make the object durable and visible; raises ObjectExists where the key is taken."""

@@ -1,11 +1,14 @@
 """Grant → bytes in a range: the only door to the private key.
 
-What is checked before a byte leaves, in this order: the Grant is for this recording; the
-catalogue's header hashes to the catalogue's hash; the stored header is that same header; the
-stored size is the catalogued one; the header's MAC fits; the payload's final chunk authenticates.
-Then each chunk is released only once it has authenticated itself.  Two recordings exchanged in
-the store, a row pointed at another file, a flipped bit, a payload cut off: all are EvidenceAltered
-before the bytes concerned are served.  Nothing is written anywhere; memory is one chunk.
+What is checked before a byte leaves, in this order: the Grant is for this recording; the log says
+of it what the row says (`sealed_as`); the catalogue's header hashes to the catalogue's hash; the
+stored header is that same header; the stored size is the catalogued one; the header names this
+recording, and its MAC fits; the payload's final chunk authenticates.  Then each chunk is released
+only once it has authenticated itself.  Two recordings exchanged in the store, a row pointed at
+another file, two rows exchanged, a flipped bit, a payload cut off: all are EvidenceAltered before
+the bytes concerned are served.  A private key that is not the one it was sealed to is WrongKey:
+then the evidence is whole and the keyring is not.  Nothing is written anywhere; memory is a run
+of chunks.
 
 A header whose lengths the PBX never wrote is mended in the served bytes alone (wav.py).  That the
 line in the log is committed first is the caller's duty: `open` reads the evidence, and only
@@ -13,28 +16,33 @@ line in the log is committed first is the caller's duty: `open` reads the eviden
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from recordings import binding, peaks, sealed, seeking, wav
 from recordings import header as headers
-from recordings import sealed, wav
-from recordings.errors import Destroyed, EvidenceAltered, NotGranted, SealedError
+from recordings.errors import Destroyed, EvidenceAltered, NoMatch, NotGranted, SealedError, WrongKey
 from recordings.grants import Grant
 from recordings.keys import Keyring
-from recordings.naming import PAYLOAD, header_of
+from recordings.naming import PAYLOAD, PEAKS, header_of
+from recordings.peaks import Peaks
 from recordings.place import Store
 from recordings.tables import RecordingRow
 
 CONTENT_TYPE = "audio/wav"
+SealedAs = Callable[[RecordingRow], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A recording that can be read; it holds the file key in memory as long as it lives."""
+    """A recording that can be read; as long as it lives it holds the file key in memory and the
+    object open.  `close` it."""
 
     size: int
     etag: str
-    _payload: sealed.Payload = field(repr=False)
+    close: Callable[[], None] = field(repr=False)
+    _payload: seeking.Payload = field(repr=False)
     _patch: tuple[tuple[int, bytes], ...] = ()
     content_type: str = CONTENT_TYPE
 
@@ -48,25 +56,69 @@ class Opened:
             raise _altered() from error
 
     def _mended(self, start: int, piece: bytes) -> bytes:
-        out = bytearray(piece) if self._patch else piece
+        beyond = start + len(piece)
+        if not any(start < at + len(value) and at < beyond for at, value in self._patch):
+            return piece
+        out = bytearray(piece)
         for at, value in self._patch:
-            low, high = max(at, start), min(at + len(value), start + len(piece))
-            if low < high and isinstance(out, bytearray):
+            low, high = max(at, start), min(at + len(value), beyond)
+            if low < high:
                 out[low - start : high - start] = value[low - at : high - at]
         return bytes(out)
 
 
 class Playback:
-    """Opens recordings of one store with the private keys of one keyring."""
+    """Opens recordings of one store with the private keys of one keyring.
 
-    def __init__(self, store: Store, identities: Keyring) -> None:
-        self._store, self._identities = store, identities
+    `sealed_as(row)` tells whether the log holds what the row says of its recording: without that,
+    whoever may write to the catalogue could exchange two rows wholly.
+    """
+
+    def __init__(self, store: Store, identities: Keyring, sealed_as: SealedAs) -> None:
+        self._store, self._identities, self._sealed_as = store, identities, sealed_as
 
     def open(self, row: RecordingRow, grant: Grant) -> Opened:
         """Check everything that can be checked without reading it all, and open.
 
-        Raises NotGranted, Destroyed, EvidenceAltered, ObjectMissing, KeyMissing.
+        Raises NotGranted, Destroyed, EvidenceAltered, WrongKey, ObjectMissing, KeyMissing.
         """
+        self._check(row, grant)
+        secret = self._identities.of(row.key_id).secret
+        with ExitStack() as stack:
+            read = stack.enter_context(self._store.reader(row.object_key + PAYLOAD))
+            header = _parsed(row.header)
+            binding.check(header, binding.AUDIO, row.pbx, row.name, required=False)
+            file_key = _unwrapped(header, secret, row.key_id)
+            try:
+                payload = seeking.Payload(read, row.sealed_size - len(row.header), file_key)
+            except SealedError as error:
+                raise _altered() from error
+            if payload.size != row.plain_size:
+                raise _altered()
+            close = stack.pop_all().close
+        return Opened(payload.size, etag(row), close, payload, _patch_of(row))
+
+    def peaks(self, row: RecordingRow, grant: Grant) -> Peaks | None:
+        """The outline of the recording's loudness, or None where none was made; raises as `open`.
+
+        It is shown as the recording is: by a grant, with its line in the log committed before.
+        """
+        self._check(row, grant)
+        if row.peaks_sha256 is None:
+            return None
+        secret = self._identities.of(row.key_id).secret
+        file = self._store.read_at(row.object_key + PEAKS, 0, row.peaks_size + 1)
+        if hashlib.sha256(file).digest() != row.peaks_sha256:
+            raise _altered()
+        header = _parsed(file)
+        binding.check(header, binding.PEAKS, row.pbx, row.name, required=True)
+        file_key = _unwrapped(header, secret, row.key_id)
+        try:
+            return peaks.decode(sealed.decrypt_whole(file[len(header.encode()) :], file_key))
+        except SealedError as error:
+            raise _altered() from error
+
+    def _check(self, row: RecordingRow, grant: Grant) -> None:
         if grant.recording_id != row.id:
             raise NotGranted("授权与录音不符。 The grant is for another recording.")
         if row.destroyed_at is not None:
@@ -74,24 +126,12 @@ class Playback:
                 f"该录音已到期销毁，见销毁证明 {row.destroyed_plan}。 "
                 f"This recording was destroyed on time: see certificate {row.destroyed_plan}."
             )
-        key = row.object_key
-        self._check_catalogue(row)
-        identity = self._identities.of(row.key_id)
-        try:
-            header, _ = headers.parse(row.header)
-            file_key = sealed.unwrap(header, [identity.secret])
-            payload = sealed.Payload(
-                lambda start, stop: self._store.read_at(key + PAYLOAD, start, stop),
-                row.sealed_size - len(row.header),
-                file_key,
+        if not self._sealed_as(row):
+            raise EvidenceAltered(
+                "目录与日志中封存时的记录不一致，已停止播放，请报审计。 "
+                "The catalogue is not what the log says was sealed; playback stopped: tell the "
+                "auditor."
             )
-        except SealedError as error:
-            raise _altered() from error
-        if payload.size != row.plain_size:
-            raise _altered()
-        return Opened(payload.size, f'"{row.sealed_sha256.hex()}"', payload, _patch_of(row))
-
-    def _check_catalogue(self, row: RecordingRow) -> None:
         stored = self._store.read_at(
             header_of(row.object_key, row.header_version), 0, headers.MAX_HEADER
         )
@@ -99,6 +139,31 @@ class Playback:
         hashed = hashlib.sha256(row.header).digest()
         if hashed != row.header_sha256 or stored != row.header or size != row.sealed_size:
             raise _altered()
+
+
+def etag(row: RecordingRow) -> str:
+    """The strong tag (RFC 9110, 8.8.3) of what is served of a recording."""
+    return f'"{row.sealed_sha256.hex()}"'
+
+
+def _parsed(data: bytes) -> headers.Header:
+    try:
+        return headers.parse(data)[0]
+    except SealedError as error:
+        raise _altered() from error
+
+
+def _unwrapped(header: headers.Header, secret: bytes, key_id: str) -> bytes:
+    try:
+        return sealed.unwrap(header, [secret])
+    except NoMatch as error:
+        raise WrongKey(
+            f"密钥环中 {key_id} 的私钥不是封存时所用的那一把；录音未改动，请找回原密钥环。 "
+            f"The keyring's key {key_id} is not the one this was sealed to; the recording is as it "
+            "was: bring the right keyring back."
+        ) from error
+    except SealedError as error:
+        raise _altered() from error
 
 
 def _patch_of(row: RecordingRow) -> tuple[tuple[int, bytes], ...]:

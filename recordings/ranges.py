@@ -39,6 +39,8 @@ def parse(header: str | None, size: int) -> list[tuple[int, int]] | None:
         one = _resolve(spec[1], spec[2], size)
         if one:
             found.append(one)
+    if size == 0 and any(spec and not spec[1] and _number(spec[2]) for spec in specs):
+        return None  # satisfiable, and the whole of nothing has no Content-Range (14.1.2, 14.4)
     if not found or _overlap(found):
         raise _invalid()
     return found

@@ -17,7 +17,7 @@ from recordings import sealed
 from recordings.errors import EvidenceAltered, ObjectExists, ObjectMissing, SealedError
 from recordings.header import Header
 from recordings.keys import Identity, encode_recipient
-from recordings.naming import PAYLOAD, header_of
+from recordings.naming import PAYLOAD, PEAKS, header_of
 from recordings.place import Store
 from recordings.tables import RecordingRow
 
@@ -43,7 +43,7 @@ def rewrap(
     new: Identity,
     entropy: Callable[[int], bytes],
 ) -> Rewrapped:
-    """Put the next header into every store; `apply` it to the row, then `tidy`.
+    """Put the next header into every store; then `apply` it, and once that is committed, `tidy`.
 
     Raises EvidenceAltered where the recording is not what was catalogued, ObjectMissing,
     SealedError where `old` does not open it.  Done again, it ends the same.
@@ -66,14 +66,17 @@ def apply(row: RecordingRow, done: Rewrapped) -> None:
     row.key_id, row.recipient = done.key_id, done.recipient
     row.header, row.header_sha256 = done.header, hashlib.sha256(done.header).digest()
     row.sealed_sha256, row.header_version = done.sealed_sha256, done.version
+    row.peaks_sha256, row.peaks_size = None, 0
 
 
-def tidy(stores: Sequence[Store], object_key: str, version: int) -> None:
-    """Remove the headers of all versions before the one that counts."""
+def tidy(stores: Sequence[Store], row: RecordingRow) -> None:
+    """Remove what counts no more: earlier headers, and the outline, which has a file key and a
+    header of its own and is not worth a second format: the recording plays without it."""
     for store in stores:
-        for older in range(1, version):
+        for name in (*(header_of(row.object_key, n) for n in range(1, row.header_version)),
+                     row.object_key + PEAKS):  # fmt: skip
             with suppress(ObjectMissing):
-                store.remove(header_of(object_key, older))
+                store.remove(name)
 
 
 def _beside(header: Header) -> tuple[headers.Stanza, ...]:

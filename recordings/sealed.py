@@ -1,22 +1,22 @@
 """age v1 sealing: a file key wrapped to X25519 recipients, and a payload in STREAM chunks.
 
 What a recording needs of the age format, and no more: X25519 recipients (several in one header),
-the 64 KiB chunks, reading from either end.  Passphrase (scrypt), hybrid and plugin recipients and
+the 64 KiB chunks, reading from the front.  Passphrase (scrypt), hybrid and plugin recipients and
 ASCII armour are deliberately not here; a stanza of another kind is skipped, as the format asks.
 
 What always holds:
 - randomness is an argument: the same file key, ephemeral secrets and nonce give the same bytes;
 - no byte of a chunk is released before that chunk has authenticated;
-- a reader that seeks (`Payload`) has authenticated the final chunk before anything else, so that
-  a payload that was cut off or lengthened releases nothing at all;
 - memory is one chunk, whatever the size of the recording.
 
-No disk, no clock: reading and writing belong to sealing.py, files.py and playback.py.
+Reading from anywhere in a payload is seeking.py's.  No disk, no clock: reading and writing belong
+to sealing.py, files.py and playback.py.
 Source: C2SP age specification; sections named at each function.
 """
 
+import io
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -78,10 +78,18 @@ def unwrap(header: headers.Header, identities: Iterable[bytes]) -> bytes:
 
 
 def make_header(
-    file_key: bytes, recipients: Sequence[bytes], entropy: Callable[[int], bytes]
+    file_key: bytes,
+    recipients: Sequence[bytes],
+    entropy: Callable[[int], bytes],
+    *,
+    beside: Sequence[headers.Stanza] = (),
 ) -> bytes:
-    """A whole header that wraps `file_key` to each recipient; `entropy(n)` gives n random bytes."""
-    stanzas = tuple(wrap(file_key, recipient, entropy(X25519_KEY)) for recipient in recipients)
+    """A whole header that wraps `file_key` to each recipient; `entropy(n)` gives n random bytes.
+
+    `beside` are stanzas of other kinds, which wrap nothing and which the MAC covers as well.
+    """
+    wrapped = (wrap(file_key, recipient, entropy(X25519_KEY)) for recipient in recipients)
+    stanzas = (*wrapped, *beside)
     return headers.Header(stanzas, headers.mac(stanzas, file_key)).encode()
 
 
@@ -104,71 +112,60 @@ class Chunks:
         try:
             return self._aead.decrypt(_chunk_nonce(index, final=final), data, None)
         except InvalidTag as error:
-            raise PayloadInvalid(
-                "录音数据被改动或不完整。 The sealed payload was altered or is incomplete."
-            ) from error
+            raise _altered() from error
+
+    def decrypt_into(self, index: int, data: memoryview, out: memoryview) -> None:
+        """Decrypt a whole chunk that is not the final one into `out`, CHUNK bytes long.
+
+        Raises PayloadInvalid; what `out` holds then is nothing to be released.
+        """
+        if len(data) != SEALED_CHUNK:
+            raise _altered()
+        try:
+            self._aead.decrypt_into(_chunk_nonce(index, final=False), data, None, out)
+        except InvalidTag as error:
+            raise _altered() from error
 
 
 def decrypt_all(read: Callable[[int], bytes], file_key: bytes) -> Iterator[bytes]:
     """Decrypt a payload from its first byte on; `read(n)` gives n bytes, fewer only at the end.
 
-    Each chunk is yielded as soon as it authenticates; PayloadInvalid may therefore come after
-    some were yielded, and whoever keeps them has to discard them (files.py does).
+    Each chunk is yielded as soon as it authenticates, by whichever flag; PayloadInvalid may
+    therefore come after some were yielded, and whoever keeps them has to discard them (files.py
+    does).  What is yielded before a failure is what the public vectors say, to the byte.
     """
-    chunks = Chunks(file_key, _whole_nonce(read(NONCE)))
-    index = 0
-    data = read(SEALED_CHUNK)
-    while True:
-        following = read(SEALED_CHUNK) if len(data) == SEALED_CHUNK else b""
-        yield chunks.decrypt(index, data, final=not following)
-        if not following:
+    chunks = Chunks(file_key, whole_nonce(read(NONCE)))
+    for index in itertools.count():
+        data = read(SEALED_CHUNK)
+        if len(data) < SEALED_CHUNK:
+            yield chunks.decrypt(index, data, final=True)
             return
-        index, data = index + 1, following
+        try:
+            yield chunks.decrypt(index, data, final=False)
+        except PayloadInvalid:
+            yield chunks.decrypt(index, data, final=True)
+            if read(1):
+                raise PayloadInvalid(
+                    "录音数据后有多余内容。 Something follows the sealed payload's end."
+                ) from None
+            return
 
 
-@dataclass(slots=True)
-class Payload:
-    """A payload that can be read from anywhere.
+def decrypt_whole(payload: bytes, file_key: bytes) -> bytes:
+    """The plaintext of a payload small enough to be held in memory; raises PayloadInvalid."""
+    return b"".join(decrypt_all(io.BytesIO(payload).read, file_key))
 
-    `read_at(start, stop)` gives the sealed bytes [start, stop) of the payload, nonce included;
-    `sealed_size` is the payload's length.  Constructing it authenticates the final chunk and
-    thereby the plaintext's size; PayloadInvalid is raised before anything can be read.
-    """
 
-    read_at: Callable[[int, int], bytes]
-    sealed_size: int
-    file_key: bytes = field(repr=False)
-    size: int = field(init=False, repr=False)
-    _chunks: Chunks = field(init=False, repr=False)
-    _last: int = field(init=False, repr=False)
-    _tail: bytes = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._chunks = Chunks(self.file_key, _whole_nonce(self.read_at(0, NONCE)))
-        body = self.sealed_size - NONCE
-        if body < TAG:
-            raise PayloadInvalid("录音数据不完整。 The sealed payload is incomplete.")
-        self._last = (body - 1) // SEALED_CHUNK
-        self._tail = self._chunk(self._last)
-        self.size = self._last * CHUNK + len(self._tail)
-
-    def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """Yield the plaintext [start, stop), chunk by chunk as each authenticates."""
-        stop = min(stop, self.size)
-        while start < stop:
-            index = start // CHUNK
-            data = self._tail if index == self._last else self._chunk(index)
-            piece = data[start - index * CHUNK : stop - index * CHUNK]
-            yield piece
-            start += len(piece)
-
-    def _chunk(self, index: int) -> bytes:
-        at = NONCE + index * SEALED_CHUNK
-        end = min(at + SEALED_CHUNK, self.sealed_size)
-        data = self.read_at(at, end)
-        if len(data) != end - at:
-            raise PayloadInvalid("录音数据不完整。 The sealed payload is incomplete.")
-        return self._chunks.decrypt(index, data, final=index == self._last)
+def encrypt_whole(data: bytes, file_key: bytes, nonce: bytes) -> bytes:
+    """A whole payload, nonce included, of data small enough to be held in memory."""
+    chunks, out = Chunks(file_key, whole_nonce(nonce)), bytearray(nonce)
+    last = max(0, len(data) - 1) // CHUNK
+    for index in range(last + 1):
+        piece = data[index * CHUNK : (index + 1) * CHUNK]
+        sealed = bytearray(len(piece) + TAG)
+        chunks.encrypt_into(index, piece, sealed, final=index == last)
+        out += sealed
+    return bytes(out)
 
 
 def _wrap_key(secret: X25519PrivateKey, peer: bytes, share: bytes, recipient: bytes) -> bytes:
@@ -189,11 +186,18 @@ def _share_and_body(stanza: headers.Stanza) -> tuple[bytes, bytes]:
     return share, stanza.body
 
 
+def _altered() -> PayloadInvalid:
+    return PayloadInvalid(
+        "录音数据被改动或不完整。 The sealed payload was altered or is incomplete."
+    )
+
+
 def _chunk_nonce(index: int, *, final: bool) -> bytes:
     return index.to_bytes(11, "big") + (b"\x01" if final else b"\x00")
 
 
-def _whole_nonce(nonce: bytes) -> bytes:
+def whole_nonce(nonce: bytes) -> bytes:
+    """The nonce a payload begins with; raises HeaderInvalid where it is cut off."""
     if len(nonce) != NONCE:
         raise HeaderInvalid("录音数据缺少开头。 The sealed payload lacks its nonce.")
     return nonce

@@ -1,33 +1,53 @@
-"""A stream of plaintext in, a sealed stream and its figures out, in one pass.
+"""A stream of plaintext in, a sealed and verified stream and its figures out, in one pass.
 
-What always holds: memory is a few blocks whatever the length; each byte is read once; the plain
-and the sealed SHA-256 are of exactly the bytes read and written.  Hashing runs on a thread of its
-own, one block behind the encryption: both release the interpreter's lock, and a long recording
-takes the time of the slower instead of the sum.  It opens, names and syncs no file.
+Four work side by side on a ring of blocks, each on a thread of its own (reading, encrypting,
+hashing and writing all release the interpreter's lock):
+
+    the caller's    reads a block, encrypts it, writes it
+    plain           hashes what was read
+    stored          reads back what was just written, compares it with what was encrypted, and
+                    hashes what the place gave back
+    settling        has what was written go to the disk already, so that publishing is short
+
+What always holds: memory is the ring, whatever the length; each byte is read once; `plain_sha256`
+is of exactly the bytes read, `sealed_sha256` of the bytes the place held when they were read back.
+Of a place that shows nothing before it is published, `verified` is False, the hash is of what was
+written, and whoever seals there has to read it again.  It opens, names and syncs no file.
 """
 
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from recordings import sealed
+from recordings.errors import EvidenceAltered
+from recordings.place import Growing
 
 _CHUNKS = 16
 _PLAIN_BLOCK = _CHUNKS * sealed.CHUNK
 _SEALED_BLOCK = _CHUNKS * sealed.SEALED_CHUNK
-_IN_FLIGHT = 3
+_SETTLE = 32 * _CHUNKS
+"""Chunks between two bringings to the disk: 32 MiB."""
+
+_RING = 6
+"""Blocks of 1 MiB, plain and sealed: how far the hashing may lag behind, and 12 MiB of memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was sealed: hashes of 32 bytes, sizes in bytes; sealed means header and payload."""
+    """What was sealed: hashes of 32 bytes, sizes in bytes; sealed means header and payload.
+
+    `verified`: the payload was read back from where it was written and is what was encrypted.
+    """
 
     header_sha256: bytes
     sealed_sha256: bytes
     plain_sha256: bytes
     plain_size: int
     sealed_size: int
+    verified: bool
 
 
 class _Block:
@@ -36,62 +56,95 @@ class _Block:
     def __init__(self) -> None:
         self.plain = memoryview(bytearray(_PLAIN_BLOCK))
         self.sealed = memoryview(bytearray(_SEALED_BLOCK))
-        self.hashed: Future[None] | None = None
+        self.busy: list[Future[None]] = []
 
     def fill(self, read_into: Callable[[memoryview], int | None]) -> int:
-        if self.hashed:
-            self.hashed.result()
+        self.wait()
         filled = 0
         while filled < _PLAIN_BLOCK and (count := read_into(self.plain[filled:])):
             filled += count
         return filled
 
+    def wait(self) -> None:
+        """Until nobody works on it; raises what went wrong there."""
+        for work in self.busy:
+            work.result()
+        self.busy = []
+
+
+class _Written:
+    """What the place is given, and what it gives back."""
+
+    def __init__(self, upload: Growing, header: bytes) -> None:
+        self._upload = upload
+        self.digest = hashlib.sha256(header)
+        self.size = 0
+        self.verified = True
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Append; returns where it stands in the object."""
+        at = self.size
+        self._upload.write(data)
+        self.size += len(data)
+        return at
+
+    def check(self, at: int, data: bytes | memoryview) -> None:
+        """Read back and hash; raises EvidenceAltered where the place holds something else."""
+        held = self._upload.reread(at, len(data))
+        if held is None:
+            self.verified = False
+        elif held != data:  # type: ignore[comparison-overlap]  # buffers compare, by memcmp(3)
+            raise EvidenceAltered(
+                "存储写入后读回的内容不同，请检查磁盘。 "
+                "The store gave back other bytes than were written: check the disk."
+            )
+        self.digest.update(data if held is None else held)
+
 
 def seal(
     read_into: Callable[[memoryview], int | None],
-    write: Callable[[memoryview], None],
+    upload: Growing,
     header: bytes,
     file_key: bytes,
     nonce: bytes,
 ) -> Figures:
-    """Seal everything `read_into` gives until it gives 0; `write` takes the payload, no header.
+    """Seal everything `read_into` gives until it gives 0; `upload` takes the payload, no header.
 
     `header` is the header the payload will stand behind; it goes into the sealed hash and size.
+    Raises EvidenceAltered where what was written reads back differently.
     """
     chunks = sealed.Chunks(file_key, nonce)
-    plain_hash, sealed_hash = hashlib.sha256(), hashlib.sha256(header + nonce)
-    plain_size, sealed_size, index = 0, len(header) + len(nonce), 0
-    write(memoryview(nonce))
-
-    def digest(plain: memoryview, ciphertext: memoryview) -> None:
-        plain_hash.update(plain)
-        sealed_hash.update(ciphertext)
-
-    blocks = [_Block() for _ in range(_IN_FLIGHT)]
-    with ThreadPoolExecutor(1) as hasher:
-        block, filled = blocks[0], blocks[0].fill(read_into)
+    written, plain_hash, plain_size, index = _Written(upload, header), hashlib.sha256(), 0, 0
+    ring, settled = [_Block() for _ in range(_RING)], list[Future[None]]()
+    with ExitStack() as stack:
+        plain, stored, settling = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3))
+        stored.submit(written.check, written.write(nonce), nonce).result()
+        block, filled = ring[0], ring[0].fill(read_into)
         while True:
             # The next block is read first: only then is it known whether this one is the last.
-            following = blocks[(index // _CHUNKS + 1) % _IN_FLIGHT]
+            following = ring[(index // _CHUNKS + 1) % _RING]
             filled_next = following.fill(read_into) if filled == _PLAIN_BLOCK else 0
+            block.busy.append(plain.submit(plain_hash.update, block.plain[:filled]))
             size = _encrypt(chunks, index, block, filled, final=not filled_next)
-            block.hashed = hasher.submit(digest, block.plain[:filled], block.sealed[:size])
-            write(block.sealed[:size])
-            plain_size, sealed_size, index = (
-                plain_size + filled,
-                sealed_size + size,
-                index + _CHUNKS,
-            )
+            at = written.write(block.sealed[:size])
+            block.busy.append(stored.submit(written.check, at, block.sealed[:size]))
+            if index and index % _SETTLE == 0:
+                settled.append(settling.submit(upload.settle))
+            plain_size, index = plain_size + filled, index + _CHUNKS
             if not filled_next:
-                block.hashed.result()
                 break
             block, filled = following, filled_next
+        for block in ring:
+            block.wait()
+        for work in settled:  # the kernel tells of a failed write once: it must not be overheard
+            work.result()
     return Figures(
         hashlib.sha256(header).digest(),
-        sealed_hash.digest(),
+        written.digest.digest(),
         plain_hash.digest(),
         plain_size,
-        sealed_size,
+        len(header) + written.size,
+        written.verified,
     )
 
 

@@ -5,8 +5,6 @@ was sealed to the key since then; what they agreed to keep is kept.  A recording
 re-wrapped leaves the plan where it is, before the key: the evidence comes first.
 """
 
-from typing import Any
-
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -17,7 +15,6 @@ from recordings.plan import Extensions
 from recordings.tables import RecordingRow
 from recordings.tables_retention import ItemRow, PlanRow
 
-REWRAP = "recordings:recording:rewrap"
 _LATE = "late"  # sealed to the key after two persons agreed
 
 
@@ -84,15 +81,4 @@ def _rewrap_one(
         item = session.get_one(ItemRow, (plan_id, recording_id))
         item.done_at, item.trouble = means.clock(), ""
         session.flush()
-        means.note(session, REWRAP, f"recording:{recording_id}", "ok", _said(row))  # fmt: skip
-    rewrap.tidy(means.stores, row.object_key, row.header_version)
-
-
-def _said(row: RecordingRow) -> dict[str, Any]:
-    """What the line says of the new header; the line of sealing said the same of the old one."""
-    return {
-        "key": row.key_id,
-        "header_sha256": row.header_sha256.hex(),
-        "sealed_sha256": row.sealed_sha256.hex(),
-        "header_version": row.header_version,
-    }
+        means.on_rewrapped(session, row)

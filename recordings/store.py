@@ -40,6 +40,10 @@ class DirectoryUpload:
         """What was written at `at`, as the file holds it now."""
         return bytearray(os.pread(self._file.fileno(), size, at))
 
+    def settle(self) -> None:
+        """Have the file's bytes go to the disk while the next ones are made."""
+        self._disk.settle(self._file)
+
     def publish(self) -> None:
         """Make the object durable and visible; raises ObjectExists where the key is taken."""
         self._disk.sync(self._file)

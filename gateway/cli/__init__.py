@@ -23,6 +23,7 @@ from gateway.cli import (
     custody,
     keeping,
     replaying,
+    retention,
     running,
     sealing,
 )
@@ -42,6 +43,7 @@ COMMANDS: tuple[Command, ...] = (
     *counting.COMMANDS,
     *sealing.COMMANDS,
     *replaying.COMMANDS,
+    *retention.COMMANDS,
 )
 OURS = (HotlineError, TelephonyError, QueueingError, RecordingsError)
 
@@ -85,6 +87,7 @@ GROUPS = {
     "keys": "封存密钥 · the keys that seal recordings",
     "recording": "录音文件 · recordings as files",
     "audit": "审计日志 · the log",
+    "retention": "保存与销毁 · keeping and destroying",
     "pbx": "交换机链路 · the link to the PBX",
 }
 

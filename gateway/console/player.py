@@ -1,4 +1,4 @@
-"""The bytes of a recording over HTTP: GET and HEAD with ranges (RFC 9110, 14 and 15.3.7).
+"""The bytes of a recording over HTTP: GET and HEAD with ranges (RFC 9110).
 
     may this person hear it? → the log's line, committed → only then the first byte
     the stream ends, however it ends → the log's line of what was heard
@@ -6,26 +6,31 @@
 A range is decrypted as it is sent and nothing is kept: not by us, and `no-store` tells the browser
 the same. What counts as heard is counted before it is sent: the log may name a few kilobytes that
 a broken line swallowed, and never misses one that arrived. Whether a recording may be heard is
-decided in `flow.playing`, whether it is whole in `recordings.playback`.
+decided in `flow.playing`, whether it is whole in `recordings.playback`, what a request asks for in
+`console.ranged`.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 import anyio
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from gateway.console import ranged
+from gateway.console.ranged import Asked, Piece
 from gateway.console.visit import Visit, grant_asked
 from gateway.errors import Conflict, Forbidden, HotlineError
 from gateway.flow import playing
+from gateway.flow.linking import sealed_as
 from gateway.flow.listening import Refused
-from recordings import ranges
-from recordings.errors import RangeInvalid, RecordingsError
-from recordings.playback import Opened, Playback
-
-BOUNDARY = "hotline-recording-part-12333"  # a reader goes by each part's Content-Range
+from recordings.errors import RecordingsError
+from recordings.playback import Opened, Playback, etag
+from recordings.tables import RecordingRow
 
 
 class Unplayable(Conflict):
@@ -45,30 +50,66 @@ def audio(visit: Visit) -> Response:
     recording_id, grant_id = visit.number("recording_id"), grant_asked(visit)
     with visit.parts.database.begin() as session:
         decided = playing.open_for_play(
-            session, visit.person, grant_id, recording_id, origin=visit.origin, now=visit.now
+            session,
+            visit.person,
+            grant_id,
+            recording_id,
+            origin=visit.origin,
+            now=visit.now,
+            asked=lambda row: _asked(visit, row).spans,
         )
     # The line is committed: from here on, and not before, bytes may leave or a refusal be told.
     if isinstance(decided, Refused):
         raise decided.error
     tell = _teller(visit, grant_id, recording_id)
     try:
-        opened = _open(visit, decided)
+        opened = _opening(visit, lambda playback: playback.open(decided.row, decided.grant))
     except HotlineError:
         tell(Heard())
         raise
-    return _answer(visit, opened, tell)
+    return _answer(_asked(visit, decided.row), opened, tell)
 
 
-def _open(visit: Visit, permitted: playing.Permitted) -> Opened:
-    if visit.parts.identities is None:
+def outline(visit: Visit) -> Response:
+    """GET /recordings/{recording_id}/peaks?grant=…: the waveform, for who may hear it now."""
+    recording_id, grant_id = visit.number("recording_id"), grant_asked(visit)
+    with visit.parts.database.begin() as session:
+        decided = playing.open_for_peaks(
+            session, visit.person, grant_id, recording_id, origin=visit.origin, now=visit.now
+        )
+    if isinstance(decided, Refused):
+        raise decided.error
+    peaks = _opening(visit, lambda playback: playback.peaks(decided.row, decided.grant))
+    channels = [peaks.channel(number) for number in range(peaks.channels)] if peaks else []
+    return JSONResponse({"channels": channels}, headers={"Cache-Control": "no-store"})
+
+
+T = TypeVar("T")
+
+
+def _opening(visit: Visit, work: Callable[[Playback], T]) -> T:
+    """`work` with the keyring and the log at hand.
+
+    Raises:
+        Forbidden: this process holds no private key.
+        Unplayable: the recording is altered, missing, or its key is not here.
+    """
+    parts = visit.parts
+    if parts.identities is None:
         raise Forbidden(
             "本进程不持有私钥，不能播放。 This process holds no private key and plays nothing."
         )
     try:
-        playback = Playback(visit.parts.store, visit.parts.identities)
-        return playback.open(permitted.row, permitted.grant)
+        with parts.database.reading() as session:
+            return work(Playback(parts.store, parts.identities, partial(sealed_as, session)))
     except RecordingsError as error:
         raise Unplayable(str(error)) from error
+
+
+def _asked(visit: Visit, row: RecordingRow) -> Asked:
+    request = visit.request
+    given = {name: ", ".join(request.headers.getlist(name)) for name in set(request.headers.keys())}
+    return ranged.asked(request.method, given, etag(row), row.plain_size)
 
 
 def _teller(visit: Visit, grant_id: int, recording_id: int) -> Callable[[Heard], None]:
@@ -88,67 +129,26 @@ def _teller(visit: Visit, grant_id: int, recording_id: int) -> Callable[[Heard],
     return tell
 
 
-def _answer(visit: Visit, opened: Opened, tell: Callable[[Heard], None]) -> Response:
-    headers = {
+def _answer(wanted: Asked, opened: Opened, tell: Callable[[Heard], None]) -> Response:
+    boundary = secrets.token_hex(16)  # new each time: a recording cannot have been made to hold it
+    pieces, described = ranged.body(wanted, opened.size, opened.content_type, boundary)
+    headers = described | {
         "Accept-Ranges": "bytes",
         "Cache-Control": "no-store",
         "Content-Disposition": "inline",
         "ETag": opened.etag,
     }
-    try:
-        asked = _asked(visit, opened)
-    except RangeInvalid:
+    if not wanted.spans:
+        opened.close()
         tell(Heard(ended=True))
-        headers["Content-Range"] = ranges.unsatisfied(opened.size)
-        return Response(status_code=416, headers=headers)
-    status = 200 if asked is None else 206
-    pieces, described = _body(opened, asked)
-    headers |= described
-    if visit.request.method == "HEAD":
-        tell(Heard(ended=True))
-        return Response(status_code=status, headers=headers)
+        return Response(status_code=wanted.status, headers=headers)
     heard = Heard()
-    return Playing(_stream(opened, pieces, heard), status, headers, at_end=lambda: tell(heard))
 
+    def end() -> None:
+        opened.close()
+        tell(heard)
 
-Piece = bytes | tuple[int, int]
-"""What a body is made of: text as it is, or a range of the recording."""
-
-
-def _body(
-    opened: Opened, asked: list[tuple[int, int]] | None
-) -> tuple[list[Piece], dict[str, str]]:
-    """The body's pieces, and the headers that describe them."""
-    spans = [(0, opened.size)] if asked is None else asked
-    pieces: list[Piece] = [spans[0]]
-    headers = {"Content-Type": opened.content_type}
-    if len(spans) > 1:
-        pieces = _as_parts(opened, spans)
-        headers["Content-Type"] = f"multipart/byteranges; boundary={BOUNDARY}"
-    elif asked is not None:
-        headers["Content-Range"] = ranges.content_range(*spans[0], opened.size)
-    lengths = (len(piece) if isinstance(piece, bytes) else piece[1] - piece[0] for piece in pieces)
-    return pieces, headers | {"Content-Length": str(sum(lengths))}
-
-
-def _asked(visit: Visit, opened: Opened) -> list[tuple[int, int]] | None:
-    """The ranges asked for, if they are asked of this very recording (If-Range, 13.1.5)."""
-    condition = visit.request.headers.get("If-Range")
-    if visit.request.method != "GET" or (condition is not None and condition != opened.etag):
-        return None
-    return ranges.parse(visit.request.headers.get("Range"), opened.size)
-
-
-def _as_parts(opened: Opened, spans: list[tuple[int, int]]) -> list[Piece]:
-    """The body of a multipart/byteranges answer: text between, and the ranges themselves."""
-    pieces: list[Piece] = []
-    for start, stop in spans:
-        head = (
-            f"\r\n--{BOUNDARY}\r\nContent-Type: {opened.content_type}\r\n"
-            f"Content-Range: {ranges.content_range(start, stop, opened.size)}\r\n\r\n"
-        )
-        pieces += [head.encode(), (start, stop)]
-    return [*pieces, f"\r\n--{BOUNDARY}--\r\n".encode()]
+    return Playing(_stream(opened, pieces, heard), wanted.status, headers, at_end=end)
 
 
 def _stream(opened: Opened, pieces: list[Piece], heard: Heard) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from gateway.console.pages import (
     desk,
     log,
     recordings,
+    retention,
     sign_in,
     state,
     ticket,
@@ -33,6 +34,8 @@ DECIDE = frozenset({Permission.RECORDING_DECIDE})
 LISTEN = frozenset({Permission.RECORDING_LISTEN})
 LOG = frozenset({Permission.LOG_READ})
 STATE = frozenset({Permission.STATE_READ})
+RETENTION = frozenset({Permission.RETENTION_READ})
+HOLD = frozenset({Permission.HOLD_PLACE})
 CALL = frozenset({Permission.CALL_PLACE})
 SILENCE = frozenset({Permission.RECORDING_PAUSE})
 PAUSE_OWN = frozenset({Permission.AGENT_PAUSE_OWN})
@@ -42,6 +45,11 @@ PAUSE_ANY = frozenset({Permission.AGENT_PAUSE_ANY})
 def _asks(path: str, handler: Handler, needs: frozenset[Permission]) -> Page:
     """A row of what is asked of the PBX: a refusal is a line in the log as well."""
     return Page(path, "POST", handler, needs, logged=True, act="control:page:open")
+
+
+def _keeps(path: str, method: str, handler: Handler, needs: frozenset[Permission]) -> Page:
+    """A row about keeping and destroying: a refusal is a line in the log as well."""
+    return Page(path, method, handler, needs, logged=True, act="retention:page:open")
 
 
 TICKET, ORDER, RECORDING = "/tickets/{ticket_id}", "/department/orders/{number}", "/recordings"
@@ -85,9 +93,14 @@ ROUTES: tuple[Page, ...] = (
     Page(RECORDING + "/search", "POST", recordings.listing, SEARCH, logged=True),
     Page(RECORDING + "/ask", "POST", recordings.ask, ASK, logged=True),
     Page(RECORDING + "/{recording_id}", "GET", recordings.listen, LISTEN, logged=True),
+    Page(RECORDING + "/{recording_id}/peaks", "GET", player.outline, LISTEN, logged=True),
     Page(RECORDING + "/{recording_id}/audio", "GET", player.audio, LISTEN, logged=True),
     Page("/requests", "GET", recordings.requests, ASK | DECIDE, logged=True),
     Page("/requests/{request_id}/decide", "POST", recordings.decide, DECIDE, logged=True),
+    _keeps("/retention", "GET", retention.show, RETENTION | HOLD),
+    _keeps("/retention/certificates/{plan_id}", "GET", retention.certificate, RETENTION),
+    _keeps("/retention/holds", "POST", retention.hold, HOLD),
+    _keeps("/retention/holds/{hold_id}/lift", "POST", retention.lift, HOLD),
     Page("/log", "GET", log.show, LOG),
     Page("/log/verify", "POST", log.verify, LOG),
     Page("/state", "GET", state.show, STATE),

@@ -26,6 +26,8 @@ TOLD: dict[str, tuple[str, str]] = {
         "已授权，申请人可在时限内收听。 Granted until the time you set.",
     ),
     "denied": ("good", "已驳回。 Refused."),
+    "held": ("good", "已保留，须由另一人解除。 Held; somebody else has to lift it."),
+    "lifted": ("good", "已解除保留。 The hold is lifted."),
     "signed-out": ("good", "已退出登录。 You have signed out."),
     "ended": ("warn", "登录已过期，请重新登录。 Your session has ended; please sign in again."),
 }
@@ -91,8 +93,32 @@ ACTS: dict[str, tuple[str, str]] = {
     "control:agent:ready": ("坐席示闲", "An agent is ready"),
     "control:page:open": ("越权的控制操作", "A control act refused"),
     "people:account:add": ("添加账号", "Add an account"),
+    "recordings:recording:rewrap": ("改封录音", "Re-wrap a recording that stays"),
+    "retention:page:open": ("越权打开保存页面", "A page of keeping refused"),
+    "retention:hold:place": ("下保留令", "Place a hold"),
+    "retention:hold:lift": ("解除保留", "Lift a hold"),
+    "retention:plan:propose": ("提出销毁计划", "A plan to destroy is made"),
+    "retention:plan:stand": ("销毁计划满七天", "A plan has stood for seven days"),
+    "retention:plan:void": ("销毁计划作废", "A plan is void"),
+    "retention:plan:ask": ("提请销毁", "The first person asks to destroy"),
+    "retention:plan:confirm": ("确认销毁", "The second person confirms"),
+    "retention:key:begin": ("开始销毁", "Destruction begins"),
+    "retention:key:destroy": ("销毁密钥", "Destroy a month's key"),
+    "retention:recording:destroy": ("销毁录音", "Destroy a recording"),
+    "retention:plan:certify": ("出具销毁证明", "Certify what was destroyed"),
     "api:request:refuse": ("程序接口被拒", "Refused by the API"),
 }
+
+PLAN_STATES: dict[str, tuple[str, str, str]] = {
+    "proposed": ("待满七天", "Proposed: stands for seven days", "info"),
+    "standing": ("待两人确认", "Waits for two persons", "warn"),
+    "confirmed": ("改封保留的录音", "Re-wrapping what stays", "accent"),
+    "rewrapped": ("待销毁密钥", "Before the key", "accent"),
+    "shredding": ("正在销毁密钥", "Destroying the key", "bad"),
+    "shredded": ("正在删除文件", "Removing the files", "bad"),
+    "removed": ("待出证明", "Before the certificate", "accent"),
+}
+"""Where a plan to destroy stands; what comes of it has a certificate, and a void one is over."""
 
 STATE_TONES: dict[str, str] = {
     TicketState.DRAFT: "warn",

@@ -8,14 +8,14 @@ opens its ticket. A recording whose call nobody knows stays unlinked and is coun
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from gateway import notices
-from gateway.flow import log
 from gateway.tables import RecordingLinkRow, TicketCallRow
+from recordings import audit
 from recordings.tables import RecordingRow
 from telephony.prepared import Among, Prepared
 from telephony.tables import CallRow
@@ -27,6 +27,8 @@ _RECORDED = Prepared(
     )
 )
 CAPTURE = "capture"  # the actor of what the capturing process did
+SEALED, REWRAPPED = "recordings:recording:seal", "recordings:recording:rewrap"
+_LATER_FIELDS = {"pbx", "name", "recorded_at", "plain_sha256", "plain_size", "peaks_sha256"}
 
 
 class KnownCall(Protocol):
@@ -39,33 +41,71 @@ class KnownCall(Protocol):
 
 
 def captured(session: Session, recording: RecordingRow) -> None:
-    """Link a recording that was just catalogued, as far as its call is known.
-
-    Its hashes go into the log as well: a catalogue row forged together with the stored file would
-    fit itself, and not the log.
-    """
-    log.note(
-        session,
-        "recordings:recording:seal",
-        actor=CAPTURE,
-        origin=recording.pbx,
-        obj=f"recording:{recording.id}",
-        outcome="ok",
-        now=recording.sealed_at,
-        detail={
-            "header_sha256": recording.header_sha256.hex(),
-            "sealed_sha256": recording.sealed_sha256.hex(),
-            "key": recording.key_id,
-        },
-    )
+    """Link a recording that was just catalogued, as far as its call is known, and write into the
+    log what the row says of it: a row forged together with the stored file would fit itself, and
+    not the log."""
     notices.tell(session, "recordings", "captured", recording.id)
     call = session.scalar(
         select(CallRow).where(CallRow.pbx == recording.pbx, CallRow.linkedid == recording.name)
     )
-    if call is None:
-        return
-    link = session.get(TicketCallRow, call.id)
-    _link(session, recording.id, call.id, link.ticket_id if link else None)
+    if call is not None:
+        link = session.get(TicketCallRow, call.id)
+        _link(session, recording.id, call.id, link.ticket_id if link else None)
+    _say(session, recording, SEALED, actor=CAPTURE, origin=recording.pbx, at=recording.sealed_at)
+
+
+def rewrapped(session: Session, recording: RecordingRow, actor: str, now: int) -> None:
+    """A recording has a new header, to a key that outlives its month's: the log says of it now
+    what the row says now."""
+    _say(session, recording, REWRAPPED, actor=actor, origin="", at=now)
+
+
+def _say(
+    session: Session, recording: RecordingRow, act: str, *, actor: str, origin: str, at: int
+) -> None:
+    """The line is the last that is done: whoever appends holds up all others."""
+    line = audit.append(session, act, actor=actor, origin=origin, obj=f"recording:{recording.id}",
+                        outcome="ok", at=at, detail=seal_fields(recording))  # fmt: skip
+    recording.seal_line = line.id
+    session.flush()
+    notices.tell(session, "log", "line")
+
+
+def seal_fields(row: RecordingRow) -> dict[str, Any]:
+    """What the log says of a recording from the moment it is sealed."""
+    return {
+        "pbx": row.pbx,
+        "name": row.name,
+        "recorded_at": row.recorded_at,
+        "key": row.key_id,
+        "header_sha256": row.header_sha256.hex(),
+        "sealed_sha256": row.sealed_sha256.hex(),
+        "plain_sha256": row.plain_sha256.hex(),
+        "plain_size": row.plain_size,
+        "peaks_sha256": row.peaks_sha256.hex() if row.peaks_sha256 else "",
+    }
+
+
+def sealed_as(session: Session, row: RecordingRow) -> bool:
+    """Whether the log says of this recording what its row says, and its call is the one it is
+    named after. Lines of before 0011 say less; what they do not say, their file's header does not
+    either: of those the hashes alone bind."""
+    if row.seal_line is None or not _of_its_call(session, row):
+        return False
+    action = SEALED if row.header_version == 1 else REWRAPPED
+    wanted = {"action": action, "object": f"recording:{row.id}", "outcome": "ok"}
+    return audit.line_holds(
+        session, row.seal_line, wanted | seal_fields(row), may_lack=_LATER_FIELDS
+    )
+
+
+def _of_its_call(session: Session, row: RecordingRow) -> bool:
+    linked = session.execute(
+        select(CallRow.pbx, CallRow.linkedid)
+        .join(RecordingLinkRow, RecordingLinkRow.call_id == CallRow.id)
+        .where(RecordingLinkRow.recording_id == row.id)
+    ).first()
+    return linked is None or tuple(linked) == (row.pbx, row.name)
 
 
 def calls_known(session: Session, calls: Sequence[KnownCall]) -> None:

@@ -5,7 +5,7 @@ it returns it, so that the caller commits the line first and refuses then (DESIG
 The bytes themselves are `recordings.playback`'s; this never sees any.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,19 +31,50 @@ class Permitted:
 
 
 def open_for_play(
+    session: Session,
+    who: Person,
+    grant_id: int,
+    recording_id: int,
+    *,
+    origin: str,
+    now: int,
+    asked: Callable[[RecordingRow], Sequence[tuple[int, int]]],
+) -> Permitted | Refused:
+    """Whether `who` may hear this now; either way it is in the log once this is committed.
+
+    The line holds the ranges `asked` for: should the process die while it sends them, what may
+    have been heard is on record all the same.
+    """
+    decided = _usable(session, who, "play", grant_id, recording_id, origin, now)
+    if isinstance(decided, Permitted):
+        spans = [list(span) for span in asked(decided.row)]
+        _note(session, who, "play", recording_id, origin, now, grant=grant_id,
+              detail={"asked": spans})  # fmt: skip
+    return decided
+
+
+def open_for_peaks(
     session: Session, who: Person, grant_id: int, recording_id: int, *, origin: str, now: int
 ) -> Permitted | Refused:
-    """Whether `who` may hear this now; either way it is in the log once this is committed."""
+    """The same for the outline of its loudness, which tells when somebody spoke."""
+    decided = _usable(session, who, "outline", grant_id, recording_id, origin, now)
+    if isinstance(decided, Permitted):
+        _note(session, who, "outline", recording_id, origin, now, grant=grant_id)
+    return decided
+
+
+def _usable(
+    session: Session, who: Person, act: str, grant_id: int, recording_id: int, origin: str, now: int
+) -> Permitted | Refused:
     try:
         if not who.may(Permission.RECORDING_LISTEN):
             raise Forbidden
         grant = grants.usable(session, grant_id, who.login, recording_id, now)
         row = session.get_one(RecordingRow, recording_id)
     except (GrantError, HotlineError) as error:
-        _note(session, who, "play", recording_id, origin, now, outcome="denied", grant=grant_id,
+        _note(session, who, act, recording_id, origin, now, outcome="denied", grant=grant_id,
               detail={"why": type(error).__name__})  # fmt: skip
         return Refused(error if isinstance(error, HotlineError) else Forbidden(str(error)))
-    _note(session, who, "play", recording_id, origin, now, grant=grant_id)
     return Permitted(row, grant)
 
 

@@ -54,6 +54,9 @@ class Permission(StrEnum):
     AGENT_PAUSE_ANY = "agent:pause-any"
     STATE_READ = "state:read"
     ACCOUNT_MANAGE = "account:manage"
+    HOLD_PLACE = "hold:place"
+    RETENTION_READ = "retention:read"
+    KEY_CUSTODY = "key:custody"
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -81,9 +84,25 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.AGENT_PAUSE_ANY,
         }
     ),
-    Role.AUTHORISER: frozenset({Permission.RECORDING_SEARCH, Permission.RECORDING_DECIDE}),
+    Role.AUTHORISER: frozenset(
+        {Permission.RECORDING_SEARCH, Permission.RECORDING_DECIDE, Permission.HOLD_PLACE}
+    ),
     Role.OFFICER: frozenset({Permission.ORDER_READ_OWN, Permission.ORDER_ACT}),
-    Role.LEADER: frozenset({Permission.WALLBOARD_READ, Permission.TICKET_READ_ALL}),
-    Role.AUDITOR: frozenset({Permission.LOG_READ}),
-    Role.ADMINISTRATOR: frozenset({Permission.STATE_READ, Permission.ACCOUNT_MANAGE}),
+    Role.LEADER: frozenset(
+        {
+            Permission.WALLBOARD_READ,
+            Permission.TICKET_READ_ALL,
+            Permission.HOLD_PLACE,
+            Permission.RETENTION_READ,
+        }
+    ),
+    Role.AUDITOR: frozenset({Permission.LOG_READ, Permission.RETENTION_READ}),
+    Role.ADMINISTRATOR: frozenset(
+        {
+            Permission.STATE_READ,
+            Permission.ACCOUNT_MANAGE,
+            Permission.RETENTION_READ,
+            Permission.KEY_CUSTODY,
+        }
+    ),
 }

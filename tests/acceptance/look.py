@@ -153,6 +153,8 @@ PLACES: tuple[tuple[str, str, str], ...] = (
     ("decide", "zhou", "/requests"),
     ("listen", "chen", "/recordings/{recording}?grant={grant}"),
     ("wallboard", "he", "/wallboard"),
+    ("retention", "he", "/retention"),
+    ("certificate", "he", "/retention/certificates/1"),
     ("log", "shen", "/log"),
     ("state", "guan", "/state"),
     ("missing", "wang", "/nowhere"),

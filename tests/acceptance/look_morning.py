@@ -24,8 +24,10 @@ from gateway.people.roles import Role
 from gateway.settings import read
 from gateway.tables import Base, DepartmentRow, TicketCallRow
 from gateway.tickets import acts, views
-from recordings import catalogue
+from recordings import catalogue, certificate
 from recordings.capture import Capture
+from recordings.certificate import Facts
+from recordings.tables_retention import CertificateRow, PlanRow
 from telephony.facts import Answered, Ended, Fact, Offered, Queued
 from telephony.tables import AgentStateRow, CallLegRow, CallRow, LinkStateRow, QueueStateRow
 
@@ -231,8 +233,29 @@ FORM = {
 }  # fmt: skip
 
 
+def destroyed(morning: Morning) -> None:
+    """A month long ago that was destroyed, by its plan and its certificate: the rows alone."""
+    now, day = morning.parts.clock(), 24 * 60 * MINUTE
+    facts = Facts(
+        plan=1, key="2024-09", digest="3f" * 32, proposed_at=now - 12 * day, stood_us=8 * day,
+        recipient="age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        asked_by="guan", asked_at=now - 4 * day, confirmed_by="lin", confirmed_at=now - 3 * day,
+        key_destroyed_at=now - 3 * day, removed_at=now - 3 * day, destroyed=41_207,
+        recordings_sha256="9c" * 32, kept=13, kept_why={"hold": 4, "ticket": 9}, tried_again=1,
+    )  # fmt: skip
+    with morning.parts.database.begin() as session:
+        session.add(
+            PlanRow(key_id=facts.key, recipient=facts.recipient, state="certified",
+                    made_at=facts.proposed_at, seen_at=now, boot="", boot_us=0)
+        )  # fmt: skip
+        session.flush()
+        session.add(CertificateRow(plan_id=1, line=20_117, text=certificate.text(facts),
+                                   made_at=now - 3 * day))  # fmt: skip
+
+
 def full(morning: Morning) -> Morning:
     """The morning as it stands at half past ten."""
+    destroyed(morning)
     made, who = morning.parts, morning.people
     now = made.clock()
     wang, sun, qian = who["wang"], who["sun"], who["qian"]

@@ -44,6 +44,8 @@ PURE = (
     "recordings/place.py",
     "gateway/people/roles.py", "gateway/tickets/words.py", "gateway/tickets/lifecycle.py",
     "gateway/tickets/clocks.py",
+    "recordings/binding.py", "recordings/seeking.py", "recordings/peaks.py",
+    "recordings/conditions.py", "gateway/console/ranged.py",
 )  # fmt: skip
 WORLD = {
     "asyncio", "os", "pathlib", "random", "secrets", "shutil", "socket", "sqlalchemy", "subprocess",

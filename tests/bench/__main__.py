@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import commits, facts, memory
+from tests.bench import commits, facts, memory, retention, sealing
 from tests.bench.load import everything, filtered
 from tests.bench.measure import Result, document, table
 from tests.rig.postgres import postgres
@@ -32,6 +32,8 @@ def results(*, quick: bool) -> Iterator[Result]:
         yield commits.run("PostgreSQL, everything", everything(), calls // 3, rounds,
                           fresh=fresh, floor=COMMITTED)  # fmt: skip
         yield commits.run("PostgreSQL, filtered", filtered(), calls, rounds, fresh=fresh)
+    yield from sealing.results(256 if quick else 1024, 3 if quick else 9)
+    yield from retention.run(100_000 if quick else 1_000_000, 10_000 if quick else 100_000)
     if not quick:
         yield memory.run(100_000, 10_000)
 

@@ -29,6 +29,7 @@ class Result:
     """Calls a second of ours; 0 where that says nothing."""
     floor: float | None = None
     ceiling: float | None = None
+    unit: str = "events"
 
     @property
     def held(self) -> bool:
@@ -46,6 +47,7 @@ def compare(
     calls: int,
     rounds: int,
     floor: float | None = None,
+    unit: str = "events",
 ) -> Result:
     """`ours` and `base` in turn; each answers how many seconds it took for the same events."""
     took = [(base(), ours()) for _ in range(rounds)]
@@ -56,6 +58,7 @@ def compare(
         base=events / median(theirs for theirs, _ in took),
         calls=calls / median(mine for _, mine in took),
         floor=floor,
+        unit=unit,
     )
 
 
@@ -66,9 +69,9 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def resident() -> int:
-    """What this process holds in memory now, in bytes (proc(5), VmRSS)."""
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmRSS"))
+def resident(which: str = "VmRSS") -> int:
+    """What this process holds in memory now, or held at the most (`VmHWM`), in bytes (proc(5))."""
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(which))
     return int(line.split()[1]) * 1024
 
 
@@ -86,7 +89,8 @@ def table(results: Sequence[Result]) -> str:
         lines.append(f"{one.name}\n  {''.join(bar)} {one.ratio:.3f}{wanted}{verdict}")
         if one.ours:
             calls = f", {one.calls:,.0f} calls/s" if one.calls else ""
-            lines.append(f"  {one.ours:,.0f} events/s{calls}; beside it {one.base:,.0f} events/s")
+            rates = [f"{rate:,.0f} {one.unit}/s" for rate in (one.ours, one.base)]
+            lines.append(f"  {rates[0]}{calls}; beside it {rates[1]}")
     return "\n".join(lines)
 
 

@@ -7,19 +7,18 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
-down_revision = "0007"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-NEW = ("header_version", "destroyed_at", "destroyed_plan")
+NEW = ("destroyed_at", "destroyed_plan")
 OPEN = sa.text("state NOT IN ('certified', 'void')")
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables; recordings that are there are whole and count by their first header."""
+    """Make the tables; recordings that are there are not destroyed."""
     for column in (
-        sa.Column("header_version", sa.Integer(), server_default="1", nullable=False),
         sa.Column("destroyed_at", sa.BigInteger(), nullable=True),
         sa.Column("destroyed_plan", sa.BigInteger(), nullable=True),
     ):

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from recordings import audit, orphans
 from recordings.disk import Disk
 from recordings.tables import RecordingRow
-from tests.unit.recordings.room import PBX, SECOND, Room, wav
+from tests.unit.recordings.room import PBX, SECOND, Room, grant_for, wav
 
 NAME = "1795400000.1"
 CALL = wav(9, seed=5)  # three chunks
@@ -152,6 +152,7 @@ def nothing_is_lost(directory: Path) -> None:
     room = Room(directory)
     left = [path.read_bytes() for path in room.wavs()]
     heard = [room.played(row) for row in room.rows()]
+    assert all(room.playback().peaks(row, grant_for(row)) for row in room.rows())
     assert CALL in left or heard == [CALL], (left, heard)
     assert room.plaintext(CALL) == []
     room.engine.dispose()
@@ -167,6 +168,8 @@ def next_start_finishes(directory: Path) -> None:
     assert room.wavs() == []
     assert room.troubles() == {}
     assert room.played(row) == CALL
+    assert room.playback().peaks(row, grant_for(row))
+    assert len(list(room.store.keys("2026"))) == 3  # payload, peaks, header
     assert {key.rpartition(".")[0] for key in room.store.keys("2026")} == {row.object_key}
     assert room.plaintext(CALL) == []
     with room.begin() as session:

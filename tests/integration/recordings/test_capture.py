@@ -14,12 +14,12 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from recordings import catalogue, evidence, orphans, spool, watch
+from recordings import binding, catalogue, evidence, orphans, spool, watch
 from recordings.capture import Capture
 from recordings.disk import Disk, has_writer
 from recordings.keyring import new_pair
 from recordings.keys import Recipients
-from recordings.naming import HEADER, PAYLOAD
+from recordings.naming import HEADER, PAYLOAD, PEAKS
 from recordings.tables import RecordingRow
 from tests.unit.recordings.room import NOW, PBX, SECOND, Room, wav
 
@@ -39,7 +39,9 @@ def test_the_whole_way(room: Room) -> None:
     assert (row.recorded_at, row.sealed_at) == (1_795_400_000 * SECOND, NOW)
     assert (row.key_id, row.plain_size) == ("2026-11", len(CALL))
     evidence.verify(room.store, row.object_key, row.sealed_sha256)
-    assert list(room.store.keys("2026")) == [row.object_key + HEADER, row.object_key + PAYLOAD]
+    assert list(room.store.keys("2026")) == [
+        row.object_key + suffix for suffix in (HEADER, PAYLOAD, PEAKS)
+    ]
     assert room.played(row) == CALL
     assert room.wavs() == []
     assert room.troubles() == {}
@@ -204,12 +206,13 @@ def test_a_straggler_of_a_month_without_a_key(room: Room) -> None:
     assert (row.key_id, row.object_key[:10]) == ("2026-11", "2025/12/06")
 
 
-def test_the_month_of_the_call_counts(room: Room) -> None:
-    """A call of October sealed in November belongs to October's key, and goes with it."""
+def test_a_call_found_a_month_later_gets_the_month_of_sealing(room: Room) -> None:
+    """Found long after, or told of by a clock that is wrong: its key lives longer, never shorter
+    than the two years that count from its sealing too."""
     new_pair(room.keyring, "2026-10", now=NOW)
     room.put("1793000000.1", CALL)  # 26 October 2026
     room.capture().once()
-    assert room.rows()[0].key_id == "2026-10"
+    assert room.rows()[0].key_id == "2026-11"
     assert room.played(room.rows()[0]) == CALL
 
 
@@ -269,16 +272,48 @@ def test_the_same_wav_again_but_the_store_lost_it(room: Room) -> None:
     assert room.troubles() == {NAME: "store_failed"}
 
 
-def test_a_lying_store_keeps_the_wav(tmp_path: Path) -> None:
+def altered(data: bytes) -> bytes:
+    """One bit of a large write; of a small one, none."""
+    return data[:1000] + bytes([data[1000] ^ 1]) + data[1001:] if len(data) > 50_000 else data
+
+
+def outline_altered(data: bytes) -> bytes:
+    """One bit of the file that begins as the outline's does."""
+    return data[:-1] + bytes([data[-1] ^ 1]) if binding.PEAKS.encode() in data else data
+
+
+def header_altered(data: bytes) -> bytes:
+    """One bit of the header alone."""
+    return data[:-1] + bytes([data[-1] ^ 1]) if binding.AUDIO.encode() in data else data
+
+
+def cut_off(path: Path) -> None:
+    """The payload, shorter than it was written."""
+    if path.suffix == PAYLOAD:
+        os.truncate(path, 70_000)
+
+
+@pytest.mark.parametrize(
+    ("harm", "cut"),
+    [
+        (altered, lambda _path: None),
+        (outline_altered, lambda _path: None),
+        (header_altered, lambda _path: None),
+        (bytes, cut_off),
+    ],
+)
+def test_a_lying_store_keeps_the_wav(
+    tmp_path: Path, harm: Callable[[bytes], bytes], cut: Callable[[Path], None]
+) -> None:
     """What is read back differs from what was sealed: no row, no object, and the WAV stays."""
 
     class Lying(Disk):
+        def write(self, file: BinaryIO, data: bytes | memoryview) -> None:
+            super().write(file, harm(bytes(data)))
+
         def publish(self, temporary: Path, path: Path) -> None:
             super().publish(temporary, path)
-            if path.suffix == PAYLOAD:
-                with path.open("r+b") as file:
-                    file.seek(1000)
-                    file.write(b"\0\0\0\0")
+            cut(path)
 
     room = Room(tmp_path, disk=Lying())
     path = room.put(NAME, CALL)
@@ -323,7 +358,7 @@ def test_the_hook_shares_the_rows_transaction(room: Room) -> None:
         room.now += LATER
         capture.once()
     (row,) = room.rows()
-    assert len(list(room.store.keys("2026"))) == 2  # sealed once, committed at the third try
+    assert len(list(room.store.keys("2026"))) == 3  # sealed once, committed at the third try
     assert room.played(row) == CALL
     assert (room.wavs(), room.troubles()) == ([], {})
 
@@ -375,7 +410,7 @@ def test_rows_exchanged_cost_no_evidence(
     room.put(other, wav(2, seed=9), where=branch / "ready")
     Capture(branch, pbx, Recipients(room.keyring), room.store, room.begin, room.clock).once()
     before = list(room.store.keys(""))
-    assert len(before) == 4
+    assert len(before) == 6
     exchange(room, columns)
     assert orphans.tidy(room.store, room.begin, PBX, NOW) == []
     assert list(room.store.keys("")) == before

@@ -25,6 +25,7 @@ EDITORS = AGENT | SUPERVISOR
 READERS = AGENT | SUPERVISOR | LEADER
 WATCHERS = SUPERVISOR | LEADER
 SEARCHERS = SUPERVISOR | AUTHORISER
+KEEPERS = LEADER | AUDITOR | ADMINISTRATOR
 
 MAY: dict[str, frozenset[Role] | None] = {
     "GET /": EVERYBODY,
@@ -65,9 +66,14 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /recordings/search": SEARCHERS,
     "POST /recordings/ask": SUPERVISOR,
     "GET /recordings/{recording_id}": SUPERVISOR,
+    "GET /recordings/{recording_id}/peaks": SUPERVISOR,
     "GET /recordings/{recording_id}/audio": SUPERVISOR,
     "GET /requests": SEARCHERS,
     "POST /requests/{request_id}/decide": AUTHORISER,
+    "GET /retention": KEEPERS | AUTHORISER,
+    "GET /retention/certificates/{plan_id}": KEEPERS,
+    "POST /retention/holds": LEADER | AUTHORISER,
+    "POST /retention/holds/{hold_id}/lift": LEADER | AUTHORISER,
     "GET /log": AUDITOR,
     "POST /log/verify": AUDITOR,
     "GET /state": ADMINISTRATOR,
@@ -110,6 +116,8 @@ def test_who_may(still: scene.Morning, page: Page, role: Role | None) -> None:
         number="WO-2026-000002",
         recording_id=still.recordings[0],
         request_id=2,
+        plan_id=1,
+        hold_id=1,
         login="ayi",
     )
     query = f"?grant={still.grant}" if "recording_id" in page.path else ""

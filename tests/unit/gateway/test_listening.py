@@ -21,6 +21,10 @@ from tests.unit.gateway.house import NOW, S
 HERE = "127.0.0.1"
 
 
+def whole(row: RecordingRow) -> list[tuple[int, int]]:
+    return [(0, row.plain_size)]
+
+
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Parts]:
     with house.house(tmp_path) as made:
@@ -78,7 +82,7 @@ def test_a_grant_opens_and_every_step_is_in_the_log(
     """The auditor reads who asked, who granted, who listened, in this order, and it verifies."""
     grant = granted(session, people, recorded)
     opened = playing.open_for_play(
-        session, people[Role.SUPERVISOR], grant.id, recorded.id, origin=HERE, now=NOW
+        session, people[Role.SUPERVISOR], grant.id, recorded.id, origin=HERE, now=NOW, asked=whole
     )
     assert isinstance(opened, Permitted)
     assert acts(session, people) == [
@@ -97,7 +101,7 @@ def test_everyone_else_is_refused_and_that_is_in_the_log(
     """A grant is for the one who asked: whoever else tries it leaves a line."""
     grant = granted(session, people, recorded)
     tried = playing.open_for_play(
-        session, people[role], grant.id, recorded.id, origin=HERE, now=NOW
+        session, people[role], grant.id, recorded.id, origin=HERE, now=NOW, asked=whole
     )
     assert isinstance(tried, Refused)
     assert tried.error.status == 403
@@ -116,7 +120,13 @@ def test_an_expired_grant_another_recording_and_no_grant_are_refused(
         (grant.id + 7, recorded.id, NOW),
     ):
         tried = playing.open_for_play(
-            session, people[Role.SUPERVISOR], grant_id, recording_id, origin=HERE, now=now
+            session,
+            people[Role.SUPERVISOR],
+            grant_id,
+            recording_id,
+            origin=HERE,
+            now=now,
+            asked=whole,
         )
         assert isinstance(tried, Refused)
         assert tried.error.status == 403

@@ -231,3 +231,27 @@ def test_pages(room: Room) -> None:
         assert [line.id for line in audit.page(session, actor="agent")] == [6, 5]
         assert [line.id for line in audit.page(session, action="people:")] == [6]
         assert [line.id for line in audit.page(session, outcome="denied")] == [5]
+
+
+def test_what_a_line_says_is_held_to_the_tree(room: Room) -> None:
+    """A line that is asked about must be in the tree and say it; whoever altered its row, or one
+    beside it that its proof needs, makes it say nothing."""
+    with room.begin() as session:
+        add(session, 7)
+    said = {"action": "recordings:recording:play", "grant": 1, "ranges": [[0, 100]]}
+    with room.begin() as session:
+        assert all(audit.line_holds(session, index, said) for index in range(7))
+        assert not audit.line_holds(session, 7, said)
+        assert not audit.line_holds(session, 3, said | {"grant": 2})
+        assert not audit.line_holds(session, 3, said | {"ranges": [[0, 99]]})
+        assert not audit.line_holds(session, 3, said | {"more": 1})
+        assert audit.line_holds(session, 3, said | {"more": 1}, may_lack={"more"})
+        assert not audit.line_holds(session, 3, said | {"grant": 2}, may_lack={"grant"})
+    with room.begin() as session:
+        session.execute(update(AuditLineRow).where(AuditLineRow.id == 2).values(grant_id=2))
+    with room.begin() as session:
+        assert not audit.line_holds(session, 2, said | {"grant": 2})
+    with room.begin() as session:
+        session.execute(update(AuditLineRow).where(AuditLineRow.id == 5).values(nodes=b""))
+    with room.begin() as session:
+        assert not audit.line_holds(session, 4, said)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recordings.keyring import new_pair
-from recordings.keys import CHINA
+from recordings.keys import CHINA, key_id_at
 from tests.unit.recordings.room import SECOND, Room, wav
 
 
@@ -48,3 +48,23 @@ def test_calls_of_both_months_sealed_in_one_go_have_each_its_own_key(tmp_path: P
     room.capture().once()
     sealed = {row.name: row.key_id for row in room.rows()}
     assert sealed == {f"{midnight - 1}.1": "2026-11", f"{midnight}.1": "2026-12"}
+
+
+@pytest.mark.parametrize(
+    ("behind_h", "month"),
+    [(47, "2026-11"), (49, "2026-12"), (24 * 400, "2026-12")],
+)
+def test_a_clock_that_is_wrong_does_not_choose_an_old_key(
+    tmp_path: Path, behind_h: int, month: str
+) -> None:
+    """A PBX whose clock is days behind: its key would be destroyed long before its two years are
+    over, so the gateway's own month counts; a call of the night before keeps its own."""
+    now = int(datetime(2026, 12, 1, 12, tzinfo=CHINA).timestamp()) * SECOND
+    room = Room(tmp_path, now=now, key_id="2026-11")
+    began = now // SECOND - behind_h * 3600
+    for key_id in {"2026-12", key_id_at(began * SECOND)} - {"2026-11"}:
+        new_pair(room.keyring, key_id, now=now)
+    room.put(f"{began}.1", wav(3), age_s=behind_h * 3600 - 60)
+    room.capture().once()
+    (row,) = room.rows()
+    assert (row.recorded_at, row.key_id) == (began * SECOND, month)

@@ -35,3 +35,8 @@ def test_object_keys() -> None:
     key = naming.object_key("main", "1793464200.7", at, b"\x01\x02\x03\x04")
     assert key == "2026/11/01/main/1793464200.7-01020304"
     assert naming.name_in(key + naming.PAYLOAD) == "1793464200.7"
+    assert naming.name_in(naming.header_of(key, 3)) == "1793464200.7"
+    assert naming.name_in(key) == "1793464200.7"
+    assert naming.name_in("2026/11/01/main/else") == ""
+    assert naming.header_of(key, 1) == key + ".header"
+    assert naming.header_of(key, 2) == key + ".header-2"

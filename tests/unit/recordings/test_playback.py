@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from recordings.errors import EvidenceAltered, KeyMissing, NotGranted, ObjectMissing
+from recordings.errors import EvidenceAltered, KeyMissing, NotGranted, ObjectMissing, WrongKey
+from recordings.keyring import new_pair
 from recordings.naming import HEADER, PAYLOAD
 from recordings.tables import RecordingRow
 from tests.unit.recordings.room import Room, grant_for, wav
@@ -58,13 +59,27 @@ def test_objects_exchanged_in_the_store(
             room.playback().open(row, grant_for(row))
 
 
-@pytest.mark.parametrize("fields", [("object_key",), ("header",), ("header", "header_sha256")])
+ALL = {c.key for c in RecordingRow.__table__.columns} - {"id"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("object_key",),
+        ("header",),
+        ("header", "header_sha256"),
+        (*sorted(ALL - {"name"}),),  # all that is of the other file, under this call's name
+        ("pbx",),
+    ],
+)
 def test_a_row_pointed_at_another_file(
     room: Room, rows: list[RecordingRow], fields: tuple[str, ...]
 ) -> None:
     """A catalogue row that was made to name another recording plays nothing."""
     values = {c.key: getattr(rows[0], c.key) for c in RecordingRow.__table__.columns}
-    forged = RecordingRow(**(values | {field: getattr(rows[1], field) for field in fields}))
+    others = {c.key: getattr(rows[1], c.key) for c in RecordingRow.__table__.columns}
+    others["pbx"] = "branch"  # two PBXs may hand out one UNIQUEID
+    forged = RecordingRow(**(values | {field: others[field] for field in fields}))
     with pytest.raises(EvidenceAltered):
         room.playback().open(forged, grant_for(forged))
 
@@ -92,6 +107,65 @@ def test_a_flipped_bit_stops_at_its_chunk(room: Room, rows: list[RecordingRow]) 
     assert next(reading) == CALL[:65536]
     with pytest.raises(EvidenceAltered):
         next(reading)
+
+
+def test_a_row_the_log_does_not_know(room: Room, rows: list[RecordingRow]) -> None:
+    """What the log says decides before the store is looked at: two rows exchanged wholly."""
+    asked: list[int] = []
+
+    def sealed_as(row: RecordingRow) -> bool:
+        asked.append(row.id)
+        return False
+
+    path(room, rows[0], HEADER).unlink()
+    for read in (room.playback(sealed_as).open, room.playback(sealed_as).peaks):
+        with pytest.raises(EvidenceAltered, match="日志"):
+            read(rows[0], grant_for(rows[0]))
+    assert asked == [rows[0].id] * 2
+
+
+def test_another_key_of_that_month_is_no_altered_recording(
+    room: Room, rows: list[RecordingRow]
+) -> None:
+    """A keyring put back from elsewhere: the evidence is whole, and whoever looks for a forger
+    would look in vain."""
+    (room.keyring / "private" / f"{room.key_id}.agekey").unlink()
+    (room.keyring / "public" / f"{room.key_id}.age-recipient").unlink()
+    new_pair(room.keyring, room.key_id, now=room.now)
+    for read in (room.playback().open, room.playback().peaks):
+        with pytest.raises(WrongKey, match="2026-11"):
+            read(rows[0], grant_for(rows[0]))
+
+
+def test_a_header_of_a_later_version_counts(room: Room, rows: list[RecordingRow]) -> None:
+    """Re-wrapped, the row names another header object; the first one opens nothing any more."""
+    row = rows[0]
+    room.store.put(row.object_key + HEADER + "-2", row.header)
+    room.store.remove(row.object_key + HEADER)
+    with pytest.raises(ObjectMissing):
+        room.playback().open(row, grant_for(row))
+    row.header_version = 2
+    assert room.played(row) == CALL
+
+
+def descriptors() -> int:
+    """How many files this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_the_object_is_kept_open_and_let_go(room: Room, rows: list[RecordingRow]) -> None:
+    """One descriptor for as long as a recording is read, and none when it is closed or refused."""
+    before = descriptors()
+    opened = room.playback().open(rows[0], grant_for(rows[0]))
+    assert descriptors() == before + 1
+    path(room, rows[0], PAYLOAD).unlink()
+    assert b"".join(opened.read(0, opened.size)) == CALL
+    opened.close()
+    payload = path(room, rows[1], PAYLOAD)
+    payload.write_bytes(payload.read_bytes()[:-1] + b"x")
+    with pytest.raises(EvidenceAltered):
+        room.playback().open(rows[1], grant_for(rows[1]))
+    assert descriptors() == before
 
 
 def test_missing_parts_are_named(room: Room, rows: list[RecordingRow]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recordings import header as headers
-from recordings import sealed, sealing
+from recordings import sealed, sealing, seeking
 from recordings.errors import HeaderInvalid, NoMatch, PayloadInvalid, SealedError
 
 IDENTITY = bytes(range(32))
@@ -26,29 +26,39 @@ def seal(data: bytes, seed: int = 7) -> tuple[bytes, bytes, sealing.Figures]:
     random_bytes = entropy(seed)
     file_key, nonce = random_bytes(16), random_bytes(16)
     header = sealed.make_header(file_key, [sealed.public_of(IDENTITY)], random_bytes)
-    out = io.BytesIO()
+    out = Place()
     source = io.BytesIO(data)
-    figures = sealing.seal(
-        source.readinto, lambda piece: void(out.write(piece)), header, file_key, nonce
-    )
-    return header, out.getvalue(), figures
+    figures = sealing.seal(source.readinto, out, header, file_key, nonce)
+    return header, bytes(out.held), figures
 
 
-def void(_: object) -> None:
-    return None
+class Place:
+    """Somewhere to write to (place.Growing), in memory."""
+
+    def __init__(self) -> None:
+        self.held, self.settled = bytearray(), 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.held += data
+
+    def reread(self, at: int, size: int) -> bytearray | None:
+        return self.held[at : at + size]
+
+    def settle(self) -> None:
+        self.settled += 1
 
 
-def open_payload(header: bytes, payload: bytes) -> sealed.Payload:
+def open_payload(header: bytes, payload: bytes) -> seeking.Payload:
     parsed, length = headers.parse(header)
     assert length == len(header)
     key = sealed.unwrap(parsed, [IDENTITY])
-    return sealed.Payload(lambda start, stop: payload[start:stop], len(payload), key)
+    return seeking.Payload(lambda start, stop: payload[start:stop], len(payload), key)
 
 
-def open_whole(file: bytes) -> sealed.Payload:
+def open_whole(file: bytes) -> seeking.Payload:
     parsed, length = headers.parse(file)
     body, key = file[length:], sealed.unwrap(parsed, [IDENTITY])
-    return sealed.Payload(lambda start, stop: body[start:stop], len(body), key)
+    return seeking.Payload(lambda start, stop: body[start:stop], len(body), key)
 
 
 @pytest.mark.parametrize("size", EDGES)
@@ -69,16 +79,10 @@ def test_a_source_that_gives_little_at_a_time() -> None:
     """A pipe or a slow disk gives short reads; the chunks are whole all the same."""
     data = random.Random(3).randbytes(200_001)
     source = io.BytesIO(data)
-    out = io.BytesIO()
+    out = Place()
     header = sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1))
-    sealing.seal(
-        lambda view: source.readinto(view[:1000]),
-        lambda piece: void(out.write(piece)),
-        header,
-        b"k" * 16,
-        b"n" * 16,
-    )
-    opened = open_payload(header, out.getvalue())
+    sealing.seal(lambda view: source.readinto(view[:1000]), out, header, b"k" * 16, b"n" * 16)
+    opened = open_payload(header, bytes(out.held))
     assert b"".join(opened.read(0, opened.size)) == data
 
 
@@ -111,7 +115,7 @@ def test_a_range_reads_only_its_chunks() -> None:
         asked.append((start, stop))
         return PAYLOAD[start:stop]
 
-    payload = sealed.Payload(read_at, len(PAYLOAD), sealed.unwrap(parsed, [IDENTITY]))
+    payload = seeking.Payload(read_at, len(PAYLOAD), sealed.unwrap(parsed, [IDENTITY]))
     assert sum(stop - start for start, stop in asked) < 2 * sealed.SEALED_CHUNK
     asked.clear()
     assert b"".join(payload.read(70_000, 70_010)) == DATA[70_000:70_010]
