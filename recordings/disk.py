@@ -112,6 +112,13 @@ def whole(path: Path, mode: int = 0o600, *, disk: Disk | None = None) -> Iterato
                 disk.remove(temporary)
 
 
+def reread(file: BinaryIO, at: int, size: int) -> bytearray:
+    """What a file holds at `at`, wherever it is being written; fewer bytes where it ends before."""
+    held = bytearray(size)
+    del held[os.preadv(file.fileno(), [held], at) :]
+    return held
+
+
 def has_writer(file: BinaryIO) -> bool | None:
     """Whether any process has this file open for writing; None where the kernel does not tell.
 

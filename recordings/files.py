@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from recordings import header as headers
 from recordings import keys, sealed, sealing
-from recordings.disk import Disk, whole
+from recordings.disk import Disk, reread, whole
 from recordings.errors import KeyInvalid, StoreError
 
 
@@ -63,7 +63,7 @@ class _After:
         self._disk.write(self._file, data)
 
     def reread(self, at: int, size: int) -> bytearray:
-        return bytearray(os.pread(self._file.fileno(), size, self._start + at))
+        return reread(self._file, self._start + at, size)
 
     def settle(self) -> None:
         self._disk.settle(self._file)

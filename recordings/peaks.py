@@ -19,9 +19,9 @@ from recordings.errors import EvidenceAltered
 from recordings.wav import Wav
 
 BUCKETS = 1000
-LOOKED = 1 << 20
+LOOKED = 1 << 18
 CHANNELS_MAX = 8
-_WINDOWS = 16
+_WINDOWS = 8
 """Places in a stretch that are looked at where it is too long to be read through."""
 
 _FIRST_LINE = re.compile(rb"12333 peaks v1 ([1-8]) ([1-9][0-9]{0,3})\n")

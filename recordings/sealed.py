@@ -156,7 +156,7 @@ def decrypt_whole(payload: bytes, file_key: bytes) -> bytes:
     return b"".join(decrypt_all(io.BytesIO(payload).read, file_key))
 
 
-def encrypt_whole(data: bytes, file_key: bytes, nonce: bytes) -> bytes:
+def encrypt_all(data: bytes, file_key: bytes, nonce: bytes) -> bytes:
     """A whole payload, nonce included, of data small enough to be held in memory."""
     chunks, out = Chunks(file_key, whole_nonce(nonce)), bytearray(nonce)
     last = max(0, len(data) - 1) // CHUNK

@@ -16,7 +16,7 @@ written, and whoever seals there has to read it again.  It opens, names and sync
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -113,29 +113,19 @@ def seal(
     `header` is the header the payload will stand behind; it goes into the sealed hash and size.
     Raises EvidenceAltered where what was written reads back differently.
     """
-    chunks = sealed.Chunks(file_key, nonce)
-    written, plain_hash, plain_size, index = _Written(upload, header), hashlib.sha256(), 0, 0
-    ring, settled = [_Block() for _ in range(_RING)], list[Future[None]]()
+    chunks, index, plain_size = sealed.Chunks(file_key, nonce), 0, 0
+    written, plain_hash, settled = _Written(upload, header), hashlib.sha256(), list[Future[None]]()
     with ExitStack() as stack:
         plain, stored, settling = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3))
         stored.submit(written.check, written.write(nonce), nonce).result()
-        block, filled = ring[0], ring[0].fill(read_into)
-        while True:
-            # The next block is read first: only then is it known whether this one is the last.
-            following = ring[(index // _CHUNKS + 1) % _RING]
-            filled_next = following.fill(read_into) if filled == _PLAIN_BLOCK else 0
+        for block, filled, final in _blocks(read_into):
             block.busy.append(plain.submit(plain_hash.update, block.plain[:filled]))
-            size = _encrypt(chunks, index, block, filled, final=not filled_next)
+            size = _encrypt(chunks, index, block, filled, final=final)
             at = written.write(block.sealed[:size])
             block.busy.append(stored.submit(written.check, at, block.sealed[:size]))
-            if index and index % _SETTLE == 0:
-                settled.append(settling.submit(upload.settle))
             plain_size, index = plain_size + filled, index + _CHUNKS
-            if not filled_next:
-                break
-            block, filled = following, filled_next
-        for block in ring:
-            block.wait()
+            if index % _SETTLE == 0:
+                settled.append(settling.submit(upload.settle))
         for work in settled:  # the kernel tells of a failed write once: it must not be overheard
             work.result()
     return Figures(
@@ -146,6 +136,28 @@ def seal(
         len(header) + written.size,
         written.verified,
     )
+
+
+def _blocks(
+    read_into: Callable[[memoryview], int | None],
+) -> Iterator[tuple[_Block, int, bool]]:
+    """Each block, how far it is filled, and whether it is the last, which is known only once the
+    next one was read.  The ring grows as far as the recording needs it."""
+    ring, number = [_Block()], 0
+    block, filled = ring[0], ring[0].fill(read_into)
+    while filled == _PLAIN_BLOCK:
+        number += 1
+        if number < _RING:
+            ring.append(_Block())
+        following = ring[number % _RING]
+        filled_next = following.fill(read_into)
+        if not filled_next:
+            break
+        yield block, filled, False
+        block, filled = following, filled_next
+    yield block, filled, True
+    for one in ring:
+        one.wait()
 
 
 def _encrypt(chunks: sealed.Chunks, index: int, block: _Block, filled: int, *, final: bool) -> int:

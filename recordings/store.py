@@ -16,7 +16,7 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
-from recordings.disk import Disk
+from recordings.disk import Disk, reread
 from recordings.errors import ObjectExists, ObjectMissing, StoreError
 
 _KEY = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -38,7 +38,7 @@ class DirectoryUpload:
 
     def reread(self, at: int, size: int) -> bytearray:
         """What was written at `at`, as the file holds it now."""
-        return bytearray(os.pread(self._file.fileno(), size, at))
+        return reread(self._file, at, size)
 
     def settle(self) -> None:
         """Have the file's bytes go to the disk while the next ones are made."""

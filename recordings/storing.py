@@ -82,7 +82,7 @@ def _outline(source: Source, recipient: Recipient, entropy: Entropy) -> bytes:
         return b""
     file_key, nonce = entropy(sealed.FILE_KEY), entropy(sealed.NONCE)
     header = _header(binding.PEAKS, source, file_key, recipient, entropy)
-    return header + sealed.encrypt_whole(drawn.encode(), file_key, nonce)
+    return header + sealed.encrypt_all(drawn.encode(), file_key, nonce)
 
 
 def _header(

@@ -4,10 +4,10 @@
     the stream ends, however it ends → the log's line of what was heard
 
 A range is decrypted as it is sent and nothing is kept: not by us, and `no-store` tells the browser
-the same. What counts as heard is counted before it is sent: the log may name a few kilobytes that
-a broken line swallowed, and never misses one that arrived. Whether a recording may be heard is
-decided in `flow.playing`, whether it is whole in `recordings.playback`, what a request asks for in
-`console.ranged`.
+the same. What counts as heard is counted before it is sent: the log may name a quarter of a
+mebibyte that a broken line swallowed, and never misses a byte that arrived. Whether a recording may
+be heard is decided in `flow.playing`, whether it is whole in `recordings.playback`, what a request
+asks for in `console.ranged`.
 """
 
 import secrets

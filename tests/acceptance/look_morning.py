@@ -197,20 +197,22 @@ def _happens(session: Session, row: CallRow, fact: Fact) -> None:
     intake.take(session, [fact])
 
 
-def record(morning: Morning, name: str, seconds: float = 6.0) -> int:
-    """A WAV as MixMonitor leaves it, found and sealed; returns the recording's id."""
+def record(morning: Morning, name: str, seconds: float = 6.0, *, stereo: bool = False) -> int:
+    """A WAV as MixMonitor leaves it, found and sealed; returns the recording's id. In stereo the
+    left side speaks first, then the right."""
     made = morning.parts
     path = made.settings.pbxs[0].spool / "ready" / f"{name}.wav"
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(2 if stereo else 1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        file.writeframes(
-            b"".join(
-                struct.pack("<h", int(6000 * math.sin(at / (9 + at // 4000 % 5))))
-                for at in range(int(8000 * seconds))
-            )
-        )
+        heard = [
+            int(6000 * math.sin(at / (9 + at // 4000 % 5))) for at in range(int(8000 * seconds))
+        ]
+        for at, sample in enumerate(heard):
+            first = at < len(heard) // 2
+            both = struct.pack("<hh", sample * first, sample * (not first))
+            file.writeframesraw(both if stereo else struct.pack("<h", sample))
     capture = Capture(
         made.settings.pbxs[0].spool, "pbx1", made.recipients, made.store, made.database.begin,
         made.clock, linking.captured,

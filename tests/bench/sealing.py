@@ -66,7 +66,7 @@ def _seal(spool: Spool, source: Path, at: Path, mib: int, rounds: int) -> Result
 
 
 def _memory(source: Path, at: Path, mib: int) -> Result:
-    """In a process of its own, that has sealed something small before."""
+    """In a process of its own, that has sealed nothing before."""
     told = subprocess.run(
         [sys.executable, "-c", CHILD, at, source], check=True, capture_output=True, text=True
     )
@@ -79,10 +79,6 @@ def child() -> None:
     """Prints how many bytes more it held at the most while it sealed than before."""
     at, source = (Path(given) for given in sys.argv[1:])
     with closing(Spool(at)) as spool:
-        small = at / "small.wav"
-        wav(small, 1)
-        spool.hand_over(small)
-        spool.capture()
         Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here (proc(5))
         idle = resident()
         spool.hand_over(source)
@@ -118,9 +114,9 @@ def _play(spool: Spool, source: Path, at: Path, mib: int, rounds: int) -> Iterat
                 lambda: subprocess.run([AGE, "-d", "-i", key, file], stdout=nowhere, check=True)
             )
 
-    with spool.serving(row) as fetch:
+    with spool.serving(row) as served:
         for what, ours in (("played, opened here", lambda: timed(lambda: spool.play(row))),
-                           ("played over HTTP", lambda: timed(fetch))):  # fmt: skip
+                           ("played over HTTP", lambda: timed(served.fetch))):  # fmt: skip
             name = f"{what}, {mib:,} MiB; beside it age -d"
             yield compare(
                 name, ours, theirs, events=mib, calls=0, rounds=rounds, floor=PLAY, unit="MiB"

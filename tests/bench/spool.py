@@ -11,8 +11,9 @@ import random
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -111,14 +112,13 @@ class Spool:
             assert sum(len(piece) for piece in opened.read(0, opened.size)) == row.plain_size
 
     @contextmanager
-    def serving(self, row: RecordingRow) -> Iterator[Callable[[], None]]:
-        """A web process; what is given fetches the whole recording from it once."""
+    def serving(self, row: RecordingRow) -> Iterator["Served"]:
+        """A web process, and somebody who may hear the recording there."""
         token, grant = self._granted(row)
         web = Gateway(self.parts.settings.state, self._environ, only="web")
         try:
             web.start()
-            path = f"/recordings/{row.id}/audio?grant={grant}"
-            yield partial(_fetch, web.port, path, token, row.plain_size)
+            yield Served(web, f"/recordings/{row.id}/audio?grant={grant}", token, row.plain_size)
         finally:
             web.stop()
 
@@ -153,12 +153,29 @@ class Spool:
             return playback.open(row, Grant(1, 1, "chen", row.id, "verify", self.parts.clock()))
 
 
-def _fetch(port: int, path: str, token: str, size: int) -> None:
-    """The whole of it, thrown away."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-        connection.request("GET", path, headers={"Cookie": f"{TOKEN_COOKIE}={token}"})
-        answer, buffer, got = connection.getresponse(), bytearray(MIB), 0
-        assert answer.status == 200
-        while count := answer.readinto(buffer):
-            got += count
-        assert got == size
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A recording at a web process, for one who is signed in there."""
+
+    web: Gateway
+    path: str
+    token: str
+    size: int
+
+    def fetch(self) -> None:
+        """The whole of it, thrown away."""
+        with self.asked() as answer:
+            buffer, got = bytearray(MIB), 0
+            while count := answer.readinto(buffer):
+                got += count
+            assert got == self.size
+
+    @contextmanager
+    def asked(self, **headers: str) -> Iterator[http.client.HTTPResponse]:
+        """The answer to one GET, its body not read yet."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.web.port, timeout=60)) as line:
+            line.request("GET", self.path,
+                         headers={"Cookie": f"{TOKEN_COOKIE}={self.token}"} | headers)  # fmt: skip
+            answer = line.getresponse()
+            assert answer.status in (200, 206)
+            yield answer

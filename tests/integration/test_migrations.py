@@ -154,3 +154,46 @@ def test_a_database_in_use_is_upgraded_with_its_calls(database_url: str) -> None
             connection.exec_driver_sql("UPDATE call SET state = 'lost'")
     finally:
         database.dispose()
+
+
+SEALED = (
+    "INSERT INTO audit_line (id, at, action, actor, origin, obj, outcome, detail, nodes) VALUES "
+    "({}, 1, 'recordings:recording:{}', 'capture', 'p', 'recording:{}', 'ok', '{{}}', {})"
+)
+RECORDED = (
+    "INSERT INTO recording (id, pbx, name, object_key, key_id, recipient, header, header_sha256, "
+    "sealed_sha256, plain_sha256, plain_size, sealed_size, duration_ms, sample_rate, channels, "
+    "data_offset, condition, recorded_at, sealed_at) "
+    "VALUES ({0}, 'p', '{0}.1', 'k{0}', '2026-11', 'age1', {1}, {1}, {1}, {1}, "
+    "1, 1, 1, 1, 1, 1, 'ok', 1, 1)"
+)
+
+
+def test_recordings_that_are_there_get_their_line(database_url: str) -> None:
+    """Sealed before the row knew its line in the log: from now on they are held to it."""
+    database = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    nothing = "x'00'" if database.sqlite else "decode('00', 'hex')"
+    try:
+        command.upgrade(migrations.config(database), "0007")
+        with database.engine.begin() as connection:
+            for recording in (1, 2, 12):
+                connection.exec_driver_sql(RECORDED.format(recording, nothing))
+            for line, (act, recording) in enumerate(
+                [("seal", 12), ("play", 12), ("seal", 1), ("play", 1), ("seal", 1)]
+            ):
+                connection.exec_driver_sql(SEALED.format(line, act, recording, nothing))
+        migrations.upgrade(database)
+        with database.engine.begin() as connection:
+            rows = connection.exec_driver_sql(
+                "SELECT id, seal_line, header_version, peaks_sha256, peaks_size FROM recording "
+                "ORDER BY id"
+            ).all()
+            assert [tuple(row) for row in rows] == [
+                (1, 2, 1, None, 0), (2, None, 1, None, 0), (12, 0, 1, None, 0),
+            ]  # fmt: skip
+            if database.sqlite:
+                assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        command.downgrade(migrations.config(database), "0007")
+        migrations.upgrade(database)
+    finally:
+        database.dispose()

@@ -15,6 +15,7 @@ from tests.unit.console.conftest import Browser, browser
 
 SIZE = 44 + 6 * 8000 * 2
 PLAY, HEARD = "recordings:recording:play", "recordings:recording:heard"
+OUTLINE = "recordings:recording:outline"
 
 
 def url(morning: scene.Morning) -> str:
@@ -117,6 +118,58 @@ def test_if_range(chen: TestClient, morning: scene.Morning) -> None:
     for condition, status in ((etag, 206), ('"other"', 200), (f"W/{etag}", 200)):
         headers = {"Range": "bytes=0-3", "If-Range": condition}
         assert chen.get(url(morning), headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [("If-None-Match", "{}", 304), ("If-None-Match", '"other"', 200), ("If-Match", "{}", 200),
+     ("If-Match", '"other"', 412), ("If-None-Match", '"other", W/{}', 304)],
+)  # fmt: skip
+def test_conditions(
+    chen: TestClient, morning: scene.Morning, name: str, value: str, status: int
+) -> None:
+    """What the client holds already, or holds no more: told without a byte, and on record."""
+    etag = chen.head(url(morning)).headers["etag"]
+    answer = chen.get(url(morning), headers={name: value.format(etag)})
+    assert (answer.status_code, answer.headers["etag"]) == (status, etag)
+    assert answer.headers["cache-control"] == "no-store"
+    if status != 200:
+        assert answer.content == b""
+        assert last(morning, 2) == [(PLAY, "ok", '{"asked":[]}'), (HEARD, "ok", '{"bytes":[]}')]
+
+
+def test_the_waveform(chen: TestClient, morning: scene.Morning) -> None:
+    """For who may hear it, on record as itself; for anybody else it is refused, on record too."""
+    of = f"/recordings/{morning.recordings[0]}/peaks"
+    answer = chen.get(f"{of}?grant={morning.grant}")
+    (channel,) = answer.json()["channels"]
+    assert len(channel) == 1000
+    assert max(high for _, high in channel) == 5999 >> 8
+    assert answer.headers["cache-control"] == "no-store"
+    assert last(morning, 1) == [(OUTLINE, "ok", "{}")]
+    assert chen.get(f"{of}?grant=999").status_code == 403
+    assert last(morning, 1) == [(OUTLINE, "denied", '{"why":"NotGranted"}')]
+
+
+def test_rows_exchanged_wholly_do_not_play(bare: scene.Morning) -> None:
+    """Whoever may write to the catalogue cannot have one call heard as another: 409, no byte, and
+    the attempt is on record."""
+    scene.full(bare)
+    with bare.parts.database.begin() as session:
+        rows = [session.get_one(RecordingRow, number) for number in bare.recordings[:2]]
+        columns = [column.key for column in RecordingRow.__table__.columns if column.key != "id"]
+        held = [{name: getattr(row, name) for name in columns} for row in rows]
+        for row in rows:
+            row.name, row.object_key = f"x{row.id}", f"x{row.id}"
+        session.flush()
+        for row, values in zip(rows, reversed(held), strict=True):
+            for name, value in values.items():
+                setattr(row, name, value)
+    for path in (url(bare), url(bare).replace("/audio", "/peaks")):
+        answer = browser(bare, "chen").get(path)
+        assert answer.status_code == 409
+        assert "日志" in answer.text
+    assert (HEARD, "failed", '{"bytes":[]}') in last(bare, 3)
 
 
 def test_head(chen: TestClient, morning: scene.Morning) -> None:

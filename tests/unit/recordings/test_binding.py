@@ -31,7 +31,7 @@ def header(*beside: headers.Stanza, recipients: tuple[bytes, ...] = (SECRET,)) -
 def test_others_programs_open_it(tmp_path: Path, recipients: tuple[bytes, ...]) -> None:
     """age 1.1 and rage open a file whose header names its recording, with each of its keys."""
     need(AGE, "apt-get install age")
-    file = header(MINE, recipients=recipients) + sealed.encrypt_whole(b"RIFF", b"k" * 16, b"n" * 16)
+    file = header(MINE, recipients=recipients) + sealed.encrypt_all(b"RIFF", b"k" * 16, b"n" * 16)
     assert b"-> cn.12333/recording main 1795400000.1\n\n" in file
     for secret in recipients:
         (tmp_path / "key").write_text(keys.encode_identity(secret))

@@ -2,12 +2,14 @@
 
 import dataclasses
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from recordings.errors import EvidenceAltered, KeyMissing, NotGranted, ObjectMissing, WrongKey
-from recordings.keyring import new_pair
+from recordings.keys import Identity, Keyring
 from recordings.naming import HEADER, PAYLOAD
+from recordings.playback import Playback
 from recordings.tables import RecordingRow
 from tests.unit.recordings.room import Room, grant_for, wav
 
@@ -129,10 +131,13 @@ def test_another_key_of_that_month_is_no_altered_recording(
 ) -> None:
     """A keyring put back from elsewhere: the evidence is whole, and whoever looks for a forger
     would look in vain."""
-    (room.keyring / "private" / f"{room.key_id}.agekey").unlink()
-    (room.keyring / "public" / f"{room.key_id}.age-recipient").unlink()
-    new_pair(room.keyring, room.key_id, now=room.now)
-    for read in (room.playback().open, room.playback().peaks):
+
+    class Elsewhere:
+        def of(self, key_id: str) -> Identity:
+            return Identity(key_id, bytes(range(32)))
+
+    playback = Playback(room.store, cast("Keyring", Elsewhere()), lambda _row: True)
+    for read in (playback.open, playback.peaks):
         with pytest.raises(WrongKey, match="2026-11"):
             read(rows[0], grant_for(rows[0]))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recordings import header as headers
 from recordings import sealed, sealing, seeking
-from recordings.errors import HeaderInvalid, NoMatch, PayloadInvalid, SealedError
+from recordings.errors import EvidenceAltered, HeaderInvalid, NoMatch, PayloadInvalid, SealedError
 
 IDENTITY = bytes(range(32))
 EDGES = [0, 1, 65535, 65536, 65537, 131072, 131073, 1_048_575, 1_048_576, 1_048_577, 3_200_000]
@@ -84,6 +84,56 @@ def test_a_source_that_gives_little_at_a_time() -> None:
     sealing.seal(lambda view: source.readinto(view[:1000]), out, header, b"k" * 16, b"n" * 16)
     opened = open_payload(header, bytes(out.held))
     assert b"".join(opened.read(0, opened.size)) == data
+
+
+def test_what_was_written_is_read_back_while_it_is_written() -> None:
+    """A place that holds another bit than was given it is noticed, wherever in the file it is."""
+
+    class Lying(Place):
+        def write(self, data: bytes | memoryview) -> None:
+            super().write(data)
+            if len(self.held) > 2_500_000 and not self.settled:
+                self.held[-70_000], self.settled = self.held[-70_000] ^ 1, 1
+
+    header = sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1))
+    for size in (2_600_000, 9_000_000):
+        source = io.BytesIO(bytes(size))
+        with pytest.raises(EvidenceAltered):
+            sealing.seal(source.readinto, Lying(), header, b"k" * 16, b"n" * 16)
+
+
+def test_a_place_that_shows_nothing_before_it_is_published() -> None:
+    """The hashes are of what was written, and whoever seals is told to look again."""
+
+    class Blind(Place):
+        def reread(self, at: int, size: int) -> None:
+            return None
+
+    data, out = random.Random(5).randbytes(3_000_000), Blind()
+    header = sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1))
+    blind = sealing.seal(io.BytesIO(data).readinto, out, header, b"k" * 16, b"n" * 16)
+    seeing = sealing.seal(io.BytesIO(data).readinto, Place(), header, b"k" * 16, b"n" * 16)
+    assert (blind.verified, seeing.verified) == (False, True)
+    assert blind.sealed_sha256 == seeing.sealed_sha256
+    assert blind.sealed_sha256 == hashlib.sha256(header + out.held).digest()
+
+
+def test_a_disk_that_fails_meanwhile_is_heard() -> None:
+    """The kernel tells of a lost write once, to whoever syncs first: that must not be overheard."""
+
+    class Failing(Place):
+        def settle(self) -> None:
+            raise OSError(5, "Input/output error")
+
+    header = sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1))
+    quiet = Place()
+    for out in (quiet, Failing()):
+        source = io.BytesIO(bytes(70 << 20))
+        try:
+            sealing.seal(source.readinto, out, header, b"k" * 16, b"n" * 16)
+        except OSError:
+            assert out is not quiet
+    assert quiet.settled == 2
 
 
 def test_randomness_is_an_argument() -> None:
