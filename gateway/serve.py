@@ -5,7 +5,8 @@
     capture  finished WAVs → sealed recordings    one process; needs public keys only
     relay    work orders out, replies in          any number; one at a time works
     timers   keys ahead, links, checkpoints,
-             recordings compared and copied       any number; one at a time works
+             recordings compared, copied,
+             and destroyed when it is time        any number; one at a time works
 
 A duty that ends or fails takes the process with it: whoever supervises it (systemd) starts it
 again, and each duty takes up its work from what is committed. Only a PBX's begins again by itself:
@@ -28,11 +29,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import compose
 from gateway.errors import BadSetting
-from gateway.flow import copies, custody, exporting, glass, scrubbing, witnessing
+from gateway.flow import copies, custody, exporting, glass, keeping, scrubbing, witnessing
 from gateway.flow import log as acts
 from gateway.flow.custody import Trouble
 from gateway.parts import Parts
-from recordings.errors import KeysError
+from recordings.errors import RecordingsError
 
 log = logging.getLogger(__name__)
 
@@ -138,9 +139,11 @@ async def _timers(parts: Parts) -> NoReturn:
             await asyncio.to_thread(witnessing.tend, parts)
             await asyncio.to_thread(exporting.tidy, parts)
             await asyncio.to_thread(glass.remind, parts)
-        except (KeysError, SQLAlchemyError, OSError) as error:
+            for word in await asyncio.to_thread(keeping.look, parts, keeping.seen(parts.clock())):
+                log.warning("retention: %s", word)
+        except (RecordingsError, SQLAlchemyError, OSError) as error:
             log.warning(
-                "timers: %s", error if isinstance(error, KeysError) else type(error).__name__
+                "timers: %s", error if isinstance(error, RecordingsError) else type(error).__name__
             )
         await asyncio.sleep(TIMER_S)
 

@@ -27,6 +27,7 @@ import recordings.tables
 import recordings.tables_grants
 import recordings.tables_keys
 import recordings.tables_log
+import recordings.tables_retention
 import recordings.tables_store
 import telephony.tables
 from gateway.exchange import ALONE

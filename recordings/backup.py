@@ -6,8 +6,9 @@ never replaced; a recording that cannot be copied is reported and stops no other
 written last, so that a run that was killed is no run, and what it had copied serves the next.
 Sealed bytes alone are read: there is no way from here to a private key.
 
-A run copies what the backup does not have yet.  Memory is one page of rows and the names of a few
-days, however much there is; no transaction is open while bytes are copied.
+A run copies what the backup does not have yet; what was destroyed in its time is no part of it.
+Memory is one page of rows and the names of a few days, however much there is; no transaction is
+open while bytes are copied.
 """
 
 import hashlib
@@ -119,5 +120,5 @@ def _rows(begin: Begin, last_id: int) -> Iterator[RecordingRow]:
             page = catalogue.following(session, after, last_id, _PAGE)
         if not page:
             return
-        yield from page
+        yield from (row for row in page if row.destroyed_at is None)
         after = page[-1].id

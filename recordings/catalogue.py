@@ -77,8 +77,9 @@ def following(session: Session, after: int, until: int, limit: int) -> Sequence[
 
 
 def counts_by_key(session: Session) -> dict[str, int]:
-    """How many recordings each key opens."""
-    query = select(RecordingRow.key_id, func.count()).group_by(RecordingRow.key_id)
+    """How many recordings each key opens; those that were destroyed are opened by none."""
+    query = select(RecordingRow.key_id, func.count()).where(RecordingRow.destroyed_at.is_(None))
+    query = query.group_by(RecordingRow.key_id)
     return {key_id: count for key_id, count in session.execute(query)}  # noqa: C416 - rows unpack
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from recordings import copying, manifest, sealed, seeking
 from recordings import header as headers
-from recordings.errors import BackupInvalid, EvidenceAltered, RecordingsError
+from recordings.errors import BackupInvalid, EvidenceAltered, KeyDestroyed, RecordingsError
 from recordings.keys import Keyring
 from recordings.manifest import OBJECTS, Failures, Kept, Manifest
 from recordings.naming import PAYLOAD, header_of
@@ -35,11 +35,13 @@ _BLOCK = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Drilled:
     """The verdict on one run.  `opened`: keys were there and each recording was opened; `chunks`
-    that authenticated, the final ones among them; who `failed` is not restorable as it should."""
+    that authenticated, the final ones among them; of the `destroyed` the key was destroyed in its
+    time; who `failed` is not restorable as it should."""
 
     manifest: Manifest
     opened: bool
     chunks: int
+    destroyed: int
     failed: Failures
 
 
@@ -58,19 +60,21 @@ def drill(
     made with.
     """
     made = newest(target)
-    failed, chunks = Failures(), 0
+    failed, chunks, destroyed = Failures(), 0, 0
     for done, text in enumerate(_catalogue(target, made), 1):
         kept = manifest.parse_line(text)
         try:
             copying.verify(kept, target, OBJECTS)
             if identities:
                 chunks += _open(target, identities, kept, sample, pick)
+        except KeyDestroyed:
+            destroyed += 1
         except RecordingsError as error:
             failed.add(kept.id, str(error))
         except OSError as error:
             failed.add(kept.id, str(copying.unreadable(error)))
         told(done, made.recordings)
-    return Drilled(made, identities is not None, chunks, failed)
+    return Drilled(made, identities is not None, chunks, destroyed, failed)
 
 
 def newest(target: Store) -> Manifest:

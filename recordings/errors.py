@@ -33,7 +33,13 @@
     ├── PlaybackError
     │   ├── EvidenceAltered    catalogue, store and log disagree: nothing is played
     │   ├── WrongKey           the keyring's key of that month is another than it was sealed to
+    │   ├── Destroyed          its time was over, and nothing opens it any more
     │   └── RangeInvalid       the asked range does not exist (HTTP 416)
+    ├── RetentionError
+    │   ├── NotYet             by the rows, the key, or the plan's standing it is not time
+    │   ├── PlanInvalid        no such plan, or it is not at that step
+    │   ├── SamePerson         two different persons are needed
+    │   └── HoldInvalid        a hold that cannot be placed or lifted so
     └── AuditError
         ├── CheckpointInvalid  a signed note that cannot be trusted
         ├── CheckpointRolledBack  the log does not follow from what was signed before
@@ -183,8 +189,32 @@ class WrongKey(PlaybackError):
     """The evidence is as it was catalogued, and the private key of that name does not open it."""
 
 
+class Destroyed(PlaybackError):
+    """Destroyed on time; the certificate says when and by whose word."""
+
+
 class RangeInvalid(PlaybackError):
     """The asked range lies outside the recording (RFC 9110 section 15.5.17, status 416)."""
+
+
+class RetentionError(RecordingsError):
+    """Something about keeping or destroying."""
+
+
+class NotYet(RetentionError):
+    """It is not time: by the rows, by the key, or because the plan has not stood long enough."""
+
+
+class PlanInvalid(RetentionError):
+    """There is no such plan, or it is not at that step."""
+
+
+class SamePerson(RetentionError):
+    """Two different persons have to agree, or to place and to lift."""
+
+
+class HoldInvalid(RetentionError):
+    """A hold that cannot be placed or lifted as asked."""
 
 
 class AuditError(RecordingsError):

@@ -23,7 +23,9 @@ from recordings.errors import KeyInvalid, KeyMissing
 CHINA = timezone(timedelta(hours=8))
 _PUBLIC_HRP = "age"
 _SECRET_HRP = "age-secret-key-"  # noqa: S105  the prefix of a key, not a key
-_KEY_ID = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])[b-z]?")
+HOLD = "hold-"
+"""A key so named opens what was held when its own month's key was destroyed (retention.py)."""
+_KEY_ID = re.compile(r"(hold-)?[0-9]{4}-(0[1-9]|1[0-2])[b-z]?")
 KEPT = timedelta(days=730)
 """How long a month's recordings are kept at least: two years (DOMAIN.md, 录音保存)."""
 
@@ -56,10 +58,18 @@ def key_id_at(at: int) -> str:
 
 def not_before_at(key_id: str) -> int:
     """When at the earliest (µs UTC) a month's key may be destroyed: KEPT after its month in China
-    has ended.  Raises KeyInvalid."""
-    year, month = int(checked(key_id)[:4]), int(key_id[5:7])
+    has ended; a hold key, which opens only what was kept so long, when its month is over.  Raises
+    KeyInvalid."""
+    month_of = checked(key_id).removeprefix(HOLD)
+    year, month = int(month_of[:4]), int(month_of[5:7])
     over = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=CHINA)
-    return int((over + KEPT).timestamp()) * 1_000_000
+    kept = timedelta() if key_id.startswith(HOLD) else KEPT
+    return int((over + kept).timestamp()) * 1_000_000
+
+
+def hold_key_at(at: int) -> str:
+    """The name of the key that what is held at that moment is re-wrapped to: hold-2028-12."""
+    return HOLD + key_id_at(at)
 
 
 def checked(key_id: str) -> str:
@@ -161,6 +171,16 @@ def publish(public: Path, recipient: Recipient, *, disk: Disk | None = None) -> 
         raise stands(path) from error
 
 
+def withdraw(public: Path, key_id: str, *, disk: Disk | None = None) -> None:
+    """Remove a public half: from now on nothing is sealed to it.  Idempotent."""
+    disk = disk or Disk()
+    try:
+        disk.remove(public / f"{checked(key_id)}.age-recipient")
+    except FileNotFoundError:
+        return
+    disk.sync_directory(public)
+
+
 def stands(path: Path) -> KeyInvalid:
     """Told where a key would have to be replaced."""
     return KeyInvalid(
@@ -169,7 +189,10 @@ def stands(path: Path) -> KeyInvalid:
 
 
 class Keyring(Protocol):
-    """The private halves, however they are kept; playback and the custodians alone have one."""
+    """The private halves, however they are kept; playback and the custodians alone have one.
+    `provider` names the way they are kept in the register."""
+
+    provider: str
 
     def key_ids(self) -> list[str]:
         """The names of all private keys there are, oldest first."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 
 from recordings import binding, peaks, sealed, seeking, wav
 from recordings import header as headers
-from recordings.errors import EvidenceAltered, NoMatch, NotGranted, SealedError, WrongKey
+from recordings.errors import Destroyed, EvidenceAltered, NoMatch, NotGranted, SealedError, WrongKey
 from recordings.grants import Grant
 from recordings.keys import Keyring
 from recordings.naming import PAYLOAD, PEAKS, header_of
@@ -80,7 +80,7 @@ class Playback:
     def open(self, row: RecordingRow, grant: Grant) -> Opened:
         """Check everything that can be checked without reading it all, and open.
 
-        Raises NotGranted, EvidenceAltered, WrongKey, ObjectMissing, KeyMissing.
+        Raises NotGranted, Destroyed, EvidenceAltered, WrongKey, ObjectMissing, KeyMissing.
         """
         self._check(row, grant)
         secret = self._identities.of(row.key_id).secret
@@ -121,6 +121,11 @@ class Playback:
     def _check(self, row: RecordingRow, grant: Grant) -> None:
         if grant.recording_id != row.id:
             raise NotGranted("授权与录音不符。 The grant is for another recording.")
+        if row.destroyed_at is not None:
+            raise Destroyed(
+                f"该录音已到期销毁，见销毁证明 {row.destroyed_plan}。 "
+                f"This recording was destroyed on time: see certificate {row.destroyed_plan}."
+            )
         if not self._sealed_as(row):
             raise EvidenceAltered(
                 "目录与日志中封存时的记录不一致，已停止播放，请报审计。 "

@@ -12,8 +12,9 @@ back.  How often there is a share to do, and who is told, is the gateway's.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVarTuple
 
-from sqlalchemy import and_, exists, func, select
+from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from recordings import catalogue, copying
@@ -24,6 +25,7 @@ from recordings.place import Store
 from recordings.tables import RecordingRow
 from recordings.tables_store import ALTERED, COPY, MISSING, OK, UNREADABLE, StoreCheckRow
 
+Ts = TypeVarTuple("Ts")
 OnFound = Callable[[Session, RecordingRow, str, str], None]
 """Told, inside the transaction that writes it down, what was found otherwise than the last time:
 the recording, the place, the outcome."""
@@ -48,6 +50,7 @@ def due(session: Session, place: str, share: float) -> list[int]:
             and_(StoreCheckRow.recording_id == RecordingRow.id, StoreCheckRow.place == place),
             isouter=place != COPY,  # what was never copied cannot be missing there
         )
+        .where(RecordingRow.destroyed_at.is_(None))
         .order_by(func.coalesce(StoreCheckRow.checked_at, RecordingRow.sealed_at), RecordingRow.id)
     )
     count = -int(-catalogue.extent(session)[1] * share // 1)
@@ -63,7 +66,7 @@ def check(
     on_found: OnFound = lambda _session, _row, _place, _outcome: None,
 ) -> dict[int, str]:
     """Compare these recordings in one place and write down how each was found; the outcomes by id,
-    without what is still to be copied there.
+    without what is still to be copied there, or destroyed.
 
     Raises StoreError where the place is away: nothing is known of its recordings then.
     """
@@ -71,6 +74,8 @@ def check(
     for recording_id in ids:
         with begin() as session:
             row = catalogue.get(session, recording_id)
+            if row.destroyed_at is not None:
+                continue
             if place == COPY and not session.get(StoreCheckRow, (recording_id, place)):
                 continue
         outcome = _outcome(store, row)
@@ -99,7 +104,7 @@ def any_in(session: Session, place: str) -> bool:
 
 def wrong(session: Session, limit: int) -> list[Wrong]:
     """What was not found whole, the latest finding first."""
-    query = select(StoreCheckRow).where(StoreCheckRow.outcome != OK)
+    query = _not_whole(select(StoreCheckRow))
     rows = session.scalars(
         query.order_by(StoreCheckRow.checked_at.desc(), StoreCheckRow.recording_id).limit(limit)
     )
@@ -108,7 +113,7 @@ def wrong(session: Session, limit: int) -> list[Wrong]:
 
 def count_wrong(session: Session) -> int:
     """How many findings stand."""
-    query = select(func.count()).select_from(StoreCheckRow).where(StoreCheckRow.outcome != OK)
+    query = _not_whole(select(func.count()).select_from(StoreCheckRow))
     return session.scalar(query) or 0
 
 
@@ -120,6 +125,13 @@ def silent_since(session: Session, place: str, now: int) -> int:
     if latest is None:
         latest = session.scalar(select(func.min(RecordingRow.sealed_at)))
     return 0 if latest is None else now - latest
+
+
+def _not_whole(query: Select[*Ts]) -> Select[*Ts]:
+    """What was destroyed in its time is not missed."""
+    there = RecordingRow.id == StoreCheckRow.recording_id
+    kept = query.join(RecordingRow, there).where(RecordingRow.destroyed_at.is_(None))
+    return kept.where(StoreCheckRow.outcome != OK)
 
 
 def _outcome(store: Store, row: RecordingRow) -> str:

@@ -9,7 +9,7 @@ loses nothing.  Sealed bytes alone are read; no transaction is open while they a
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Exists, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from recordings import catalogue, copying, scrub
@@ -31,13 +31,13 @@ class Waiting:
 
 def due(session: Session, after: int, limit: int) -> list[int]:
     """The ids greater than `after` of what is not copied yet, ascending."""
-    query = select(RecordingRow.id).where(RecordingRow.id > after, ~_copied())
+    query = select(RecordingRow.id).where(RecordingRow.id > after, _wanted())
     return list(session.scalars(query.order_by(RecordingRow.id).limit(limit)))
 
 
 def waiting(session: Session) -> Waiting:
     """What is not copied yet."""
-    query = select(func.count(), func.min(RecordingRow.sealed_at)).where(~_copied())
+    query = select(func.count(), func.min(RecordingRow.sealed_at)).where(_wanted())
     count, oldest = session.execute(query).one()
     return Waiting(count, oldest)
 
@@ -75,9 +75,10 @@ def copy(
     return True
 
 
-def _copied() -> Exists:
-    return exists().where(
+def _wanted() -> ColumnElement[bool]:
+    copied = exists().where(
         StoreCheckRow.recording_id == RecordingRow.id,
         StoreCheckRow.place == COPY,
         StoreCheckRow.copied_at.is_not(None),
     )
+    return and_(RecordingRow.destroyed_at.is_(None), ~copied)

@@ -69,7 +69,9 @@ class RecordingRow(Base):
     """One sealed recording.  `name` is the WAV's stem, the UNIQUEID of the recorded channel.
 
     `seal_line` is the line of the log that says the same as this row; `header_version` which
-    header object counts.  Without `peaks_sha256` there is no outline of its loudness.
+    header object counts.  Without `peaks_sha256` there is no outline of its loudness.  With
+    `destroyed_at` it is a tombstone: the header is empty and the objects are gone, by the plan
+    `destroyed_plan`.
     """
 
     __tablename__ = "recording"
@@ -102,6 +104,8 @@ class RecordingRow(Base):
     header_version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     peaks_sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     peaks_size: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    destroyed_at: Mapped[int | None] = mapped_column(BigInteger)
+    destroyed_plan: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class CaptureTroubleRow(Base):

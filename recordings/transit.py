@@ -37,6 +37,8 @@ _NOT_THERE = (400, 404)  # of a key: decrypt and config say 400, read says 404
 class TransitKeyring:
     """Provider `transit`: see the module. `url` ends with the engine's mount, `…/v1/transit`."""
 
+    provider = "transit"
+
     def __init__(
         self, url: str, token: Callable[[], str], directory: Path, *, disk: Disk | None = None
     ) -> None:

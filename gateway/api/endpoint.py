@@ -20,7 +20,7 @@ from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSigne
 from gateway.flow import log, objects
 from gateway.flow.control import Asking
 from gateway.flow.knocks import Knocks
-from gateway.flow.listening import Refused
+from gateway.flow.refusal import Refused
 from gateway.numbers import natural
 from gateway.parts import Parts
 from gateway.people import sessions

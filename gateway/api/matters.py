@@ -8,8 +8,8 @@ from gateway.api.endpoint import Answer, Call, Endpoint, number
 from gateway.api.shapes import Model, RowId
 from gateway.errors import BadInput
 from gateway.flow import recusing
-from gateway.flow.listening import Refused
 from gateway.flow.recusing import Doing
+from gateway.flow.refusal import Refused
 from gateway.people.roles import Permission as P
 from gateway.tickets import joining, recusal, views
 

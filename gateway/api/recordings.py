@@ -9,7 +9,7 @@ from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number
 from gateway.flow import exporting, finding, listening, playing
 from gateway.flow import glass as breaking
 from gateway.flow.finding import RecordingView
-from gateway.flow.listening import Refused
+from gateway.flow.refusal import Refused
 from gateway.people.roles import Permission as P
 from gateway.tickets.views import Page
 from recordings.tables import RequestRow

@@ -25,6 +25,7 @@ from gateway.cli import (
     custody,
     keeping,
     replaying,
+    retention,
     running,
     sealing,
 )
@@ -46,6 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     *sealing.COMMANDS,
     *archive.COMMANDS,
     *replaying.COMMANDS,
+    *retention.COMMANDS,
 )
 OURS = (HotlineError, TelephonyError, QueueingError, RecordingsError)
 
@@ -89,6 +91,7 @@ GROUPS = {
     "keys": "封存密钥 · the keys that seal recordings",
     "recording": "录音：封存、备份、核验 · recordings: sealing, backup, checks",
     "audit": "审计日志 · the log",
+    "retention": "保存与销毁 · keeping and destroying",
     "pbx": "交换机链路 · the link to the PBX",
 }
 

@@ -27,7 +27,7 @@ from gateway.console.visit import Visit, play_asked
 from gateway.errors import Conflict, Forbidden, HotlineError
 from gateway.flow import playing
 from gateway.flow.linking import sealed_as
-from gateway.flow.listening import Refused
+from gateway.flow.refusal import Refused
 from recordings.errors import RecordingsError
 from recordings.playback import Opened, Playback, etag
 from recordings.tables import RecordingRow

@@ -16,6 +16,7 @@ from gateway.console.pages import (
     log,
     recordings,
     recusal,
+    retention,
     sign_in,
     state,
     ticket,
@@ -37,6 +38,8 @@ LISTEN = frozenset({Permission.RECORDING_LISTEN})
 LOG = frozenset({Permission.LOG_READ})
 ALERT = frozenset({Permission.ALERT_READ})
 STATE = frozenset({Permission.STATE_READ})
+RETENTION = frozenset({Permission.RETENTION_READ})
+HOLD = frozenset({Permission.HOLD_PLACE})
 CALL = frozenset({Permission.CALL_PLACE})
 SILENCE = frozenset({Permission.RECORDING_PAUSE})
 EXPORT = frozenset({Permission.RECORDING_EXPORT})
@@ -55,6 +58,11 @@ def _asks(path: str, handler: Handler, needs: frozenset[Permission]) -> Page:
 def _of_matter(path: str, handler: Handler, needs: frozenset[Permission]) -> Page:
     """A row about whom a ticket is about: a refusal is a line in the log as well."""
     return Page(TICKET + path, "POST", handler, needs, logged=True, act="tickets:page:open")
+
+
+def _keeps(path: str, method: str, handler: Handler, needs: frozenset[Permission]) -> Page:
+    """A row about keeping and destroying: a refusal is a line in the log as well."""
+    return Page(path, method, handler, needs, logged=True, act="retention:page:open")
 
 
 TICKET, ORDER, RECORDING = "/tickets/{ticket_id}", "/department/orders/{number}", "/recordings"
@@ -112,6 +120,10 @@ ROUTES: tuple[Page, ...] = (
     Page("/requests", "GET", recordings.requests, ASK | DECIDE, logged=True),
     Page("/requests/{request_id}/decide", "POST", recordings.decide, DECIDE, logged=True),
     Page("/grants/{grant_id}/end", "POST", recordings.end, ASK | DECIDE, logged=True),
+    _keeps("/retention", "GET", retention.show, RETENTION | HOLD),
+    _keeps("/retention/certificates/{plan_id}", "GET", retention.certificate, RETENTION),
+    _keeps("/retention/holds", "POST", retention.hold, HOLD),
+    _keeps("/retention/holds/{hold_id}/lift", "POST", retention.lift, HOLD),
     Page("/log", "GET", log.show, LOG),
     Page("/log/verify", "POST", log.verify, LOG),
     Page("/alerts", "GET", alerts.show, ALERT),

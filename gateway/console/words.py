@@ -36,6 +36,8 @@ TOLD: dict[str, tuple[str, str]] = {
     ),
     "exported": ("good", "已导出，只有收件人能打开。 Exported; only the recipient opens it."),
     "grant-ended": ("good", "授权已终止。 The grant is ended."),
+    "held": ("good", "已保留，须由另一人解除。 Held; somebody else has to lift it."),
+    "lifted": ("good", "已解除保留。 The hold is lifted."),
     "signed-out": ("good", "已退出登录。 You have signed out."),
     "ended": ("warn", "登录已过期，请重新登录。 Your session has ended; please sign in again."),
 }
@@ -106,6 +108,17 @@ USES: tuple[tuple[str, str, str], ...] = (
 )
 
 ACTS = deeds.ACTS
+
+PLAN_STATES: dict[str, tuple[str, str, str]] = {
+    "proposed": ("待满七天", "Proposed: stands for seven days", "info"),
+    "standing": ("待两人确认", "Waits for two persons", "warn"),
+    "confirmed": ("改封保留的录音", "Re-wrapping what stays", "accent"),
+    "rewrapped": ("待销毁密钥", "Before the key", "accent"),
+    "shredding": ("正在销毁密钥", "Destroying the key", "bad"),
+    "shredded": ("正在删除文件", "Removing the files", "bad"),
+    "removed": ("待出证明", "Before the certificate", "accent"),
+}
+"""Where a plan to destroy stands; what comes of it has a certificate, and a void one is over."""
 
 STATE_TONES: dict[str, str] = {
     TicketState.DRAFT: "warn",

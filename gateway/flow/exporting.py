@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import Conflict, Forbidden, HotlineError, NotFound, Recused
 from gateway.flow.linking import sealed_as
-from gateway.flow.listening import Refused, denied, note
+from gateway.flow.refusal import Refused, denied, note
 from gateway.numbers import natural
 from gateway.parts import Parts
 from gateway.people.accounts import Person
@@ -78,8 +78,17 @@ def make(parts: Parts, who: Person, grant_id: int, recording_id: int, *, origin:
     except HotlineError as error:
         failed = {"why": type(error).__name__}
         with parts.database.begin() as session:
-            note(session, who, "export:make", f"recording:{recording_id}", origin, parts.clock(),
-                 outcome="failed", grant=grant_id, detail=failed)  # fmt: skip
+            note(
+                session,
+                who,
+                "recordings:export:make",
+                f"recording:{recording_id}",
+                origin,
+                parts.clock(),
+                outcome="failed",
+                grant=grant_id,
+                detail=failed,
+            )
         raise
     with parts.database.begin() as session:
         return _written(session, who, found, row, exported, key, origin, parts.clock())
@@ -94,8 +103,16 @@ def _permitted(
         grant = grants.usable(session, grant_id, who.login, recording_id, now, kind="export")
         _not_about(session, who, grant_id, recording_id)
     except (GrantError, HotlineError) as error:
-        return denied(session, who, "export:make", f"recording:{recording_id}", origin, now, error,
-                      grant=grant_id)  # fmt: skip
+        return denied(
+            session,
+            who,
+            "recordings:export:make",
+            f"recording:{recording_id}",
+            origin,
+            now,
+            error,
+            grant=grant_id,
+        )
     return _of_grant(session, grant_id, recording_id) or grant
 
 
@@ -149,10 +166,21 @@ def _written(
     )  # fmt: skip
     session.add(made)
     session.flush()
-    note(session, who, "export:make", f"export:{made.id}", origin, now, grant=grant.grant_id,
-         detail={"recording": row.id, "recipient": grant.recipient,
-                 "sheet_sha256": hashlib.sha256(sheet.encode()).hexdigest(),
-                 "sealed_sha256": exported.sealed_sha256.hex()})  # fmt: skip
+    note(
+        session,
+        who,
+        "recordings:export:make",
+        f"export:{made.id}",
+        origin,
+        now,
+        grant=grant.grant_id,
+        detail={
+            "recording": row.id,
+            "recipient": grant.recipient,
+            "sheet_sha256": hashlib.sha256(sheet.encode()).hexdigest(),
+            "sealed_sha256": exported.sealed_sha256.hex(),
+        },
+    )
     return made
 
 
@@ -188,10 +216,10 @@ def fetch(
                 "该导出已被取走或已过期，请重新申请。 It was fetched or is over: ask again."
             )
     except (NotFound, Conflict, Recused) as error:
-        return denied(session, who, "export:fetch", obj, origin, now, error)
+        return denied(session, who, "recordings:export:fetch", obj, origin, now, error)
     row.fetches += 1
     row.fetched_at = now
-    note(session, who, "export:fetch", obj, origin, now, grant=row.grant_id,
+    note(session, who, "recordings:export:fetch", obj, origin, now, grant=row.grant_id,
          detail={"fetch": row.fetches})  # fmt: skip
     return row
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from gateway import notices
 from gateway.errors import BadInput, Forbidden, Recused
 from gateway.flow import log
-from gateway.flow.listening import Refused, denied, known, note
+from gateway.flow.listening import known
+from gateway.flow.refusal import Refused, denied, note
 from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role
@@ -56,12 +57,22 @@ def break_glass(
         recusal.check(who, recusal.of_recordings(session, wanted))
     except Recused as error:
         obj = f"recording:{wanted[0]}"
-        return denied(session, who, "glass:break", obj, origin, now, error, detail=detail)
+        return denied(
+            session, who, "recordings:glass:break", obj, origin, now, error, detail=detail
+        )
     grant = asking.break_glass(
         session, person=who.login, recording_ids=wanted, reason=reason.strip(), now=now
     )
-    note(session, who, "glass:break", f"request:{grant.request_id}", origin, now, grant=grant.id,
-         detail=detail)  # fmt: skip
+    note(
+        session,
+        who,
+        "recordings:glass:break",
+        f"request:{grant.request_id}",
+        origin,
+        now,
+        grant=grant.id,
+        detail=detail,
+    )
     _tell(session, grant.request_id, f"{who.name} 未经授权先行紧急调听录音，申请 "
           f"#{grant.request_id}，待补授权。 {who.login} broke the glass: request "
           f"{grant.request_id} waits for a decision.", "glass", now)  # fmt: skip

@@ -52,8 +52,20 @@ def captured(session: Session, recording: RecordingRow) -> None:
     if call is not None:
         link = session.get(TicketCallRow, call.id)
         _link(session, recording.id, call.id, link.ticket_id if link else None)
-    log.note(session, SEALED, actor=CAPTURE, origin=recording.pbx, obj=f"recording:{recording.id}",
-             outcome="ok", now=recording.sealed_at, detail=seal_fields(recording))  # fmt: skip
+    _say(session, recording, SEALED, actor=CAPTURE, origin=recording.pbx, now=recording.sealed_at)
+
+
+def rewrapped(session: Session, recording: RecordingRow, actor: str, now: int) -> None:
+    """A recording has a new header, to a key that outlives its month's: the log says of it now
+    what the row says now."""
+    _say(session, recording, REWRAPPED, actor=actor, origin="", now=now)
+
+
+def _say(
+    session: Session, recording: RecordingRow, act: str, *, actor: str, origin: str, now: int
+) -> None:
+    log.note(session, act, actor=actor, origin=origin, obj=f"recording:{recording.id}",
+             outcome="ok", now=now, detail=seal_fields(recording))  # fmt: skip
 
     def sealed_at_line(number: int) -> None:
         recording.seal_line = number

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.errors import BadInput, Conflict, Forbidden, HotlineError, Recused
-from gateway.flow import log
+from gateway.flow.refusal import Refused, denied, note
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import RecordingLinkRow
@@ -31,13 +31,6 @@ from recordings.tables_grants import ExportRow
 
 GRANT_S_MAX = grants.LONGEST_S  # a grant is for a purpose at hand; longer is asked for again
 PLAYS = 3  # what an authoriser is offered first
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The refusal is in the log: once it is committed, raise `error`."""
-
-    error: HotlineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +92,9 @@ def ask(
         recusal.check(who, recusal.of_recordings(session, chosen, wanted.ticket_no, wanted.call_id))
     except Recused as error:
         obj = f"recording:{chosen[0]}"
-        return denied(session, who, "request:ask", obj, origin, now, error, detail=asked)
+        return denied(session, who, "recordings:request:ask", obj, origin, now, error, detail=asked)
     request = asking.ask(session, who.login, chosen, wanted, now)
-    note(session, who, "request:ask", f"request:{request.id}", origin, now, detail=asked)
+    note(session, who, "recordings:request:ask", f"request:{request.id}", origin, now, detail=asked)
     notices.tell(session, "requests", "asked", request.id)
     return request
 
@@ -221,7 +214,9 @@ def decide(
                               note=note.strip(), now=now, lasts_s=lasts_s,
                               plays_max=plays_max)  # fmt: skip
     except (GrantError, Recused) as error:
-        return denied(session, who, "request:decide", f"request:{request_id}", origin, now, error)
+        return denied(
+            session, who, "recordings:request:decide", f"request:{request_id}", origin, now, error
+        )
     _note_decided(session, who, request_id, grant, origin, now)
     return grant
 
@@ -259,7 +254,7 @@ def _note_decided(
         detail["plays"] = grant.plays_max
     if asked.urgent:
         detail["afterwards"] = True
-    note(session, who, "request:decide", f"request:{request_id}", origin, now,
+    note(session, who, "recordings:request:decide", f"request:{request_id}", origin, now,
          grant=grant.id if grant else None, detail=detail)  # fmt: skip
     for topic in ("requests", f"person:{asked.requester}"):
         notices.tell(session, topic, "decided", request_id)
@@ -282,29 +277,10 @@ def end(
         grant = grants.end(session, grant_id, by=who.login, now=now)
     except GrantEnded as error:
         over = Conflict(str(error))
-        return denied(session, who, "grant:end", f"grant:{grant_id}", origin, now, over)
+        return denied(session, who, "recordings:grant:end", f"grant:{grant_id}", origin, now, over)
     except (GrantError, HotlineError) as error:
-        return denied(session, who, "grant:end", f"grant:{grant_id}", origin, now, error)
-    note(session, who, "grant:end", f"grant:{grant_id}", origin, now, grant=grant_id)
+        return denied(session, who, "recordings:grant:end", f"grant:{grant_id}", origin, now, error)
+    note(session, who, "recordings:grant:end", f"grant:{grant_id}", origin, now, grant=grant_id)
     for topic in ("requests", f"person:{grant.person}"):
         notices.tell(session, topic, "ended", grant.request_id)
     return grant
-
-
-def denied(
-    session: Session, who: Person, act: str, obj: str, origin: str, now: int,
-    error: Exception, *, grant: int | None = None, detail: dict[str, Any] | None = None,
-) -> Refused:  # fmt: skip
-    """Write the refusal into the log; what is to be raised once it is committed."""
-    note(session, who, act, obj, origin, now, outcome="denied", grant=grant,
-         detail={**(detail or {}), "why": type(error).__name__})  # fmt: skip
-    return Refused(error if isinstance(error, HotlineError) else Forbidden(str(error)))
-
-
-def note(
-    session: Session, who: Person, act: str, obj: str, origin: str, now: int,
-    *, outcome: str = "ok", grant: int | None = None, detail: dict[str, Any] | None = None,
-) -> None:  # fmt: skip
-    """One line of `recordings:…` in this person's name."""
-    log.note(session, f"recordings:{act}", actor=who.login, origin=origin, obj=obj,
-             outcome=outcome, grant=grant, detail=detail, now=now)  # fmt: skip

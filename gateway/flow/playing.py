@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from gateway.errors import Forbidden, HotlineError
-from gateway.flow.listening import Refused, denied, note
+from gateway.flow.refusal import Refused, denied, note
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tickets import recusal
@@ -60,8 +60,16 @@ def may_begin(
     try:
         grant = _usable(session, who, grant_id, recording_id, now)
     except (GrantError, HotlineError) as error:
-        return denied(session, who, "player:open", f"recording:{recording_id}", origin, now, error,
-                      grant=grant_id)  # fmt: skip
+        return denied(
+            session,
+            who,
+            "recordings:player:open",
+            f"recording:{recording_id}",
+            origin,
+            now,
+            error,
+            grant=grant_id,
+        )
     return _seen(session, who, grant, now)
 
 
@@ -72,8 +80,16 @@ def play_seen(
     try:
         grant = _playing(session, who, play_id, recording_id, now)
     except (GrantError, HotlineError) as error:
-        return denied(session, who, "player:open", f"recording:{recording_id}", origin, now, error,
-                      detail={"play": play_id})  # fmt: skip
+        return denied(
+            session,
+            who,
+            "recordings:player:open",
+            f"recording:{recording_id}",
+            origin,
+            now,
+            error,
+            detail={"play": play_id},
+        )
     return _seen(session, who, grant, now, session.get(PlayRow, play_id))
 
 
@@ -98,9 +114,11 @@ def begin(
     try:
         play = plays.begin(session, _usable(session, who, grant_id, recording_id, now), now)
     except (GrantError, HotlineError) as error:
-        return denied(session, who, "play:begin", obj, origin, now, error, grant=grant_id)
+        return denied(
+            session, who, "recordings:play:begin", obj, origin, now, error, grant=grant_id
+        )
     left = plays.left(session, session.get_one(GrantRow, grant_id))
-    note(session, who, "play:begin", obj, origin, now, grant=grant_id,
+    note(session, who, "recordings:play:begin", obj, origin, now, grant=grant_id,
          detail={"play": play.id, "left": left})  # fmt: skip
     return Begun(play, left)
 
@@ -124,9 +142,11 @@ def open_for_play(
     try:
         grant = _playing(session, who, play_id, recording_id, now)
     except (GrantError, HotlineError) as error:
-        return denied(session, who, "recording:play", obj, origin, now, error, detail=detail)
+        return denied(
+            session, who, "recordings:recording:play", obj, origin, now, error, detail=detail
+        )
     row = session.get_one(RecordingRow, recording_id)
-    note(session, who, "recording:play", obj, origin, now, grant=grant.grant_id,
+    note(session, who, "recordings:recording:play", obj, origin, now, grant=grant.grant_id,
          detail={**detail, "asked": [list(span) for span in asked(row)]})  # fmt: skip
     return Permitted(row, grant)
 
@@ -139,8 +159,19 @@ def open_for_peaks(
     try:
         grant = _playing(session, who, play_id, recording_id, now)
     except (GrantError, HotlineError) as error:
-        return denied(session, who, "recording:outline", obj, origin, now, error, detail=detail)
-    note(session, who, "recording:outline", obj, origin, now, grant=grant.grant_id, detail=detail)
+        return denied(
+            session, who, "recordings:recording:outline", obj, origin, now, error, detail=detail
+        )
+    note(
+        session,
+        who,
+        "recordings:recording:outline",
+        obj,
+        origin,
+        now,
+        grant=grant.grant_id,
+        detail=detail,
+    )
     return Permitted(session.get_one(RecordingRow, recording_id), grant)
 
 
@@ -177,5 +208,14 @@ def heard(
     outcome: str = "ok",
 ) -> None:
     """What left the house: byte ranges of the WAV, written when the stream ends or breaks."""
-    note(session, who, "recording:heard", f"recording:{recording_id}", origin, now, grant=grant_id,
-         outcome=outcome, detail={"bytes": [list(part) for part in ranges]})  # fmt: skip
+    note(
+        session,
+        who,
+        "recordings:recording:heard",
+        f"recording:{recording_id}",
+        origin,
+        now,
+        grant=grant_id,
+        outcome=outcome,
+        detail={"bytes": [list(part) for part in ranges]},
+    )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, NotFound, Recused
 from gateway.flow import log
-from gateway.flow.listening import Refused
+from gateway.flow.refusal import Refused
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow
@@ -44,7 +44,7 @@ def name(doing: Doing, ticket_id: int, login: str) -> list[str] | Refused:
         row = recusal.name(doing.session, ticket_id, login.strip(), doing.who.login, doing.now)
         return [row.login]
 
-    return _done(doing, Permission.RECUSAL_NAME, "recusal:name", ticket_id, act)
+    return _done(doing, Permission.RECUSAL_NAME, "tickets:recusal:name", ticket_id, act)
 
 
 def name_call(doing: Doing, ticket_id: int, call_id: int) -> list[str] | Refused:
@@ -66,7 +66,7 @@ def name_call(doing: Doing, ticket_id: int, call_id: int) -> list[str] | Refused
                          because="call")  # fmt: skip
         return found
 
-    return _done(doing, Permission.RECUSAL_NAME, "recusal:name", ticket_id, act)
+    return _done(doing, Permission.RECUSAL_NAME, "tickets:recusal:name", ticket_id, act)
 
 
 def lift(doing: Doing, ticket_id: int, login: str) -> list[str] | Refused:
@@ -81,7 +81,7 @@ def lift(doing: Doing, ticket_id: int, login: str) -> list[str] | Refused:
         recusal.lift(doing.session, ticket_id, login, doing.who.login, doing.now)
         return [login]
 
-    return _done(doing, Permission.RECUSAL_NAME, "recusal:lift", ticket_id, act)
+    return _done(doing, Permission.RECUSAL_NAME, "tickets:recusal:lift", ticket_id, act)
 
 
 def join(doing: Doing, ticket_id: int, into: str) -> list[str] | Refused:
@@ -98,7 +98,7 @@ def join(doing: Doing, ticket_id: int, into: str) -> list[str] | Refused:
         joined = joining.join(doing.session, ticket_id, into_id, doing.who.login, doing.now)
         return [f"ticket:{joined.id}"]
 
-    return _done(doing, Permission.TICKET_JOIN, "ticket:join", ticket_id, act)
+    return _done(doing, Permission.TICKET_JOIN, "tickets:ticket:join", ticket_id, act)
 
 
 def _done(
@@ -119,5 +119,5 @@ def _done(
 
 
 def _note(doing: Doing, deed: str, ticket_id: int, outcome: str, detail: dict[str, object]) -> None:
-    log.note(doing.session, f"tickets:{deed}", actor=doing.who.login, origin=doing.origin,
+    log.note(doing.session, deed, actor=doing.who.login, origin=doing.origin,
              obj=f"ticket:{ticket_id}", outcome=outcome, detail=detail, now=doing.now)  # fmt: skip

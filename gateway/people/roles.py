@@ -59,6 +59,8 @@ class Permission(StrEnum):
     AGENT_PAUSE_ANY = "agent:pause-any"
     STATE_READ = "state:read"
     ACCOUNT_MANAGE = "account:manage"
+    HOLD_PLACE = "hold:place"
+    RETENTION_READ = "retention:read"
     KEY_CUSTODY = "key:custody"
 
 
@@ -91,7 +93,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.AGENT_PAUSE_ANY,
         }
     ),
-    Role.AUTHORISER: frozenset({Permission.RECORDING_SEARCH, Permission.RECORDING_DECIDE}),
+    Role.AUTHORISER: frozenset(
+        {Permission.RECORDING_SEARCH, Permission.RECORDING_DECIDE, Permission.HOLD_PLACE}
+    ),
     Role.OFFICER: frozenset({Permission.ORDER_READ_OWN, Permission.ORDER_ACT}),
     Role.LEADER: frozenset(
         {
@@ -100,10 +104,19 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.RECUSAL_NAME,
             Permission.TICKET_JOIN,
             Permission.ALERT_READ,
+            Permission.HOLD_PLACE,
+            Permission.RETENTION_READ,
         }
     ),
-    Role.AUDITOR: frozenset({Permission.LOG_READ, Permission.ALERT_READ}),
+    Role.AUDITOR: frozenset(
+        {Permission.LOG_READ, Permission.ALERT_READ, Permission.RETENTION_READ}
+    ),
     Role.ADMINISTRATOR: frozenset(
-        {Permission.STATE_READ, Permission.ACCOUNT_MANAGE, Permission.KEY_CUSTODY}
+        {
+            Permission.STATE_READ,
+            Permission.ACCOUNT_MANAGE,
+            Permission.RETENTION_READ,
+            Permission.KEY_CUSTODY,
+        }
     ),
 }

@@ -154,6 +154,8 @@ PLACES: tuple[tuple[str, str, str], ...] = (
     ("listen", "chen", "/recordings/{recording}?play={play}"),
     ("listen-begin", "chen", "/recordings/{recording}?grant={grant}"),
     ("wallboard", "he", "/wallboard"),
+    ("retention", "he", "/retention"),
+    ("certificate", "he", "/retention/certificates/1"),
     ("log", "shen", "/log"),
     ("state", "guan", "/state"),
     ("missing", "wang", "/nowhere"),

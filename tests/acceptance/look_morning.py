@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from gateway.compose import parts
 from gateway.flow import custody, dispatching, intake, linking, listening, orders, playing
+from gateway.flow.refusal import Refused
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -24,9 +25,11 @@ from gateway.people.roles import Role
 from gateway.settings import read
 from gateway.tables import Base, DepartmentRow, TicketCallRow
 from gateway.tickets import acts, views
-from recordings import catalogue
+from recordings import catalogue, certificate
 from recordings.asking import Wanted
 from recordings.capture import Capture
+from recordings.certificate import Facts
+from recordings.tables_retention import CertificateRow, PlanRow
 from telephony.facts import Answered, Ended, Fact, Offered, Queued
 from telephony.tables import AgentStateRow, CallLegRow, CallRow, LinkStateRow, QueueStateRow
 
@@ -236,8 +239,29 @@ FORM = {
 }  # fmt: skip
 
 
+def destroyed(morning: Morning) -> None:
+    """A month long ago that was destroyed, by its plan and its certificate: the rows alone."""
+    now, day = morning.parts.clock(), 24 * 60 * MINUTE
+    facts = Facts(
+        plan=1, key="2024-09", digest="3f" * 32, proposed_at=now - 12 * day, stood_us=8 * day,
+        recipient="age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        asked_by="guan", asked_at=now - 4 * day, confirmed_by="lin", confirmed_at=now - 3 * day,
+        key_destroyed_at=now - 3 * day, removed_at=now - 3 * day, destroyed=41_207,
+        recordings_sha256="9c" * 32, kept=13, kept_why={"hold": 4, "ticket": 9}, tried_again=1,
+    )  # fmt: skip
+    with morning.parts.database.begin() as session:
+        session.add(
+            PlanRow(key_id=facts.key, recipient=facts.recipient, state="certified",
+                    made_at=facts.proposed_at, seen_at=now, boot="", boot_us=0)
+        )  # fmt: skip
+        session.flush()
+        session.add(CertificateRow(plan_id=1, line=20_117, text=certificate.text(facts),
+                                   made_at=now - 3 * day))  # fmt: skip
+
+
 def full(morning: Morning) -> Morning:
     """The morning as it stands at half past ten."""
+    destroyed(morning)
     made, who = morning.parts, morning.people
     now = made.clock()
     wang, sun, qian = who["wang"], who["sun"], who["qian"]
@@ -330,13 +354,13 @@ def _recorded(morning: Morning, now: int) -> None:
                 (third, "supervision", "月度抽查。"),
             )
         ]  # fmt: skip
-        ids = [one.id for one in asked if not isinstance(one, listening.Refused)]
+        ids = [one.id for one in asked if not isinstance(one, Refused)]
         granted = listening.decide(session, who["zhou"], ids[0], granted=True, note="",
                                    lasts_s=86400, origin="10.0.0.6", now=now)  # fmt: skip
         listening.decide(session, who["zhou"], ids[2], granted=False, note="请说明抽查依据。",
                          lasts_s=0, origin="10.0.0.6", now=now)  # fmt: skip
         assert granted is not None
-        assert not isinstance(granted, listening.Refused)
+        assert not isinstance(granted, Refused)
         morning.grant = granted.id
         begun = playing.begin(session, who["chen"], granted.id, first, origin="10.0.0.5", now=now)
         assert isinstance(begun, playing.Begun)

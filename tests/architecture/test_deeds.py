@@ -12,8 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LISTED = ROOT / "gateway" / "flow" / "deeds.py"
 BUILT = {
     "gateway/flow/archiving.py": ("recordings:backup:make", "recordings:backup:drill"),
-    "gateway/flow/listening.py": ("recordings:request:ask", "recordings:request:decide"),
-    "gateway/flow/playing.py": ("recordings:recording:play", "recordings:recording:heard"),
+    "gateway/flow/custodians.py": ("keys:export:ask", "keys:destroy:ask"),
+    "gateway/flow/keeping.py": tuple(
+        f"retention:plan:{act}" for act in ("propose", "stand", "void", "ask", "confirm")
+    ),
     "gateway/cli/keeping.py": (
         "people:account:close",
         "people:account:password",
@@ -26,7 +28,7 @@ BUILT = {
 
 def written() -> Iterator[tuple[str, str]]:
     """Every literal that has the form of an act, and where."""
-    for path in (ROOT / "gateway").rglob("*.py"):
+    for path in (*(ROOT / "gateway").rglob("*.py"), *(ROOT / "recordings").glob("*.py")):
         if path == LISTED:
             continue
         place = str(path.relative_to(ROOT))

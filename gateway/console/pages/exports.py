@@ -9,7 +9,7 @@ from gateway.console import render
 from gateway.console.visit import Visit
 from gateway.errors import Conflict
 from gateway.flow import exporting
-from gateway.flow.listening import Refused
+from gateway.flow.refusal import Refused
 from gateway.numbers import natural
 from gateway.people import accounts
 from recordings.errors import ObjectMissing

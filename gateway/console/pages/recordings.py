@@ -17,8 +17,8 @@ from gateway.errors import BadInput
 from gateway.flow import finding, listening, playing, silence
 from gateway.flow import glass as breaking
 from gateway.flow.finding import Sought
-from gateway.flow.listening import Refused
 from gateway.flow.playing import May
+from gateway.flow.refusal import Refused
 from gateway.numbers import natural
 from gateway.people import accounts
 from gateway.tickets.clocks import CHINA

@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse, Response
 from gateway.console.visit import Visit
 from gateway.errors import BadInput
 from gateway.flow import recusing
-from gateway.flow.listening import Refused
 from gateway.flow.recusing import Doing
+from gateway.flow.refusal import Refused
 from gateway.numbers import natural
 from gateway.people import accounts
 from gateway.people.roles import Permission

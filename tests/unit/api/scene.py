@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from gateway import compose
 from gateway.flow import dispatching, linking, listening
+from gateway.flow.refusal import Refused
 from gateway.parts import Parts
 from gateway.people import sessions
 from gateway.people.accounts import Person
@@ -103,7 +104,7 @@ def _furnish(made: Scene) -> None:
                 session, made.people["supervisor"], [int(made.ids["recording"])],
                 Wanted("verify", "核对", f"#{dispatched}"), origin="-", now=now,
             )  # fmt: skip
-            assert not isinstance(request, listening.Refused)
+            assert not isinstance(request, Refused)
             made.ids[key] = str(request.id)
         grant = listening.decide(
             session, made.people["authoriser"], int(made.ids["granted-request"]),
@@ -111,7 +112,7 @@ def _furnish(made: Scene) -> None:
             now=made.parts.clock(),
         )  # fmt: skip
         assert grant is not None
-        assert not isinstance(grant, listening.Refused)
+        assert not isinstance(grant, Refused)
         made.ids["grant"] = str(grant.id)
         _exported(session, made, now)
 
@@ -122,11 +123,11 @@ def _exported(session: Session, made: Scene, now: int) -> None:
     wanted = Wanted("complaint", "移送", f"#{made.ids['dispatched']}", None, "export", KEY)
     asked = listening.ask(session, made.people["supervisor"], [recording], wanted, origin="-",
                           now=now)  # fmt: skip
-    assert not isinstance(asked, listening.Refused)
+    assert not isinstance(asked, Refused)
     grant = listening.decide(session, made.people["authoriser"], asked.id, granted=True, note="",
                              lasts_s=86400, origin="-", now=made.parts.clock())  # fmt: skip
     assert grant is not None
-    assert not isinstance(grant, listening.Refused)
+    assert not isinstance(grant, Refused)
     export = ExportRow(
         grant_id=grant.id, recording_id=recording, person="supervisor", recipient=KEY,
         plain_sha256=b"p" * 32, sealed_sha256=b"s" * 32, size=1, object_key="1.age", sheet="{}",

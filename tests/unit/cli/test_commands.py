@@ -90,6 +90,12 @@ TRIED = {
     "pbx status": ("pbx", "status"),
     "recording seal": ("recording", "seal", "{wav}", "--recipient", "{age}", "--out", "{out}"),
     "recording open": ("recording", "open", "{wav}", "--identity", "{wav}", "--out", "{out}"),
+    "retention plan": ("retention", "plan"),
+    "retention hold": ("retention", "hold", "--recording", "1", "--why", "x", "--as", "he"),
+    "retention lift": ("retention", "lift", "1", "--as", "he"),
+    "retention agree": ("retention", "agree", "2026-11", "--as", "admin"),
+    "retention run": ("retention", "run"),
+    "retention certificate": ("retention", "certificate", "1"),
 }
 TRIED |= {
     "recording backup": ("recording", "backup", "{backup}"),
@@ -100,7 +106,9 @@ TRIED |= {
 FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
          "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
 FAILS |= {"recording drill", "recording verify"}
-"""In a house with no PBX, no CEL and nothing parked: what these look for is not there."""
+FAILS |= {f"retention {act}" for act in ("hold", "lift", "agree", "certificate")}
+"""In a house with no PBX, no CEL, nothing parked and nobody but admin: what these look for is not
+there."""
 NEED_NO_DATABASE = {"init", "db upgrade", "keys list", "keys enclose", "recording seal"}
 
 

@@ -33,6 +33,7 @@ EDITORS = AGENT | SUPERVISOR
 READERS = AGENT | SUPERVISOR | LEADER
 WATCHERS = SUPERVISOR | LEADER
 SEARCHERS = SUPERVISOR | AUTHORISER
+KEEPERS = LEADER | AUDITOR | ADMINISTRATOR
 
 MAY: dict[str, frozenset[Role] | None] = {
     "GET /": EVERYBODY,
@@ -87,6 +88,10 @@ MAY: dict[str, frozenset[Role] | None] = {
     "GET /requests": SEARCHERS,
     "POST /requests/{request_id}/decide": AUTHORISER,
     "POST /grants/{grant_id}/end": SEARCHERS,
+    "GET /retention": KEEPERS | AUTHORISER,
+    "GET /retention/certificates/{plan_id}": KEEPERS,
+    "POST /retention/holds": LEADER | AUTHORISER,
+    "POST /retention/holds/{hold_id}/lift": LEADER | AUTHORISER,
     "GET /log": AUDITOR,
     "POST /log/verify": AUDITOR,
     "GET /alerts": LEADER | AUDITOR,
@@ -177,6 +182,8 @@ def test_who_may(still: scene.Morning, spare: Spare, page: Page, role: Role | No
         request_id=2,
         grant_id=spare.grant,
         export_id=spare.export,
+        plan_id=1,
+        hold_id=1,
         login="ayi",
         alert_id=still_told(still, role),
     )

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from gateway import compose, settings
 from gateway.exchange import Exchange
 from gateway.flow import intake, playing
-from gateway.flow.listening import Refused
 from gateway.flow.playing import Permitted
+from gateway.flow.refusal import Refused
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person

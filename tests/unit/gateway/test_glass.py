@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, Recused
 from gateway.flow import glass, linking, listening, playing, recusing
-from gateway.flow.listening import Refused
 from gateway.flow.recusing import Doing
+from gateway.flow.refusal import Refused
 from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from gateway.errors import BadInput, Forbidden
 from gateway.flow import finding, linking, listening, log, playing
 from gateway.flow.finding import Sought
-from gateway.flow.listening import Refused
 from gateway.flow.playing import Begun, Permitted
+from gateway.flow.refusal import Refused
 from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, IllegalStep, NotFound, Recused
 from gateway.flow import dispatching, linking, listening, orders, playing, recusing
-from gateway.flow.listening import Refused
 from gateway.flow.playing import Begun, Permitted
 from gateway.flow.recusing import Doing
+from gateway.flow.refusal import Refused
 from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Role

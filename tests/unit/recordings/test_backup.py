@@ -70,7 +70,7 @@ def test_what_is_backed_up_can_be_restored(full: Room, place: Path) -> None:
     assert done.manifest.sealed_bytes == sum(row.sealed_size for row in full.rows())
     stored = {f"objects/{name}": held for name, held in files(full.root).items()}
     assert stored.items() <= files(place).items()
-    assert drilled(full, place, None) == Drilled(done.manifest, True, 4 + 1 + 1, Failures())
+    assert drilled(full, place, None) == Drilled(done.manifest, True, 4 + 1 + 1, 0, Failures())
     some = drilled(full, place)
     assert (some.opened, some.failed) == (True, Failures())
     assert 3 < some.chunks <= 6
@@ -227,7 +227,7 @@ def test_a_run_that_fails_anywhere_is_made_good_by_the_next(full: Room, tmp_path
             break
         assert backed(full, place).failed == Failures()
         assert drilled(full, place, None) == Drilled(
-            drill.newest(DirectoryStore(place)), True, 6, Failures()
+            drill.newest(DirectoryStore(place)), True, 6, 0, Failures()
         )
     assert fatal > 60
 
