@@ -49,6 +49,8 @@ class Manager:
         self._open: set[asyncio.StreamWriter] = set()
         self._listening: set[asyncio.StreamWriter] = set()
         self._sessions: set[asyncio.Task[None]] = set()
+        self._halfway: frozenset[asyncio.StreamWriter] = frozenset()
+        self._after: list[tuple[asyncio.StreamWriter, bytes]] = []
         self.port = 0
 
     async def start(self, port: int = 0) -> None:
@@ -78,7 +80,23 @@ class Manager:
     def write(self, data: bytes) -> None:
         """Bytes, whatever they are, to everybody who has logged in."""
         for writer in list(self._listening):
-            writer.write(data)
+            self._say(writer, data)
+
+    async def drip(self, data: bytes, pause_s: float) -> None:
+        """One message byte by byte to everybody who has logged in. As on a PBX it stays one: who
+        signs in meanwhile gets nothing of it, and what else is said comes after it."""
+        self._halfway = frozenset(self._listening)
+        try:
+            for at in range(len(data)):
+                for writer in self._halfway:
+                    writer.write(data[at : at + 1])
+                await asyncio.sleep(pause_s)
+        finally:
+            self._halfway = frozenset()
+            after, self._after = self._after, []
+            for writer, said in after:
+                if not writer.is_closing():
+                    writer.write(said)
 
     async def hang_up(self, last: bytes = b"") -> None:
         """Ends every session after these bytes, in order: what was written before arrives."""
@@ -115,27 +133,27 @@ class Manager:
         mark = [("ActionID", action_id)] if action_id else []
         name = request.get("Action").lower()
         if name == "challenge":
-            writer.write(render([("Response", "Success"), *mark, ("Challenge", challenge)]))
+            self._say(writer, render([("Response", "Success"), *mark, ("Challenge", challenge)]))
         elif name == "login":
             self._login(request, writer, challenge, mark)
         elif writer not in self._listening:
-            writer.write(_error(mark, "Permission denied"))
+            self._say(writer, _error(mark, "Permission denied"))
         elif name == "ping":
-            writer.write(render([("Response", "Success"), *mark, ("Ping", "Pong")]))
+            self._say(writer, render([("Response", "Success"), *mark, ("Ping", "Pong")]))
         elif name == "coreshowchannels":
             lines = [[("Event", "CoreShowChannel"), *up.items()] for up in self._channels()]
             self._list(writer, mark, lines, "CoreShowChannelsComplete")
         elif name == "queuestatus":
             self._list(writer, mark, self._queues(), "QueueStatusComplete")
         elif name == "logoff":
-            writer.write(render([("Response", "Goodbye"), *mark]))
+            self._say(writer, render([("Response", "Goodbye"), *mark]))
             writer.close()
         elif self._acts is None:
-            writer.write(_error(mark, "Invalid/unknown command"))
+            self._say(writer, _error(mark, "Invalid/unknown command"))
         else:
             why = self._acts(request)
             done = render([("Response", "Success"), *mark, ("Message", "done")])
-            writer.write(_error(mark, why) if why else done)
+            self._say(writer, _error(mark, why) if why else done)
 
     def _login(
         self, request: Message, writer: asyncio.StreamWriter, challenge: str, mark: Headers
@@ -146,22 +164,28 @@ class Manager:
         else:
             known = hmac.compare_digest(request.get("Secret").encode(), self._secret.encode())
         if request.get("Username") != self._user or not known:
-            writer.write(_error(mark, "Authentication failed"))
+            self._say(writer, _error(mark, "Authentication failed"))
             return
         self._listening.add(writer)
         accepted = ("Message", "Authentication accepted")
-        writer.write(render([("Response", "Success"), *mark, accepted]))
-        writer.write(render([("Event", "FullyBooted"), ("Status", "Fully Booted")]))
+        self._say(writer, render([("Response", "Success"), *mark, accepted]))
+        self._say(writer, render([("Event", "FullyBooted"), ("Status", "Fully Booted")]))
 
     def _list(
         self, writer: asyncio.StreamWriter, mark: Headers, lines: Sequence[Headers], done: str
     ) -> None:
         started = ("EventList", "start")
-        writer.write(render([("Response", "Success"), *mark, started]))
+        self._say(writer, render([("Response", "Success"), *mark, started]))
         for line in lines:
-            writer.write(render([line[0], *mark, *line[1:]]))
+            self._say(writer, render([line[0], *mark, *line[1:]]))
         ended = [("EventList", "Complete"), ("ListItems", str(len(lines)))]
-        writer.write(render([("Event", done), *mark, *ended]))
+        self._say(writer, render([("Event", done), *mark, *ended]))
+
+    def _say(self, writer: asyncio.StreamWriter, data: bytes) -> None:
+        if writer in self._halfway:
+            self._after.append((writer, data))
+        else:
+            writer.write(data)
 
 
 def render(headers: Headers) -> bytes:

@@ -67,9 +67,7 @@ class Teller:
     async def _do(self, deed: Deed) -> None:
         match deed:
             case Say(data, slowly=True):
-                for at in range(len(data)):
-                    self._manager.write(data[at : at + 1])
-                    await asyncio.sleep(DRIP_S)
+                await self._manager.drip(data, DRIP_S)
             case Say(data):
                 self._manager.write(data)
             case Wait(seconds):

@@ -59,7 +59,7 @@ async def told(at: Path, words: list[str], seed: int) -> Count:
                     pbx.begin_replay(story)
                     await asyncio.sleep(0.02)
                 await pbx.finish()
-                await until(lambda: cel.exists() and well(counted(parts, since)), 30)
+                await until(lambda: cel.exists() and well(counted(parts, since)), 60)
                 await asyncio.sleep(QUIET)
                 return await asyncio.to_thread(counted, parts, since)
 

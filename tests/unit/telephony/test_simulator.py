@@ -20,6 +20,12 @@ from tests.unit.telephony.house import Store, Taker
 from tests.unit.telephony.test_line_faults import QUICK, clock, until
 
 
+def at_rest(store: Store) -> bool:
+    """Whether nobody talks or rings any more: that is told after a call's last word."""
+    with store.begin() as session:
+        return {*session.scalars(select(AgentStateRow.state))} <= {"idle"}
+
+
 def play(store: Store, at: Path, *, cut: bool = False) -> tuple[Taker, list[str]]:
     """One answered and one abandoned call side by side, through a real socket into rows."""
     taker = Taker(store)
@@ -43,7 +49,7 @@ def play(store: Store, at: Path, *, cut: bool = False) -> tuple[Taker, list[str]
                 await asyncio.sleep(0.3)
                 await pbx.cut()
             ids = list(await asyncio.gather(*calls))
-            await until(lambda: not taker.board.live)
+            await until(lambda: not taker.board.live and at_rest(store))
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             return ids
