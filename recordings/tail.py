@@ -4,8 +4,8 @@ What always holds: whoever was given the head holds its row's lock until the tra
 nobody else's line can come between; lines and head are written together.  What a line holds, and
 how the tree grows, is not known here.
 
-Said to the driver as it stands, for every act of the product ends here: composing the statements
-anew took longer than the database with them.  Where the database can do it, lines and head are one
+Said to the driver as it stands, for every act of the product ends here, and composing a statement
+anew takes longer than a small one does (decision 0020).  Where the database can do it, lines and head are one
 statement: each one is a way there and back, while others wait for the lock.
 """
 
