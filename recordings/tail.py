@@ -5,8 +5,8 @@ nobody else's line can come between; lines and head are written together.  What 
 how the tree grows, is not known here.
 
 Said to the driver as it stands, for every act of the product ends here, and composing a statement
-anew takes longer than a small one does (decision 0020).  Where the database can do it, lines and head are one
-statement: each one is a way there and back, while others wait for the lock.
+anew takes longer than a small one does (decision 0020).  Where the database can do it, lines and
+head are one statement: each is a way there and back, while others wait for the lock.
 """
 
 from collections.abc import Sequence
