@@ -17,13 +17,12 @@ shows (`checkpoints`).  The checking of the whole log is `verifying`.
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recordings import lines, tree
+from recordings import lines, tail, tree
 from recordings.errors import AuditError, LineUnknown
 from recordings.lines import Noted
 from recordings.notes import Checkpoint, Signer
@@ -32,15 +31,6 @@ from recordings.tables import AuditHeadRow, AuditLineRow
 PAGE = 50
 _NOTED = "audit.noted"  # in the session's info: lines that have no number yet
 _TOLD = "audit.told"  # and who wants to know the numbers of which
-
-_COLUMNS = "id, at, action, actor, origin, obj, outcome, grant_id, detail, nodes"
-_INSERT = {
-    name: f"INSERT INTO audit_line ({_COLUMNS}) VALUES ({', '.join([mark] * 10)})"  # noqa: S608 - our own words
-    for name, mark in (("sqlite", "?"), ("postgresql", "%s"))
-}
-"""Said to the driver as it stands: composing it anew for each line took longer than the insert."""
-_HEAD = cast("Table", AuditHeadRow.__table__)
-_HEAD_LOCKED = select(_HEAD.c.size, _HEAD.c.frontier).where(_HEAD.c.id == 1).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +132,9 @@ def head(session: Session) -> tuple[int, list[bytes]]:
 
 
 def locked_head(session: Session) -> tuple[int, list[bytes]]:
-    """The head, locked until the transaction ends; made by whoever comes first."""
-    connection = session.connection()
-    found = connection.execute(_HEAD_LOCKED).first()
-    if found is None:
-        dialect = connection.dialect.name
-        first = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(_HEAD)
-        empty = first.values(id=1, size=0, frontier=b"").on_conflict_do_nothing()
-        connection.execute(empty)
-        found = connection.execute(_HEAD_LOCKED).one()
-    return found.size, split(found.frontier)
+    """The head, locked until the transaction ends."""
+    size, frontier = tail.locked(session.connection())
+    return size, split(frontier)
 
 
 def checkpoint(session: Session, signer: Signer) -> str:
@@ -242,7 +225,7 @@ def _nodes(session: Session) -> tree.Node:
 def _write(session: Session, noted: Sequence[Noted]) -> range:
     session.flush()  # whatever the act still holds back comes before the log's lock
     start, frontier = locked_head(session)
-    rows: list[tuple[Any, ...]] = []
+    rows: list[tail.Line] = []
     for number, line in enumerate(noted, start):
         leaf = lines.leaf(number, line.at, line.action, line.actor, line.origin, line.obj,
                           line.outcome, line.grant, line.detail)  # fmt: skip
@@ -250,9 +233,5 @@ def _write(session: Session, noted: Sequence[Noted]) -> range:
         rows.append((number, line.at, line.action, line.actor, line.origin, line.obj,
                      line.outcome, line.grant, line.detail, b"".join(done)))  # fmt: skip
     stop = start + len(rows)
-    connection = session.connection()
-    connection.exec_driver_sql(_INSERT[connection.dialect.name], rows)
-    connection.execute(
-        update(_HEAD).where(_HEAD.c.id == 1).values(size=stop, frontier=b"".join(frontier))
-    )
+    tail.write(session.connection(), rows, stop, b"".join(frontier))
     return range(start, stop)

@@ -46,8 +46,11 @@ class Disk:
             view = view[file.write(view) :]
 
     def settle(self, file: BinaryIO) -> None:
-        """Begin what `sync` ends; a failure is raised here, the kernel tells it only once."""
-        os.fdatasync(file.fileno())
+        """Have what was written begin its way to the disk, waiting for nothing: `sync` ends it,
+        and hears what failed.  What is on the disk already leaves the page cache."""
+        # Linux starts to write back what is dirty in the range; no journal is committed for it,
+        # as fdatasync(2) does each time, which on a busy machine more than doubled its work.
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     def sync(self, file: BinaryIO) -> None:
         """Bring a file's bytes to the disk."""

@@ -1,10 +1,10 @@
 """A stream of plaintext in, a sealed and verified stream and its figures out, in one pass.
 
 Four work side by side on a ring of blocks, each on a thread of its own (reading, encrypting,
-hashing and writing all release the interpreter's lock):
+hashing and writing all release the interpreter's lock), the first three with about as much to do:
 
-    the caller's    reads a block, encrypts it, writes it
-    plain           hashes what was read
+    ahead           reads a block and hashes it
+    the caller's    encrypts it and writes it
     stored          reads back what was just written, compares it with what was encrypted, and
                     hashes what the place gave back
     settling        has what was written go to the disk already, so that publishing is short
@@ -16,10 +16,12 @@ written, and whoever seals there has to read it again.  It opens, names and sync
 """
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 
 from recordings import sealed
 from recordings.errors import EvidenceAltered
@@ -28,8 +30,8 @@ from recordings.place import Growing
 _CHUNKS = 16
 _PLAIN_BLOCK = _CHUNKS * sealed.CHUNK
 _SEALED_BLOCK = _CHUNKS * sealed.SEALED_CHUNK
-_SETTLE = 32 * _CHUNKS
-"""Chunks between two bringings to the disk: 32 MiB."""
+_SETTLE = 8 * _CHUNKS
+"""Chunks after which what was written goes to the disk: 8 MiB."""
 
 _RING = 6
 """Blocks of 1 MiB, plain and sealed: how far the hashing may lag behind, and 12 MiB of memory."""
@@ -51,25 +53,45 @@ class Figures:
 
 
 class _Block:
-    """A stretch of plaintext and its ciphertext, used again once both are hashed."""
+    """A stretch of plaintext and its ciphertext, used again once both are done with; it takes no
+    memory before it is used."""
 
-    def __init__(self) -> None:
-        self.plain = memoryview(bytearray(_PLAIN_BLOCK))
-        self.sealed = memoryview(bytearray(_SEALED_BLOCK))
-        self.busy: list[Future[None]] = []
+    checked: Future[None] | None = None
 
-    def fill(self, read_into: Callable[[memoryview], int | None]) -> int:
-        self.wait()
-        filled = 0
-        while filled < _PLAIN_BLOCK and (count := read_into(self.plain[filled:])):
-            filled += count
-        return filled
+    @cached_property
+    def plain(self) -> memoryview:
+        return memoryview(bytearray(_PLAIN_BLOCK))
+
+    @cached_property
+    def sealed(self) -> memoryview:
+        return memoryview(bytearray(_SEALED_BLOCK))
 
     def wait(self) -> None:
-        """Until nobody works on it; raises what went wrong there."""
-        for work in self.busy:
-            work.result()
-        self.busy = []
+        """Until what was written of it is compared; raises what went wrong there."""
+        if self.checked:
+            self.checked.result()
+
+
+class _Source:
+    """What is sealed, read ahead until it ends; after that nothing more is asked of it."""
+
+    def __init__(self, read_into: Callable[[memoryview], int | None]) -> None:
+        self._read_into, self._ended = read_into, False
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def fill(self, block: _Block) -> int:
+        """Read into a block, once it is free, and hash; how many bytes, 0 after the end."""
+        block.wait()
+        if self._ended:
+            return 0
+        filled = 0
+        while not self._ended and filled < _PLAIN_BLOCK:
+            count = self._read_into(block.plain[filled:])
+            filled, self._ended = filled + (count or 0), not count
+        self.digest.update(block.plain[:filled])
+        self.size += filled
+        return filled
 
 
 class _Written:
@@ -113,17 +135,16 @@ def seal(
     `header` is the header the payload will stand behind; it goes into the sealed hash and size.
     Raises EvidenceAltered where what was written reads back differently.
     """
-    chunks, index, plain_size = sealed.Chunks(file_key, nonce), 0, 0
-    written, plain_hash, settled = _Written(upload, header), hashlib.sha256(), list[Future[None]]()
+    chunks, index = sealed.Chunks(file_key, nonce), 0
+    source, written, settled = _Source(read_into), _Written(upload, header), list[Future[None]]()
     with ExitStack() as stack:
-        plain, stored, settling = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3))
+        ahead, stored, settling = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3))
         stored.submit(written.check, written.write(nonce), nonce).result()
-        for block, filled, final in _blocks(read_into):
-            block.busy.append(plain.submit(plain_hash.update, block.plain[:filled]))
+        for block, filled, final in _blocks(source, ahead):
             size = _encrypt(chunks, index, block, filled, final=final)
             at = written.write(block.sealed[:size])
-            block.busy.append(stored.submit(written.check, at, block.sealed[:size]))
-            plain_size, index = plain_size + filled, index + _CHUNKS
+            block.checked = stored.submit(written.check, at, block.sealed[:size])
+            index += _CHUNKS
             if index % _SETTLE == 0:
                 settled.append(settling.submit(upload.settle))
         for work in settled:  # the kernel tells of a failed write once: it must not be overheard
@@ -131,31 +152,27 @@ def seal(
     return Figures(
         hashlib.sha256(header).digest(),
         written.digest.digest(),
-        plain_hash.digest(),
-        plain_size,
+        source.digest.digest(),
+        source.size,
         len(header) + written.size,
         written.verified,
     )
 
 
-def _blocks(
-    read_into: Callable[[memoryview], int | None],
-) -> Iterator[tuple[_Block, int, bool]]:
+def _blocks(source: _Source, ahead: ThreadPoolExecutor) -> Iterator[tuple[_Block, int, bool]]:
     """Each block, how far it is filled, and whether it is the last, which is known only once the
-    next one was read.  The ring grows as far as the recording needs it."""
-    ring, number = [_Block()], 0
-    block, filled = ring[0], ring[0].fill(read_into)
-    while filled == _PLAIN_BLOCK:
-        number += 1
-        if number < _RING:
-            ring.append(_Block())
-        following = ring[number % _RING]
-        filled_next = following.fill(read_into)
-        if not filled_next:
-            break
-        yield block, filled, False
+    next one was read."""
+    ring = [_Block() for _ in range(_RING)]
+    filling = deque((block, ahead.submit(source.fill, block)) for block in ring)
+    block, work = filling.popleft()
+    filled, final = work.result(), False
+    while not final:
+        following, work = filling.popleft()
+        filled_next = work.result()
+        final = not filled_next
+        yield block, filled, final
+        filling.append((block, ahead.submit(source.fill, block)))
         block, filled = following, filled_next
-    yield block, filled, True
     for one in ring:
         one.wait()
 

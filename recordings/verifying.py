@@ -26,7 +26,7 @@ _ALL = select(
     _LINE.id, _LINE.at, _LINE.action, _LINE.actor, _LINE.origin, _LINE.obj, _LINE.outcome,
     _LINE.grant_id, _LINE.detail, _LINE.nodes,
 ).order_by(_LINE.id)  # fmt: skip
-_WRITTEN = {
+WRITTEN = {
     "sqlite": (
         "SELECT id, json_object('action', action, 'actor', actor, 'at', at, 'detail', detail, "
         "'grant', grant_id, 'line', id, 'object', obj, 'origin', origin, 'outcome', outcome), "
@@ -79,7 +79,7 @@ def leaves(session: Session, start: int = 0) -> Iterator[Leaf]:
 def _skim(session: Session, tally: Tally) -> None:
     """Count the sound stretches from the beginning; end at whatever is not one."""
     connection = session.connection()
-    written = _WRITTEN[connection.dialect.name]
+    written = WRITTEN[connection.dialect.name]
     try:
         rows = connection.exec_driver_sql(written, execution_options={"yield_per": STRETCH})
         with rows:

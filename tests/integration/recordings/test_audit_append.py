@@ -123,7 +123,7 @@ def test_the_database_writes_a_line_as_we_do(tmp_path: Path, database_url: str) 
                          detail={text: text, "n": [at, None]})  # fmt: skip
     with room.begin() as session:
         connection = session.connection()
-        written = connection.exec_driver_sql(verifying._WRITTEN[connection.dialect.name])
+        written = connection.exec_driver_sql(verifying.WRITTEN[connection.dialect.name])
         theirs = [text.encode() for _, text, _ in written]
         assert theirs == [leaf for _, leaf, _ in verifying.leaves(session)]
     room.engine.dispose()

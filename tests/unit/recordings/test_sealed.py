@@ -125,15 +125,31 @@ def test_a_disk_that_fails_meanwhile_is_heard() -> None:
         def settle(self) -> None:
             raise OSError(5, "Input/output error")
 
-    header = sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1))
-    quiet = Place()
-    for out in (quiet, Failing()):
-        source = io.BytesIO(bytes(70 << 20))
-        try:
-            sealing.seal(source.readinto, out, header, b"k" * 16, b"n" * 16)
-        except OSError:
-            assert out is not quiet
+    header, quiet = sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1)), Place()
+    source = bytes(17 << 20)
+    sealing.seal(io.BytesIO(source).readinto, quiet, header, b"k" * 16, b"n" * 16)
     assert quiet.settled == 2
+    with pytest.raises(OSError, match="Input/output"):
+        sealing.seal(io.BytesIO(source).readinto, Failing(), header, b"k" * 16, b"n" * 16)
+
+
+def test_what_comes_after_the_end_is_not_read() -> None:
+    """A file that grows behind its end is sealed as far as it went: what was read ahead of the
+    end's being known is no part of it, nor of its hash."""
+    data = random.Random(9).randbytes(1_500_000)
+    gives = [data[:1_048_576], data[1_048_576:], b"", b"more", b"", b""]
+    source = iter(gives)
+
+    def read_into(view: memoryview) -> int:
+        piece = next(source, b"")
+        view[: len(piece)] = piece
+        return len(piece)
+
+    out, header = Place(), sealed.make_header(b"k" * 16, [sealed.public_of(IDENTITY)], entropy(1))
+    figures = sealing.seal(read_into, out, header, b"k" * 16, b"n" * 16)
+    assert (figures.plain_size, figures.plain_sha256) == (len(data), hashlib.sha256(data).digest())
+    opened = open_payload(header, bytes(out.held))
+    assert b"".join(opened.read(0, opened.size)) == data
 
 
 def test_randomness_is_an_argument() -> None:
