@@ -145,12 +145,14 @@ class Prepared:
 
 
 def _connection(session: Session) -> Connection:
-    """The session's connection, asked for once a transaction: the session takes its time."""
-    transaction = session.get_transaction()
+    """The session's connection, asked for once a transaction, or savepoint (which is not set before
+    it is asked for): the session takes its time."""
+    inmost = session.get_nested_transaction() or session.get_transaction()
     known: tuple[object, Connection] | None = session.info.get(_CONNECTION)
-    if known is None or transaction is None or known[0] is not transaction:
+    if known is None or inmost is None or known[0] is not inmost:
         database = session.connection()
-        known = session.info[_CONNECTION] = session.get_transaction(), database
+        inmost = session.get_nested_transaction() or session.get_transaction()
+        known = session.info[_CONNECTION] = inmost, database
     return known[1]
 
 

@@ -119,6 +119,23 @@ def test_it_is_part_of_the_sessions_transaction(database: Database) -> None:
         assert NAMED.rows(session, of=["undone"]) == []
 
 
+def test_it_is_part_of_a_savepoint(database: Database) -> None:
+    """What is undone to a savepoint is undone, whoever wrote it; what was written before stays."""
+    with database.begin() as session:
+        PLAIN.run(session, [{"name": "a"}])
+        with session.begin_nested() as part:
+            PLAIN.run(session, [{"name": "undone"}])
+            part.rollback()
+        with pytest.raises(RuntimeError), session.begin_nested():
+            PLAIN.run(session, [{"name": "undone"}])
+            raise RuntimeError
+        session.execute(insert(THING).values(name="b"))
+        PLAIN.run(session, [{"name": "c"}])
+    with database.reading() as session:
+        names = [name for _, name, _ in NAMED.rows(session, of=["a", "b", "c", "undone"])]
+    assert sorted(names) == ["a", "b", "c"]
+
+
 def test_all_but() -> None:
     """Names of columns as the statement is to know them."""
     assert but(THING, "id", "note") == ["name", "parent"]
