@@ -138,6 +138,9 @@ class RecordingOut(Model):
     recorded_at: datetime | None
     duration_ms: int
     condition: str
+    destroyed_at: datetime | None
+    certificate: int | None
+    """Of one that was destroyed: the plan that certifies it."""
 
     @classmethod
     def of(cls, row: RecordingRow) -> "RecordingOut":
@@ -148,6 +151,8 @@ class RecordingOut(Model):
             recorded_at=when(row.recorded_at),
             duration_ms=row.duration_ms,
             condition=row.condition,
+            destroyed_at=when(row.destroyed_at),
+            certificate=row.destroyed_plan,
         )
 
 

@@ -85,6 +85,7 @@ _FAULTS = {
     403: "无权限 · forbidden",
     404: "没有找到 · not found",
     409: "当前状态不允许 · not in this state",
+    410: "已销毁 · destroyed on time",
     429: "请稍后 · too many attempts",
 }
 

@@ -26,7 +26,9 @@ from gateway.flow import orders
 from gateway.tickets import acts, views
 from recordings.tables import AuditLineRow
 from telephony.tables import AgentStateRow, LinkGapRow, LinkStateRow
+from tests.acceptance import look_evidence
 from tests.acceptance import look_morning as scene
+from tests.acceptance.look_evidence import Evidence
 from tests.rig.acting import acting, asked_at
 
 CHROMIUM = "/usr/bin/chromium"
@@ -153,6 +155,10 @@ PLACES: tuple[tuple[str, str, str], ...] = (
     ("decide", "zhou", "/requests"),
     ("listen", "chen", "/recordings/{recording}?play={play}"),
     ("listen-begin", "chen", "/recordings/{recording}?grant={grant}"),
+    ("listen-glass", "chen", "/recordings/{glassed}?grant={glass}"),
+    ("tomb", "chen", "/recordings/{tomb}"),
+    ("export", "chen", "/exports/{export}"),
+    ("alerts", "he", "/alerts"),
     ("wallboard", "he", "/wallboard"),
     ("retention", "he", "/retention"),
     ("certificate", "he", "/retention/certificates/1"),
@@ -162,19 +168,25 @@ PLACES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def tour(looker: Looker, morning: scene.Morning, sizes: tuple[str, ...], only: str = "") -> None:
+def tour(
+    looker: Looker, morning: scene.Morning, seen: Evidence, sizes: tuple[str, ...], only: str = ""
+) -> None:
     """Every place at every size."""
     refs = morning.tickets | {
         "recording": morning.recordings[0] if morning.recordings else 1,
         "grant": morning.grant,
         "play": morning.play,
+        "tomb": seen.tomb,
+        "export": seen.export,
+        "glass": seen.glass,
+        "glassed": seen.glassed,
     }
     for size in sizes:
         if not only or only == "sign-in":
             with looker.as_("", size) as page:
                 looker.picture(page, "sign-in", size)
         for name, login, path in PLACES:
-            if only and only != name:
+            if only and name not in only.split(","):
                 continue
             with looker.as_(login, size) as page:
                 page.goto(looker.address + path.format(**refs))
@@ -361,9 +373,10 @@ def main(out: Path, only: str = "") -> int:
     with tempfile.TemporaryDirectory() as root, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         morning = scene.full(scene.people(scene.house(Path(root))))
+        seen = look_evidence.made(morning)
         with served(morning) as address:
             looker = Looker(browser, address, out)
-            tour(looker, morning, ("1366",) if only else tuple(SIZES), only)
+            tour(looker, morning, seen, ("1366",) if only else tuple(SIZES), only)
             if only in ("", "calls"):
                 calls(looker, morning, "1366")
                 conflict(looker, morning, "1366")

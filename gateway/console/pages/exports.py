@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator
 
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 from gateway.console import render
 from gateway.console.visit import Visit
 from gateway.errors import Conflict
-from gateway.flow import exporting
+from gateway.flow import attesting, exporting
 from gateway.flow.refusal import Refused
 from gateway.numbers import natural
 from gateway.people import accounts
@@ -35,7 +35,8 @@ def show(visit: Visit) -> Response:
         sheet = json.loads(view.row.sheet)
         names = accounts.named(session, {view.row.person, sheet["granted"]["authoriser"]})
     return render.page(visit, "pages/export.html", view=view, row=view.row, sheet=sheet,
-                       names=names, left=exporting.FETCHES - view.row.fetches)  # fmt: skip
+                       names=names, left=exporting.FETCHES - view.row.fetches,
+                       log_key=attesting.verifier_key(visit.parts))  # fmt: skip
 
 
 def sheet(visit: Visit) -> Response:
@@ -43,6 +44,18 @@ def sheet(visit: Visit) -> Response:
     with visit.parts.database.reading() as session:
         view = exporting.of(session, visit.person, visit.number("export_id"))
     return Response(view.row.sheet, headers=_saved(view.row, "json", "application/json"))
+
+
+def proof(visit: Visit) -> Response:
+    """GET /exports/{export_id}/proof: that the sheet's line is in the log, checked by anybody."""
+    with visit.parts.database.reading() as session:
+        view = exporting.of(session, visit.person, visit.number("export_id"))
+    if view.line is None:
+        raise Conflict("该导出没有日志行，请报审计。 This export has no line: tell the auditor.")
+    text = attesting.proof(visit.parts, visit.person, view.line, origin=visit.origin)
+    name = f"recording-{view.row.recording_id}-export-{view.row.id}.tlog-proof.txt"
+    headers = {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": "no-store"}
+    return PlainTextResponse(text, headers=headers)
 
 
 def file(visit: Visit) -> Response:
