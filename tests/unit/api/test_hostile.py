@@ -110,6 +110,8 @@ def test_a_number_in_a_path_that_is_none(on_each: Scene, number: str) -> None:
 QUERIES = {
     "/work-orders": ("officer", ("state",)),
     "/log": ("auditor", ("before", "action", "actor")),
+    "/log/proof": ("auditor", ("line",)),
+    "/log/consistency": ("auditor", ("first", "second")),
 }
 ODD = ("%00", "a%00b", "%ED%A0%80", "%FF%FE", "9" * 9, "9" * 30, "-1", "0", "٣", "%25_%5C", "'",
        "x" * 5000)  # fmt: skip
