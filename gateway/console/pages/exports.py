@@ -1,21 +1,17 @@
 """Exports: making one, its page with the custody sheet, and the file itself, sealed to its key."""
 
 import json
-from collections.abc import Iterator
 
-from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from gateway.console import render
+from gateway import sending
+from gateway.console import player, render
 from gateway.console.visit import Visit
 from gateway.errors import Conflict
 from gateway.flow import attesting, exporting
-from gateway.flow.refusal import Refused
 from gateway.numbers import natural
 from gateway.people import accounts
-from recordings.errors import ObjectMissing
 from recordings.tables_grants import ExportRow
-
-PIECE = 1 << 18
 
 
 def make(visit: Visit) -> Response:
@@ -60,23 +56,7 @@ def proof(visit: Visit) -> Response:
 
 def file(visit: Visit) -> Response:
     """GET /exports/{export_id}/file: the age file; the line is committed before the first byte."""
-    with visit.parts.database.begin() as session:
-        row = exporting.fetch(session, visit.person, visit.number("export_id"),
-                              origin=visit.origin, now=visit.now)  # fmt: skip
-    if isinstance(row, Refused):
-        raise row.error
-    try:
-        size = exporting.shelf(visit.parts).size(row.object_key)
-    except ObjectMissing as error:
-        raise Conflict(str(error)) from error
-    headers = _saved(row, "wav.age", "application/octet-stream") | {"Content-Length": str(size)}
-    return StreamingResponse(_pieces(visit, row.object_key), headers=headers)
-
-
-def _pieces(visit: Visit, key: str) -> Iterator[bytes]:
-    with exporting.shelf(visit.parts).open(key) as opened:
-        while piece := opened.read(PIECE):
-            yield piece
+    return sending.export_file(player.asking(visit), visit.number("export_id"))
 
 
 def _saved(row: ExportRow, ending: str, kind: str) -> dict[str, str]:

@@ -100,6 +100,8 @@ ASKS: Cells = BREAKS
 YES = {"granted": "1", "lasts_s": "600", "plays": "1"}
 WHY = {"purpose": "verify", "reason": "核对"}
 
+API_PLAY = "GET /api/v1/recordings/{id}/plays/{play}"
+
 MATRIX: tuple[Row, ...] = (
     Row("GET /recordings", BOTH, "", "", {"granted": "200"}, silent=True),
     Row("POST /recordings/search", BOTH, "recordings:recording:search", "recordings",
@@ -150,6 +152,12 @@ MATRIX: tuple[Row, ...] = (
         "recording:{recording_id}",
         {name: cell.replace("303", "201").replace("200", "201") for name, cell in BEGINS.items()},
         form={"grant": "{grant_id}"}),
+    Row(API_PLAY + "/audio", SUPERVISOR, "recordings:recording:play", "recording:{recording_id}",
+        PLAYS),
+    Row("HEAD " + API_PLAY.partition(" ")[2] + "/audio", SUPERVISOR, "recordings:recording:play",
+        "recording:{recording_id}", PLAYS),
+    Row(API_PLAY + "/peaks", SUPERVISOR, "recordings:recording:outline",
+        "recording:{recording_id}", PLAYS),
     Row("POST /api/v1/recordings/break-glass", SUPERVISOR, "recordings:glass:break", "",
         {name: cell.replace("303", "201") for name, cell in BREAKS.items()},
         form={"recordings": "[{recording_id}]", "reason": DANGER}),
@@ -157,6 +165,8 @@ MATRIX: tuple[Row, ...] = (
         "", {name: cell.replace("303", "201") for name, cell in EXPORTS.items()},
         form={"grant": "{grant_id}"}),
     Row("GET /api/v1/recording-exports/{id}", SUPERVISOR, "", "", SHEETS, silent=True),
+    Row("GET /api/v1/recording-exports/{id}/file", SUPERVISOR, "recordings:export:fetch",
+        "export:{export_id}", FETCHES),
 )  # fmt: skip
 """`{id}` of a program's path is the object that `about` names."""
 
@@ -387,7 +397,8 @@ def go(there: House, row: Row, ids: dict[str, int], login: str) -> Response:
     """Ask for it in the name of `login` ('': nobody)."""
     method, path = row.route.split(" ")
     about = "export_id" if "-exports" in path else row.about.partition("{")[2].rstrip("}")
-    path = path.replace("{id}", str(ids[about or "recording_id"])).format(**ids)
+    path = path.replace("{id}", str(ids[about or "recording_id"])).replace("{play}", "{play_id}")
+    path = path.format(**ids)
     form = {name: value.format(**ids) for name, value in row.form.items()}
     if not row.api:
         client = there.clients[login]
@@ -471,7 +482,7 @@ def test_everything_that_touches_a_recording_is_in_the_table() -> None:
         if page.logged and page.act == "recordings:page:open"
     }
     endpoints = {f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS}
-    assert tried - {"HEAD /recordings/{recording_id}/audio"} == pages | endpoints
+    assert {route for route in tried if not route.startswith("HEAD ")} == pages | endpoints
 
 
 def test_the_objects_are_real(there: House) -> None:
@@ -479,8 +490,19 @@ def test_the_objects_are_real(there: House) -> None:
     with there.morning.parts.database.begin() as session:
         ids = OBJECTS["granted"](there, session)
         assert session.get_one(RecordingRow, ids["recording_id"]).plain_size > 44
-    row = next(one for one in MATRIX if one.act == "recordings:recording:play")
-    assert go(there, row, ids, "chen").content[:4] == b"RIFF"
+    play = [one for one in MATRIX if one.act == "recordings:recording:play"]
+    heard = [go(there, one, ids, "chen").content for one in play if "HEAD" not in one.route]
+    assert heard[0][:4] == b"RIFF"
+    assert heard[0] == heard[1], "a program hears what the console does"
+    outlines = [one for one in MATRIX if one.act == "recordings:recording:outline"]
+    (shown, told) = (go(there, one, ids, "chen").json()["channels"] for one in outlines)
+    assert shown == told
+    assert len(shown[0]) > 100
+    path = f"/api/v1/recordings/{ids['recording_id']}/plays/{ids['play_id']}/audio"
+    bearer = {"Authorization": f"Bearer {there.bearers['chen']}", "Range": "bytes=-100"}
+    last = there.programs.get(path, headers=bearer)
+    assert (last.status_code, last.content) == (206, heard[0][-100:])
+    assert last.headers["cache-control"] == "no-store"
 
 
 def test_a_destroyed_recording_is_said_to_be(there: House) -> None:

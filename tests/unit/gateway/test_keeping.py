@@ -120,8 +120,8 @@ def test_a_late_end_of_the_call_counts(parts: Parts) -> None:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_who_may(parts: Parts, role: Role) -> None:
-    """Leaders and authorisers hold, who keeps keys agrees, they and the auditor look on; a certificate
-    is read by whoever finds recordings, too."""
+    """Leaders and authorisers hold, who keeps keys agrees, they and the auditor look on; who finds
+    recordings reads certificates, too."""
     looks = {Role.LEADER, Role.AUDITOR, Role.ADMINISTRATOR}
     acts: list[tuple[set[Role], Callable[[Session, Person], object]]] = [
         (looks | {Role.AUTHORISER}, lambda session, who: keeping.view(session, who, NOW)),
