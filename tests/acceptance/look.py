@@ -156,6 +156,7 @@ PLACES: tuple[tuple[str, str, str], ...] = (
     ("listen", "chen", "/recordings/{recording}?play={play}"),
     ("listen-begin", "chen", "/recordings/{recording}?grant={grant}"),
     ("listen-glass", "chen", "/recordings/{glassed}?grant={glass}"),
+    ("listen-stereo", "chen", "/recordings/{spoken}?play={spoken_play}"),
     ("tomb", "chen", "/recordings/{tomb}"),
     ("export", "chen", "/exports/{export}"),
     ("alerts", "he", "/alerts"),
@@ -180,6 +181,8 @@ def tour(
         "export": seen.export,
         "glass": seen.glass,
         "glassed": seen.glassed,
+        "spoken": seen.spoken,
+        "spoken_play": seen.play,
     }
     for size in sizes:
         if not only or only == "sign-in":
@@ -258,7 +261,7 @@ def conflict(looker: Looker, morning: scene.Morning, size: str) -> None:
         page.wait_for_selector("#saved.good", timeout=3000)
 
 
-def work(looker: Looker, morning: scene.Morning, size: str) -> None:
+def work(looker: Looker, morning: scene.Morning, seen: Evidence, size: str) -> None:
     """The department signs and writes, the supervisor listens, the auditor verifies."""
     with looker.as_("sun", size) as page:
         page.keyboard.press("Alt+A")
@@ -272,7 +275,7 @@ def work(looker: Looker, morning: scene.Morning, size: str) -> None:
         page.wait_for_selector("#toast .flash.good")
         looker.picture(page, "department-told", size)
     with looker.as_("chen", size) as page:
-        page.goto(f"{looker.address}/recordings/{morning.recordings[0]}?play={morning.play}")
+        page.goto(f"{looker.address}/recordings/{seen.spoken}?play={seen.play}")
         page.locator("#main").focus()
         page.keyboard.press("Space")
         # (wait_for_function would need eval, which the pages' policy rightly refuses)
@@ -289,6 +292,7 @@ def work(looker: Looker, morning: scene.Morning, size: str) -> None:
         page.click("[data-open=glass]")
         looker.picture(page, "glass", size)
     with looker.as_("shen", size) as page:
+        page.goto(looker.address + "/log")
         page.keyboard.press("v")
         page.wait_for_selector("#verdict .verdict.good")
         looker.picture(page, "log-verified", size)
@@ -383,7 +387,7 @@ def main(out: Path, only: str = "") -> int:
             if only in ("", "wall", "wallboard"):
                 wall(looker, morning, "1920")
             if only in ("", "work"):
-                work(looker, morning, "1366")
+                work(looker, morning, seen, "1366")
         if only in ("", "empty"):
             bare = scene.people(scene.house(Path(root) / "bare"))
             with served(bare) as address:

@@ -7,7 +7,9 @@ is written by hand, as its month's certificate in the morning is: real time woul
 import os
 from dataclasses import dataclass, replace
 
-from gateway.flow import exporting, glass, listening, witnessing
+from sqlalchemy.orm import Session
+
+from gateway.flow import exporting, glass, listening, playing, witnessing
 from gateway.people import accounts
 from gateway.people.roles import Role
 from gateway.tickets import views
@@ -28,6 +30,8 @@ class Evidence:
     export: int
     glass: int
     glassed: int
+    spoken: int
+    play: int
 
 
 def made(morning: scene.Morning) -> Evidence:
@@ -41,7 +45,7 @@ def made(morning: scene.Morning) -> Evidence:
                      password=scene.PASSWORD, now=parts.clock())  # fmt: skip
     places = deliveries.places(f"{outside} {parts.settings.state}/not-mounted")
     morning.parts = replace(parts, settings=replace(parts.settings, checkpoints=places))
-    found = Evidence(buried(morning), exported(morning), *broken(morning))
+    found = Evidence(buried(morning), exported(morning), *broken(morning), *spoken(morning))
     witnessing.tend(morning.parts)
     return found
 
@@ -69,19 +73,40 @@ def bury(morning: scene.Morning, recording: int) -> None:
 
 def exported(morning: scene.Morning) -> int:
     """Asked for, granted, made: it waits to be fetched."""
+    wanted = Wanted("supervision", "纪检部门调取，函〔2026〕118 号。",
+                    f"#{morning.tickets['dispatched']}", None, "export", RECIPIENT)  # fmt: skip
+    with morning.parts.database.begin() as session:
+        grant = granted(session, morning, morning.recordings[1], wanted)
+    row = exporting.make(morning.parts, morning.people["chen"], grant, morning.recordings[1],
+                         origin="10.0.0.5")  # fmt: skip
+    return row.id
+
+
+def spoken(morning: scene.Morning) -> tuple[int, int]:
+    """A recording in stereo and a play of it; who called is left, who answered right."""
+    ticket = scene.call(morning, "13911112222", morning.parts.clock() - 40 * scene.MINUTE)
+    with morning.parts.database.reading() as session:
+        linkedid = views.ticket(session, morning.people["chen"], ticket).calls[0].linkedid
+    recording = scene.record(morning, linkedid, 24.0, stereo=True)
+    wanted = Wanted("complaint", "投诉反映态度问题，需核对双方原话。", f"#{ticket}", None)
     chen, now = morning.people["chen"], morning.parts.clock()
     with morning.parts.database.begin() as session:
-        wanted = Wanted("supervision", "纪检部门调取，函〔2026〕118 号。",
-                        f"#{morning.tickets['dispatched']}", None, "export",
-                        RECIPIENT)  # fmt: skip
-        asked = listening.ask(session, chen, morning.recordings[1:2], wanted, origin="10.0.0.5",
-                              now=now)  # fmt: skip
-        assert isinstance(asked, RequestRow)
-        grant = listening.decide(session, morning.people["zhou"], asked.id, granted=True, note="",
-                                 lasts_s=86400, origin="10.0.0.6", now=now)  # fmt: skip
-        assert isinstance(grant, GrantRow)
-    row = exporting.make(morning.parts, chen, grant.id, morning.recordings[1], origin="10.0.0.5")
-    return row.id
+        grant = granted(session, morning, recording, wanted)
+        begun = playing.begin(session, chen, grant, recording, origin="10.0.0.5", now=now)
+        assert isinstance(begun, playing.Begun)
+        return recording, begun.play.id
+
+
+def granted(session: Session, morning: scene.Morning, recording: int, wanted: Wanted) -> int:
+    """The supervisor asks, the authoriser says yes for a day."""
+    now = morning.parts.clock()
+    asked = listening.ask(session, morning.people["chen"], [recording], wanted, origin="10.0.0.5",
+                          now=now)  # fmt: skip
+    assert isinstance(asked, RequestRow)
+    grant = listening.decide(session, morning.people["zhou"], asked.id, granted=True, note="",
+                             lasts_s=86400, origin="10.0.0.6", now=now)  # fmt: skip
+    assert isinstance(grant, GrantRow)
+    return grant.id
 
 
 def broken(morning: scene.Morning) -> tuple[int, int]:
