@@ -174,13 +174,15 @@ def the_row(environ: dict[str, str]) -> RecordingRow | None:
 
 OPEN = """
 import sys
+from functools import partial
 from gateway import compose, settings
+from gateway.flow.linking import sealed_as
 from recordings.grants import Grant
 from recordings.playback import Playback
 from recordings.tables import RecordingRow
 with compose.opened(settings.read()) as parts, parts.database.reading() as session:
     row = session.query(RecordingRow).one()
-    opened = Playback(parts.store, parts.identities).open(
+    opened = Playback(parts.store, parts.identities, partial(sealed_as, session)).open(
         row, Grant(1, 1, "x", row.id, "verify", row.sealed_at + 10**9))
     for piece in opened.read(0, opened.size):
         sys.stdout.buffer.write(piece)
@@ -266,6 +268,8 @@ def test_the_group_shares_what_it_must_and_no_key(house: tuple[Path, dict[str, s
         "keys": 0o710,
         "keys/keyring.age": 0o600,
         "keys/keyring.age.lock": 0o600,
+        "keys/log.key": 0o600,
+        "keys/log.pubs": 0o644,
         "keys/public": 0o2750,
         "notices": 0o2770,
         "spool": 0o2770,

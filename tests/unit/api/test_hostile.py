@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.api.endpoint import BODY_MAX, Endpoint
 from gateway.api.routes import ROUTES
 from gateway.people.roles import PERMISSIONS, Role
-from gateway.tickets.views import SOUGHT_MAX
+from gateway.tickets.paging import SOUGHT_MAX
 from tests.unit.api.scene import BY_ROLE, Scene
 
 BOTH = re.compile(r"[\u4e00-\u9fff].*[A-Za-z]{2}", re.DOTALL)
