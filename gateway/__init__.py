@@ -6,7 +6,7 @@ A call's way, one walk, no going back:
     → notices → console.live
 A recording's way:
     recordings (capture → sealed → store → catalogue) → flow.linking
-    … grants → audit → playback → console.player
+    … grants → audit → playback → sending → console.player, api
 `compose` puts the parts together, `serve` runs them, `cli` is the command `hotline`.
 Down only: cli > compose > console, api > flow > tickets, people, tables > database > the leaves.
 """

@@ -6,6 +6,7 @@
     ├── Forbidden 403        the role does not allow it
     │   └── Recused          the matter is about this person
     ├── NotFound 404         not there, or not for this person's eyes
+    ├── Gone 410             it was destroyed on time, and nothing brings it back
     ├── BadInput 400         fields to mend, each with its own message
     ├── Conflict 409
     │   ├── IllegalStep      the state machine refuses; nothing was changed
@@ -80,6 +81,13 @@ class NotFound(HotlineError):
         message: str = "没有找到，请核对编号后再试。 Not found; check the number and try again.",
     ) -> None:
         super().__init__(message)
+
+
+class Gone(HotlineError):
+    """What was here was destroyed on time (DESIGN §3, promise 7); the message names where that is
+    certified."""
+
+    status = 410
 
 
 class BadInput(HotlineError):

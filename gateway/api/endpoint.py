@@ -1,6 +1,7 @@
 """How every JSON request runs: who asks, may they, is the body well formed, one transaction.
 
-A handler gets a `Call` and returns models or plain data; it never sees HTTP. A refusal that must be
+A handler gets a `Call` and returns models or plain data; it never sees HTTP. Those few that answer
+with bytes are handed to `sending`. A refusal that must be
 on record (`listening.Refused`) is committed first and answered then. A 403 on anything that touches
 recordings is in the log (DESIGN §3, promise 5), as is every other refusal of a permission.
 """
@@ -15,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from gateway import sending
 from gateway.api.shapes import Fault, storable
 from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSignedIn
 from gateway.flow import log, objects
@@ -60,6 +62,8 @@ class Listed:
 INCOMPLETE = "Hotline-Incomplete"
 Answer = BaseModel | Sequence[BaseModel] | Listed | Refused | HotlineError
 Handler = Callable[[Call], Answer]
+Sender = Callable[[sending.Asking], Response]
+"""Answers with bytes of its own, in units of work of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,9 @@ class Endpoint:
 
     method: str
     path: str
-    handler: Handler
+    handler: Handler | Sender
     permission: tuple[Permission, ...] | None
-    answer: type[BaseModel]
+    answer: type[BaseModel] | None
     summary: str
     body: type[BaseModel] | None = None
     many: bool = False
@@ -91,6 +95,7 @@ class Endpoint:
     prepare: Callable[[Parts, Any], Any] | None = None  # slow work, before the transaction opens
     act: Callable[[Asked], object] | None = None  # asks the PBX, in units of work of its own
     over_time: bool = False  # its rows come of calls: it answers with `Listed`
+    media: str = ""  # of this type is what the handler, a `Sender`, answers with
     reads: bool = False  # a POST that only asks: what is sought stands in the body, not in the URL
 
     @property
@@ -107,6 +112,8 @@ class Endpoint:
 async def run(endpoint: Endpoint, request: Request, knocks: Knocks) -> Response:
     """Answer `request` by `endpoint`; every error becomes its status and a `Fault`."""
     try:
+        if endpoint.media:
+            return await run_in_threadpool(_sent, endpoint, request)
         raw = await _read(request) if endpoint.body else b""
         answer, told = await run_in_threadpool(_run, endpoint, request, raw)
     except NotSignedIn as error:
@@ -187,15 +194,28 @@ async def _on_record(endpoint: Endpoint, request: Request, knocks: Knocks) -> No
         await run_in_threadpool(lambda: refused(endpoint, request, NOBODY, **told))
 
 
+def _permitted(endpoint: Endpoint, request: Request) -> Person:
+    """Who asks, if they may; a refusal of who is signed in is on record."""
+    parts = cast("Parts", request.app.state.parts)
+    if endpoint.permission is None:
+        return NOBODY
+    who = signed_in(parts, request)
+    if endpoint.permission and not any(who.may(one) for one in endpoint.permission):
+        refused(endpoint, request, who)
+        raise Forbidden
+    return who
+
+
+def _sent(endpoint: Endpoint, request: Request) -> Response:
+    parts, who = cast("Parts", request.app.state.parts), _permitted(endpoint, request)
+    asking = sending.Asking(request, parts, who, origin_of(request), parts.clock())
+    return cast("Sender", endpoint.handler)(asking)
+
+
 def _run(endpoint: Endpoint, request: Request, raw: bytes) -> tuple[Any, dict[str, str]]:
     """What JSON can hold, and the headers that go with it."""
     parts = cast("Parts", request.app.state.parts)
-    who, origin = NOBODY, origin_of(request)
-    if endpoint.permission is not None:
-        who = signed_in(parts, request)
-        if endpoint.permission and not any(who.may(one) for one in endpoint.permission):
-            refused(endpoint, request, who)
-            raise Forbidden
+    who, origin = _permitted(endpoint, request), origin_of(request)
     body = _body(endpoint, raw)
     prepared = endpoint.prepare(parts, body) if endpoint.prepare else None
     if endpoint.act:
@@ -206,7 +226,7 @@ def _run(endpoint: Endpoint, request: Request, raw: bytes) -> tuple[Any, dict[st
         path, query = storable(request.path_params), storable(dict(request.query_params))
         call = Call(session, parts, who, bearer(request), path, query, body, origin,
                     parts.clock(), prepared)  # fmt: skip
-        answer = endpoint.handler(call)
+        answer = cast("Handler", endpoint.handler)(call)
         if not isinstance(answer, Refused | HotlineError):
             answered = _plain(answer)
     if isinstance(answer, Refused):
@@ -238,13 +258,14 @@ def _body(endpoint: Endpoint, raw: bytes) -> BaseModel | None:
         raise BadInput(faults) from None
 
 
-def number(call: Call | Asked, name: str) -> int:
+def number(call: Call | Asked | sending.Asking, name: str) -> int:
     """A number out of the path.
 
     Raises:
         NotFound: it is none, or larger than any id.
     """
-    found = natural(str(call.path[name]))
+    path = call.request.path_params if isinstance(call, sending.Asking) else call.path
+    found = natural(str(path[name]))
     if found is None:
         raise NotFound
     return found

@@ -1,6 +1,6 @@
 """The JSON about recordings: which there are, asking to hear them, and what was decided.
 
-Nothing here holds a byte of a recording, or the digits somebody sought.
+Nothing here holds a byte of what is heard, or the digits somebody sought.
 """
 
 from datetime import datetime
@@ -60,7 +60,7 @@ class Use(Model):
 
 
 class PlayOut(Model):
-    """A play that was begun: its id goes into the address of the audio (`?play=`)."""
+    """A play that was begun: its id goes into the address of the audio, `…/plays/{play}/audio`."""
 
     id: int
     recording: int
@@ -74,6 +74,12 @@ class PlayOut(Model):
         row = begun.play
         return cls(id=row.id, recording=row.recording_id, ends_at=when(row.ends_at),
                    left=begun.left)  # fmt: skip
+
+
+class PeaksOut(Model):
+    """The waveform: of each channel the least and greatest of each stretch, -128 … 127."""
+
+    channels: list[list[tuple[int, int]]]
 
 
 class ExportOut(Model):
@@ -138,6 +144,9 @@ class RecordingOut(Model):
     recorded_at: datetime | None
     duration_ms: int
     condition: str
+    destroyed_at: datetime | None
+    certificate: int | None
+    """Of one that was destroyed: the plan that certifies it."""
 
     @classmethod
     def of(cls, row: RecordingRow) -> "RecordingOut":
@@ -148,6 +157,8 @@ class RecordingOut(Model):
             recorded_at=when(row.recorded_at),
             duration_ms=row.duration_ms,
             condition=row.condition,
+            destroyed_at=when(row.destroyed_at),
+            certificate=row.destroyed_plan,
         )
 
 

@@ -6,18 +6,14 @@ The table in `routes` takes the endpoints in.
 
 from datetime import datetime
 
-from sqlalchemy.orm import Session
-
 from gateway.api.endpoint import Answer, Call, Endpoint
 from gateway.api.shapes import Model, when
 from gateway.errors import BadInput
-from gateway.flow import log
+from gateway.flow import attesting, log
 from gateway.numbers import natural
-from gateway.parts import Parts
 from gateway.people.roles import Permission as P
-from recordings import audit, checkpoints, logkeys, proofs
+from recordings import audit, proofs
 from recordings.errors import LineUnknown
-from recordings.tables_log import CheckpointRow
 
 
 class CheckpointOut(Model):
@@ -49,7 +45,7 @@ class ConsistencyOut(Model):
 
 def checkpoint(call: Call) -> Answer:
     """The newest there is."""
-    row = _newest(call.session, call.parts)
+    row = attesting.newest(call.session, call.parts)
     if row is None:
         return CheckpointOut(note=None, size=None, signed_at=None)
     return CheckpointOut(note=row.note, size=row.size, signed_at=when(row.signed_at))
@@ -57,7 +53,7 @@ def checkpoint(call: Call) -> Answer:
 
 def proof(call: Call) -> Answer:
     """Of the line that is asked for, under the newest checkpoint."""
-    line, row = _number(call, "line"), _newest(call.session, call.parts)
+    line, row = _number(call, "line"), attesting.newest(call.session, call.parts)
     if row is None or line >= row.size:
         raise BadInput(
             {"line": "该行还没有检查点，请一小时后再试。 No checkpoint covers this line yet."}
@@ -78,11 +74,6 @@ def consistency(call: Call) -> Answer:
         raise BadInput({"first": str(error)}) from error
     return ConsistencyOut(first=first, first_root=roots[0], second=second, second_root=roots[1],
                           path=[one.hex() for one in path])  # fmt: skip
-
-
-def _newest(session: Session, parts: Parts) -> CheckpointRow | None:
-    keys = logkeys.known(parts.settings.keyring)
-    return checkpoints.newest(session, keys[-1].split("+", 1)[0]) if keys else None
 
 
 def _number(call: Call, name: str) -> int:

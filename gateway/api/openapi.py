@@ -19,7 +19,7 @@ def document() -> dict[str, Any]:
     for endpoint in ROUTES:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     taken = {endpoint.body for endpoint in ROUTES if endpoint.body}
-    given = {endpoint.answer for endpoint in ROUTES} | {Fault}
+    given = {endpoint.answer for endpoint in ROUTES if endpoint.answer} | {Fault}
     modes = [(model, "validation") for model in taken] + [
         (model, "serialization") for model in given
     ]
@@ -42,9 +42,6 @@ def document() -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    answer: dict[str, Any] = {"$ref": _ref(endpoint.answer.__name__)}
-    if endpoint.many:
-        answer = {"type": "array", "items": answer}
     fault = {"content": {"application/json": {"schema": {"$ref": _ref("Fault")}}}}
     operation: dict[str, Any] = {
         "operationId": endpoint.handler.__name__,
@@ -54,8 +51,9 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             str(endpoint.status): {
                 "description": "成功 · done",
                 **({"headers": _MARKED} if endpoint.over_time else {}),
-                "content": {"application/json": {"schema": answer}},
+                "content": _content(endpoint),
             },
+            **(_RANGED if endpoint.media == AUDIO else {}),
             **{str(code): {"description": text, **fault} for code, text in _FAULTS.items()},
         },
         "security": [] if endpoint.permission is None else [{"bearer": []}],
@@ -71,6 +69,23 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     return operation
 
 
+def _content(endpoint: Endpoint) -> dict[str, Any]:
+    if endpoint.answer is None:
+        return {endpoint.media: {"schema": {"type": "string", "contentMediaType": endpoint.media}}}
+    answer: dict[str, Any] = {"$ref": _ref(endpoint.answer.__name__)}
+    if endpoint.many:
+        answer = {"type": "array", "items": answer}
+    return {"application/json": {"schema": answer}}
+
+
+AUDIO = "audio/wav"
+_RANGED = {
+    "206": {
+        "description": "所求字节 · the bytes asked for by Range; several as multipart/byteranges",
+        "content": {AUDIO: {"schema": {"type": "string", "contentMediaType": AUDIO}}},
+    },
+    "416": {"description": "没有这些字节 · there are no such bytes", "content": {}},
+}
 _MARKED = {
     INCOMPLETE: {
         "description": "true：电话中断尚未补齐，列表可能不全。 An interval without the PBX is not "
@@ -85,6 +100,7 @@ _FAULTS = {
     403: "无权限 · forbidden",
     404: "没有找到 · not found",
     409: "当前状态不允许 · not in this state",
+    410: "已销毁 · destroyed on time",
     429: "请稍后 · too many attempts",
 }
 

@@ -1,9 +1,12 @@
-"""Recordings for programs: search, ask to hear, decide.  The table in `routes` takes them in.
+"""Recordings for programs: search, ask, decide, hear, export.  The table in `routes` has them.
 
-What is sought may be a caller's number: it stands in the body and in no URL.  To be allowed to
-hear is not to hear: no byte of a recording leaves here.
+What is sought may be a caller's number: it stands in the body and in no URL.  What is heard
+is sent by `sending`, as to the console: the same checks, the same lines of the log.
 """
 
+from starlette.responses import Response
+
+from gateway import sending
 from gateway.api import evidence as e
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number
 from gateway.flow import exporting, finding, listening, playing
@@ -11,6 +14,7 @@ from gateway.flow import glass as breaking
 from gateway.flow.finding import RecordingView
 from gateway.flow.refusal import Refused
 from gateway.people.roles import Permission as P
+from gateway.sending import Asking
 from gateway.tickets.paging import Page
 from recordings.tables import RequestRow
 from recordings.tables_grants import ExportRow
@@ -105,6 +109,28 @@ def exported(call: Call) -> Answer:
     return e.ExportOut.of(exporting.of(call.session, call.person, number(call, "id")))
 
 
+def audio(asking: Asking) -> Response:
+    """The bytes of a play."""
+    return sending.audio(asking, number(asking, "id"), number(asking, "play"))
+
+
+def peaks(call: Call) -> Answer:
+    """The outline of a play."""
+    return e.PeaksOut(channels=call.prepared)
+
+
+def _peaks(asked: Asked) -> list[list[tuple[int, int]]]:
+    asking = asked.asking
+    return sending.outline(asking.parts, asking.who, number(asked, "id"), number(asked, "play"),
+                           origin=asking.origin, now=asking.parts.clock())  # fmt: skip
+
+
+def export_file(asking: Asking) -> Response:
+    """The bytes of an export."""
+    return sending.export_file(asking, number(asking, "id"))
+
+
+_PLAY = "/api/v1/recordings/{id}/plays/{play}"
 _REQUESTS = "/api/v1/recording-requests"
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -121,10 +147,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
              (P.RECORDING_ASK, P.RECORDING_DECIDE), e.RequestOut, "终止授权 · End a grant"),
     Endpoint("POST", "/api/v1/recordings/{id}/plays", begin, (P.RECORDING_LISTEN,), e.PlayOut,
              "开始收听 · Begin a play", e.Use, status=201),
+    Endpoint("GET", _PLAY + "/audio", audio, (P.RECORDING_LISTEN,), None,
+             "收听 · Hear it; ranges as RFC 9110", media="audio/wav"),
+    Endpoint("GET", _PLAY + "/peaks", peaks, (P.RECORDING_LISTEN,), e.PeaksOut,
+             "波形 · The waveform", act=_peaks),
     Endpoint("POST", "/api/v1/recordings/break-glass", glass, (P.RECORDING_BREAK_GLASS,),
              e.RequestOut, "紧急调听 · Break-glass", e.Glass, status=201),
     Endpoint("POST", "/api/v1/recordings/{id}/exports", export, (P.RECORDING_EXPORT,), e.ExportOut,
              "导出 · Export", e.Use, status=201, act=_export),
     Endpoint("GET", "/api/v1/recording-exports/{id}", exported, (P.RECORDING_EXPORT,), e.ExportOut,
              "导出与交接单 · An export"),
+    Endpoint("GET", "/api/v1/recording-exports/{id}/file", export_file, (P.RECORDING_EXPORT,), None,
+             "取走封存文件 · Fetch the age file", media="application/octet-stream"),
 )  # fmt: skip

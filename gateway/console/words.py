@@ -120,6 +120,17 @@ PLAN_STATES: dict[str, tuple[str, str, str]] = {
 }
 """Where a plan to destroy stands; what comes of it has a certificate, and a void one is over."""
 
+ALERTS: dict[str, tuple[str, str, str]] = {
+    "glass": ("紧急调听", "Break-glass", "bad"),
+    "glass-late": ("紧急调听未补授权", "Break-glass undecided", "bad"),
+    "log-rolled-back": ("日志被回退", "The log was set back", "bad"),
+    "log-altered": ("日志被改动", "The log was altered", "bad"),
+    "log-restarted": ("日志另起", "The log began anew", "warn"),
+    "log-key-missing": ("日志密钥不在", "The log's key is missing", "bad"),
+    "checkpoint-late": ("检查点未送达", "A checkpoint is late", "warn"),
+}
+"""What an alert is about, by its kind; one that is not here stands as its code."""
+
 STATE_TONES: dict[str, str] = {
     TicketState.DRAFT: "warn",
     TicketState.REGISTERED: "info",

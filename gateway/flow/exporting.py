@@ -18,7 +18,8 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.errors import Conflict, Forbidden, HotlineError, NotFound, Recused
+from gateway.errors import Conflict, Forbidden, Gone, HotlineError, NotFound, Recused
+from gateway.flow import tombs
 from gateway.flow.linking import sealed_as
 from gateway.flow.refusal import Refused, denied, note
 from gateway.numbers import natural
@@ -64,6 +65,7 @@ def make(parts: Parts, who: Person, grant_id: int, recording_id: int, *, origin:
 
     Raises:
         Forbidden: no yes to export it, or this process holds no private key.
+        Gone: it was destroyed.
         Conflict: the recording is altered, missing, or its key is not here.
     """
     with parts.database.begin() as session:
@@ -121,6 +123,7 @@ def _not_about(session: Session, who: Person, grant_id: int, recording_id: int) 
     request = session.get_one(RequestRow, grant.request_id)
     about = recusal.of_recordings(session, [recording_id], request.ticket_no, request.call_id)
     recusal.check(who, about)
+    tombs.check(session, [recording_id])
 
 
 def _of_grant(session: Session, grant_id: int, recording_id: int) -> ExportRow | None:
@@ -215,7 +218,7 @@ def fetch(
             raise Conflict(  # noqa: TRY301
                 "该导出已被取走或已过期，请重新申请。 It was fetched or is over: ask again."
             )
-    except (NotFound, Conflict, Recused) as error:
+    except (NotFound, Conflict, Gone, Recused) as error:
         return denied(session, who, "recordings:export:fetch", obj, origin, now, error)
     row.fetches += 1
     row.fetched_at = now

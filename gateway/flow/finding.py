@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gateway.errors import BadInput, Forbidden
-from gateway.flow import log
+from gateway.flow import log, tombs
 from gateway.numbers import natural
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
@@ -38,6 +38,8 @@ class RecordingView:
     acceptance_no: str | None
     request: RequestRow | None
     grant: GrantRow | None
+    certificate: int | None = None
+    """Of one that was destroyed: the plan whose certificate says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,11 @@ def search(
         .offset((number - 1) * PAGE)
     ).all()
     standing = _standing(session, who, [row.id for row, _, _, _ in found], now)
+    certified = tombs.certified(session, [row for row, _, _, _ in found])
     views = [
         RecordingView(row, call, link.ticket_id if link else None, acceptance_no,
-                      *standing.get(row.id, (None, None)))
+                      *standing.get(row.id, (None, None)),
+                      row.destroyed_plan if row.destroyed_plan in certified else None)
         for row, link, call, acceptance_no in found
     ]  # fmt: skip
     return Page(views, number, total, incomplete=bool(links.incomplete(session)))

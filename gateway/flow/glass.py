@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
-from gateway.errors import BadInput, Forbidden, Recused
-from gateway.flow import log
+from gateway.errors import BadInput, Forbidden, Gone, Recused
+from gateway.flow import log, tombs
 from gateway.flow.listening import known
 from gateway.flow.refusal import Refused, denied, note
 from gateway.parts import Parts
@@ -55,7 +55,8 @@ def break_glass(
     detail = {"recordings": wanted}
     try:
         recusal.check(who, recusal.of_recordings(session, wanted))
-    except Recused as error:
+        tombs.check(session, wanted)
+    except (Gone, Recused) as error:
         obj = f"recording:{wanted[0]}"
         return denied(
             session, who, "recordings:glass:break", obj, origin, now, error, detail=detail

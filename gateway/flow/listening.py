@@ -16,7 +16,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
-from gateway.errors import BadInput, Conflict, Forbidden, HotlineError, Recused
+from gateway.errors import BadInput, Conflict, Forbidden, Gone, HotlineError, Recused
+from gateway.flow import tombs
 from gateway.flow.refusal import Refused, denied, note
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
@@ -68,7 +69,8 @@ def ask(
 ) -> RequestRow | Refused:
     """Ask (申请) for recordings, for one of the three purposes and by a ticket or their call.
 
-    Returns `Refused`, to be raised after the commit, where the matter is about whoever asks.
+    Returns `Refused`, to be raised after the commit, where the matter is about whoever asks, or one
+    of the recordings was destroyed.
 
     Raises:
         Forbidden: the role does not ask.
@@ -90,7 +92,8 @@ def ask(
     asked = {"recordings": chosen, "purpose": wanted.purpose, "kind": wanted.kind}
     try:
         recusal.check(who, recusal.of_recordings(session, chosen, wanted.ticket_no, wanted.call_id))
-    except Recused as error:
+        tombs.check(session, chosen)
+    except (Gone, Recused) as error:
         obj = f"recording:{chosen[0]}"
         return denied(session, who, "recordings:request:ask", obj, origin, now, error, detail=asked)
     request = asking.ask(session, who.login, chosen, wanted, now)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from gateway.numbers import natural
 from gateway.tables import TicketRow
 from recordings.tables import GrantRow, RecordingRow, RequestRow
-from recordings.tables_grants import ExportRow
+from recordings.tables_grants import ExportRow, PlayRow
 
 _IDS: dict[str, InstrumentedAttribute[int]] = {
     "recording_id": RecordingRow.id,
@@ -21,8 +21,9 @@ _IDS: dict[str, InstrumentedAttribute[int]] = {
     "ticket_id": TicketRow.id,
     "grant_id": GrantRow.id,
     "export_id": ExportRow.id,
+    "play": PlayRow.id,
 }
-"""Whose id each parameter is, in the paths of pages."""
+"""Whose id each parameter is that says so by its name."""
 
 _API_IDS: dict[str, InstrumentedAttribute[int]] = {
     "/api/v1/recordings/": RecordingRow.id,

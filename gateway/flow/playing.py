@@ -4,8 +4,8 @@
 
 Every attempt is in the log with its object, also one that is refused: nothing here raises for a
 refusal, it is returned, so that the caller commits the line first and refuses then (DESIGN §3,
-promise 5). Whether the matter is about whoever listens (回避) is asked anew at every range: a
-ticket joined in mid-play stops it.
+promise 5). What was destroyed is gone for whoever had a yes. Whether the matter is about whoever
+listens (回避) is asked anew at every range: a ticket joined in mid-play stops it.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from gateway.errors import Forbidden, HotlineError
+from gateway.flow import tombs
 from gateway.flow.refusal import Refused, denied, note
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
@@ -193,6 +194,7 @@ def _not_about(session: Session, who: Person, grant: Grant) -> Grant:
         who,
         recusal.of_recordings(session, [grant.recording_id], request.ticket_no, request.call_id),
     )
+    tombs.check(session, [grant.recording_id])
     return grant
 
 

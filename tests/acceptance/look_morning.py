@@ -211,7 +211,8 @@ def record(morning: Morning, name: str, seconds: float = 6.0, *, stereo: bool = 
         file.setsampwidth(2)
         file.setframerate(8000)
         heard = [
-            int(6000 * math.sin(at / (9 + at // 4000 % 5))) for at in range(int(8000 * seconds))
+            int(24000 * (_loud(at) if stereo else 0.25) * math.sin(at / (9 + at // 4000 % 5)))
+            for at in range(int(8000 * seconds))
         ]
         for at, sample in enumerate(heard):
             first = at < len(heard) // 2
@@ -228,6 +229,11 @@ def record(morning: Morning, name: str, seconds: float = 6.0, *, stereo: bool = 
         assert row is not None
         morning.recordings.append(row.id)
         return row.id
+
+
+def _loud(at: int) -> float:
+    """How loud the sample at `at` is, 0 … 1: words and pauses, as a waveform shows them."""
+    return abs(math.sin(at / 2600) * math.sin(at / 9100)) * (0.6 + 0.4 * math.sin(at / 700))
 
 
 FORM = {

@@ -30,7 +30,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "chinese_calendar": ("gateway/tickets/clocks.py",),
     "alembic": ("gateway/migrations",),
     "jinja2": ("gateway/console",),
-    "starlette": ("gateway/console", "gateway/api", "gateway/compose.py"),
+    "starlette": ("gateway/console", "gateway/api", "gateway/compose.py", "gateway/sending.py"),
     "uvicorn": ("gateway/serve.py",),
     "pydantic": ("queueing/messages.py", "gateway/api"),
 }
@@ -47,7 +47,7 @@ PURE = (
     "gateway/people/roles.py", "gateway/tickets/words.py", "gateway/tickets/lifecycle.py",
     "gateway/tickets/clocks.py",
     "recordings/binding.py", "recordings/seeking.py", "recordings/peaks.py",
-    "recordings/conditions.py", "gateway/console/ranged.py",
+    "recordings/conditions.py", "gateway/ranged.py",
 )  # fmt: skip
 WORLD = {
     "asyncio", "os", "pathlib", "random", "secrets", "shutil", "socket", "sqlalchemy", "subprocess",

@@ -4,7 +4,7 @@ from starlette.responses import HTMLResponse, Response
 
 from gateway.console import render
 from gateway.console.visit import Visit
-from gateway.flow import log, witnessing
+from gateway.flow import attesting, log, witnessing
 from gateway.numbers import natural
 
 
@@ -22,12 +22,14 @@ def show(visit: Visit) -> Response:
             action=action,
             actor=actor,
         )
+        standing = attesting.standing(session, visit.parts, visit.person)
     template = "parts/log_lines.html" if visit.by_htmx else "pages/log.html"
     more = len(lines) == log.PAGE
     return render.page(
         visit,
         template,
         lines=lines,
+        standing=standing,
         action=action,
         actor=actor,
         more=more,

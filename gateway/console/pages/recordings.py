@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.console import render
 from gateway.console.visit import Visit, grant_asked, page_number, play_asked, row_id
 from gateway.errors import BadInput
-from gateway.flow import finding, listening, playing, silence
+from gateway.flow import finding, listening, playing, silence, tombs
 from gateway.flow import glass as breaking
 from gateway.flow.finding import Sought
 from gateway.flow.playing import May
@@ -164,8 +164,13 @@ def begin(visit: Visit) -> Response:
 
 
 def listen(visit: Visit) -> Response:
-    """GET /recordings/{recording_id}: by a grant what it allows, by a play the player."""
+    """GET /recordings/{recording_id}: by a grant what it allows, by a play the player;
+    of one that was destroyed, that it was."""
     recording_id, play_id = visit.number("recording_id"), play_asked(visit)
+    with visit.parts.database.reading() as session:
+        tomb = tombs.of(session, visit.person, recording_id)
+    if tomb is not None:
+        return render.page(visit, "pages/tomb.html", tomb=tomb, row=tomb.row)
     with visit.parts.database.begin() as session:
         seen = (
             playing.play_seen(session, visit.person, play_id, recording_id, origin=visit.origin,

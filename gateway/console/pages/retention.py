@@ -9,6 +9,7 @@ from gateway.console.visit import Visit
 from gateway.errors import BadInput
 from gateway.flow import keeping, staying
 from gateway.numbers import natural
+from gateway.people import accounts
 
 
 def show(visit: Visit) -> Response:
@@ -19,11 +20,13 @@ def show(visit: Visit) -> Response:
 
 
 def certificate(visit: Visit) -> Response:
-    """GET /retention/{plan_id}: one certificate, to be read and printed."""
+    """GET /retention/certificates/{plan_id}: one certificate, to be read and printed."""
     with visit.parts.database.reading() as session:
         row = keeping.certificate(session, visit.person, visit.number("plan_id"))
+        said = json.loads(row.text)
+        names = accounts.named(session, {said["asked_by"], said["confirmed_by"]})
     return render.page(
-        visit, "pages/certificate.html", row=row, said=json.loads(row.text), why=staying.WHY
+        visit, "pages/certificate.html", row=row, said=said, names=names, why=staying.WHY
     )
 
 

@@ -4,7 +4,8 @@
    clock     [data-since] counts up, by the server's clock
    keys      [data-key] is clicked or focused by its key; shown in the list behind `?`;
              the arrows go round in [data-rove]
-   dialogs   [data-open] opens one, Escape and [data-close] close it
+   dialogs   [data-open] opens one, Escape and [data-close] close it;
+             [data-print] prints the page
    form      #ticket-form saves itself (htmx); here: the sign beside it, and nothing lost on leaving
    desk      a call that was answered comes to the front by itself, once what is open is saved
    drafts    [data-draft] keeps what was typed for as long as the tab lives
@@ -158,6 +159,7 @@
       if (!dialog.open) dialog.showModal();
       return;
     }
+    if (event.target.closest("[data-print]")) print();
     const closer = event.target.closest("[data-close]");
     if (closer) closer.closest("dialog").close();
   });

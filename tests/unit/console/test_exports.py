@@ -9,6 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from gateway.flow import exporting, log
+from recordings import logkeys, proofs
+from recordings.errors import ProofInvalid
 from recordings.tables import AuditLineRow, RecordingRow
 from recordings.tables_grants import ExportRow
 from tests.acceptance import look_morning as scene
@@ -100,6 +102,33 @@ def test_fetched_twice_and_then_gone(house: scene.Morning, key: tuple[str, Path]
     assert list(shelf.keys("")) == []
     assert chen.get(path).status_code == 200, "the sheet stays"
     assert chen.get(path + "/file").status_code == 409
+
+
+def test_whoever_receives_it_checks_its_line(house: scene.Morning, key: tuple[str, Path]) -> None:
+    """The proof beside the sheet leads from the line with the sheet's hash to a signed checkpoint,
+    by the key that the sheet shows and nothing else of ours; that it was given is on record."""
+    chen, path = exported(house, key[0])
+    assert chen.get(path + "/proof").status_code == 409, "no key of the log: nothing is signed"
+    logkeys.establish(house.parts.settings.keyring, "hotline.test/log", bytes(32))
+    (log_key,) = logkeys.known(house.parts.settings.keyring)
+    answer = chen.get(path + "/proof")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    proved = proofs.parse(answer.text)
+    assert proofs.check(answer.text, proved.extra, [log_key]).size > proved.index
+    (line,) = [line for line in lines(house) if line.action == exporting.MADE]
+    assert proved.index == line.id
+    sheet = chen.get(path + "/sheet").content
+    assert hashlib.sha256(sheet).hexdigest().encode() in proved.extra
+    other = proved.extra.replace(b"chen", b"deng")
+    with pytest.raises(ProofInvalid):
+        proofs.check(answer.text, other, [log_key])
+    page = chen.get(path).text
+    assert log_key in page
+    assert f'href="{path}/proof"' in page
+    newest = lines(house)[0]
+    assert (newest.action, newest.obj, newest.actor) == (
+        "log:line:prove", f"line:{line.id}", "chen",
+    )  # fmt: skip
 
 
 def test_seven_days(house: scene.Morning, key: tuple[str, Path]) -> None:

@@ -17,17 +17,18 @@ from starlette.testclient import TestClient
 from gateway import compose
 from gateway.api.recordings import ENDPOINTS
 from gateway.console.routes import ROUTES
-from gateway.flow import exporting, listening, playing, recusing
+from gateway.flow import exporting, listening, log, playing, recusing
 from gateway.flow.recusing import Doing
 from gateway.people import accounts, sessions
 from gateway.people.roles import Role
 from gateway.tables import RecordingLinkRow
 from gateway.tickets import recusal
-from recordings import exports
+from recordings import exports, logkeys
 from recordings.asking import Wanted
 from recordings.exports import Exported
 from recordings.tables import AuditLineRow, GrantRow, RecordingRow, RequestRow
 from recordings.tables_grants import ExportRow, PlayRow
+from tests.acceptance import look_evidence
 from tests.acceptance import look_morning as scene
 from tests.unit.console.conftest import browser
 from tests.unit.console.test_routes import KEY, LOGINS
@@ -65,10 +66,12 @@ OPENS: Cells = {
     "expired": "403 GrantExpired", "ended": "403 GrantEnded", "recused": "403 Recused",
     "joined": "403 Recused",
 }  # fmt: skip
+BURIED: Cells = {"destroyed": "410 Gone"}
+SHOWS: Cells = {"destroyed": "200"}
 BEGINS: Cells = {
-    **OPENS, "granted": "303", "running out": "303", "used up": "403 GrantUsedUp",
+    **OPENS, **BURIED, "granted": "303", "running out": "303", "used up": "403 GrantUsedUp",
 }  # fmt: skip
-PLAYS: Cells = {**OPENS, "running out": "403 PlayOver"}
+PLAYS: Cells = {**OPENS, **BURIED, "running out": "403 PlayOver"}
 ENDS: Cells = {
     "granted": "303", "used up": "303", "export": "303", "expired": "303", "recused": "303",
     "others": "403 Forbidden", "unknown": "403 Forbidden", "ended": "409 Conflict",
@@ -79,18 +82,25 @@ DECIDES: Cells = {
 }  # fmt: skip
 EXPORTS: Cells = {
     "export": "303", "made": "303", "granted": "403 NotGranted", "others": "403 NotGranted",
-    "unknown": "403 NotGranted", "export recused": "403 Recused",
+    "unknown": "403 NotGranted", "export recused": "403 Recused", "export destroyed": "410 Gone",
 }  # fmt: skip
-SHEETS: Cells = {"made": "200", "fetched": "200", "made others": "404", "unknown": "404"}
+SHEETS: Cells = {
+    "made": "200", "fetched": "200", "made others": "404", "unknown": "404",
+    "made destroyed": "200",
+}  # fmt: skip
 FETCHES: Cells = {
     "made": "200", "fetched": "409 Conflict", "old": "409 Conflict", "unknown": "404 NotFound",
-    "made others": "404 NotFound", "made recused": "403 Recused",
+    "made others": "404 NotFound", "made recused": "403 Recused", "made destroyed": "410 Gone",
 }  # fmt: skip
-BREAKS: Cells = {"pending": "303", "recused": "403 Recused", "joined": "403 Recused"}
+BREAKS: Cells = {
+    "pending": "303", "recused": "403 Recused", "joined": "403 Recused", **BURIED,
+}  # fmt: skip
 DANGER = "来电人称要轻生，须立即核对地址"
-ASKS: Cells = {"pending": "303", "recused": "403 Recused", "joined": "403 Recused"}
+ASKS: Cells = BREAKS
 YES = {"granted": "1", "lasts_s": "600", "plays": "1"}
 WHY = {"purpose": "verify", "reason": "核对"}
+
+API_PLAY = "GET /api/v1/recordings/{id}/plays/{play}"
 
 MATRIX: tuple[Row, ...] = (
     Row("GET /recordings", BOTH, "", "", {"granted": "200"}, silent=True),
@@ -98,9 +108,9 @@ MATRIX: tuple[Row, ...] = (
         {"granted": "200"}, form={"queue": "hotline"}),
     Row("GET /requests", BOTH, "", "", {"granted": "200"}, silent=True),
     Row("GET /recordings/{recording_id}", SUPERVISOR, "recordings:player:open",
-        "recording:{recording_id}", OPENS, query="?grant={grant_id}", silent=True),
+        "recording:{recording_id}", OPENS | SHOWS, query="?grant={grant_id}", silent=True),
     Row("GET /recordings/{recording_id}", SUPERVISOR, "recordings:player:open",
-        "recording:{recording_id}", PLAYS, query="?play={play_id}", silent=True),
+        "recording:{recording_id}", PLAYS | SHOWS, query="?play={play_id}", silent=True),
     Row("POST /recordings/{recording_id}/plays", SUPERVISOR, "recordings:play:begin",
         "recording:{recording_id}", BEGINS, form={"grant": "{grant_id}"}),
     Row("GET /recordings/{recording_id}/audio", SUPERVISOR, "recordings:recording:play",
@@ -113,6 +123,7 @@ MATRIX: tuple[Row, ...] = (
         EXPORTS, form={"grant": "{grant_id}"}),
     Row("GET /exports/{export_id}", SUPERVISOR, "", "", SHEETS, silent=True),
     Row("GET /exports/{export_id}/sheet", SUPERVISOR, "", "", SHEETS, silent=True),
+    Row("GET /exports/{export_id}/proof", SUPERVISOR, "", "", SHEETS, silent=True),
     Row("GET /exports/{export_id}/file", SUPERVISOR, "recordings:export:fetch",
         "export:{export_id}", FETCHES),
     Row("POST /recordings/ask", SUPERVISOR, "recordings:request:ask", "", ASKS,
@@ -141,6 +152,12 @@ MATRIX: tuple[Row, ...] = (
         "recording:{recording_id}",
         {name: cell.replace("303", "201").replace("200", "201") for name, cell in BEGINS.items()},
         form={"grant": "{grant_id}"}),
+    Row(API_PLAY + "/audio", SUPERVISOR, "recordings:recording:play", "recording:{recording_id}",
+        PLAYS),
+    Row("HEAD " + API_PLAY.partition(" ")[2] + "/audio", SUPERVISOR, "recordings:recording:play",
+        "recording:{recording_id}", PLAYS),
+    Row(API_PLAY + "/peaks", SUPERVISOR, "recordings:recording:outline",
+        "recording:{recording_id}", PLAYS),
     Row("POST /api/v1/recordings/break-glass", SUPERVISOR, "recordings:glass:break", "",
         {name: cell.replace("303", "201") for name, cell in BREAKS.items()},
         form={"recordings": "[{recording_id}]", "reason": DANGER}),
@@ -148,6 +165,8 @@ MATRIX: tuple[Row, ...] = (
         "", {name: cell.replace("303", "201") for name, cell in EXPORTS.items()},
         form={"grant": "{grant_id}"}),
     Row("GET /api/v1/recording-exports/{id}", SUPERVISOR, "", "", SHEETS, silent=True),
+    Row("GET /api/v1/recording-exports/{id}/file", SUPERVISOR, "recordings:export:fetch",
+        "export:{export_id}", FETCHES),
 )  # fmt: skip
 """`{id}` of a program's path is the object that `about` names."""
 
@@ -166,6 +185,7 @@ class House:
     clients: dict[str, TestClient]
     bearers: dict[str, str]
     programs: TestClient
+    tomb: int
 
     @property
     def now(self) -> int:
@@ -194,6 +214,19 @@ class House:
             assert isinstance(begun, playing.Begun)
             ids["play_id"] = begun.play.id
         return ids
+
+    def buried(self, session: Session) -> int:
+        """The recording that is destroyed, as it was before."""
+        row = session.get_one(RecordingRow, self.tomb)
+        row.destroyed_at = row.destroyed_plan = None
+        session.flush()
+        return self.tomb
+
+    def bury(self, session: Session) -> None:
+        """The same, as its month's destruction leaves it."""
+        row = session.get_one(RecordingRow, self.tomb)
+        row.destroyed_at, row.destroyed_plan, row.header = self.now, 1, b""
+        session.flush()
 
     def recorded(self, session: Session, which: int) -> int:
         """One of the morning's recordings; each has a call, a ticket, and real sealed audio."""
@@ -236,14 +269,17 @@ def _foreign(house: House, session: Session) -> dict[str, int]:
     return {**ids, "recording_id": house.morning.recordings[3]}
 
 
-def _made(login: str = "chen", *, recused: bool = False, **change: int) -> Made:
+def _made(
+    login: str = "chen", *, recused: bool = False, destroyed: bool = False, **change: int
+) -> Made:
     """An export that lies ready; what is in the file nobody here opens."""
 
     def made(house: House, session: Session) -> dict[str, int]:
         if recused:
             ids = _recused(kind="export")(house, session)
         else:
-            ids = house.grant(session, login, house.morning.recordings[0], kind="export")
+            which = house.buried(session) if destroyed else house.morning.recordings[0]
+            ids = house.grant(session, login, which, kind="export")
         row = session.get_one(RecordingRow, ids["recording_id"])
         grant = session.get_one(GrantRow, ids["grant_id"])
         request = session.get_one(RequestRow, ids["request_id"])
@@ -260,7 +296,22 @@ def _made(login: str = "chen", *, recused: bool = False, **change: int) -> Made:
             setattr(export, name, value)
         session.add(export)
         session.flush()
+        log.note(session, "recordings:export:make", actor=login, origin="-",
+                 obj=f"export:{export.id}", outcome="ok", now=house.now)  # fmt: skip
+        if destroyed:
+            house.bury(session)
         return {**ids, "export_id": export.id}
+
+    return made
+
+
+def _destroyed(kind: str = "playback") -> Made:
+    """Asked for, granted and begun while it was there; destroyed with its month since."""
+
+    def made(house: House, session: Session) -> dict[str, int]:
+        ids = house.grant(session, "chen", house.buried(session), kind=kind)
+        house.bury(session)
+        return ids
 
     return made
 
@@ -310,6 +361,9 @@ OBJECTS: dict[str, Made] = {
     "made": _made(),
     "made others": _made("deputy"),
     "made recused": _made(recused=True),
+    "made destroyed": _made(destroyed=True),
+    "destroyed": _destroyed(),
+    "export destroyed": _destroyed("export"),
     "fetched": _made(fetches=2),
     "old": _made(made_at=1),
     "unknown": lambda house, _: {
@@ -321,7 +375,9 @@ OBJECTS: dict[str, Made] = {
 
 @pytest.fixture(scope="module")
 def there(morning: scene.Morning) -> House:
-    """Everybody signed in once, in the console and as a program."""
+    """Everybody signed in once, in the console and as a program; the log can be signed."""
+    logkeys.establish(morning.parts.settings.keyring, "hotline.test/log", bytes(32))
+    tomb = look_evidence.buried(morning)
     with morning.parts.database.begin() as session:
         now = morning.parts.clock()
         for login, role in (("deputy", Role.SUPERVISOR), ("feng", Role.AUTHORISER)):
@@ -334,14 +390,15 @@ def there(morning: scene.Morning) -> House:
         }
     clients = {login: browser(morning, login) for login in (*LOGINS.values(), "")}
     programs = TestClient(compose.application(morning.parts), base_url="http://hotline.test")
-    return House(morning, clients, bearers, programs)
+    return House(morning, clients, bearers, programs, tomb)
 
 
 def go(there: House, row: Row, ids: dict[str, int], login: str) -> Response:
     """Ask for it in the name of `login` ('': nobody)."""
     method, path = row.route.split(" ")
     about = "export_id" if "-exports" in path else row.about.partition("{")[2].rstrip("}")
-    path = path.replace("{id}", str(ids[about or "recording_id"])).format(**ids)
+    path = path.replace("{id}", str(ids[about or "recording_id"])).replace("{play}", "{play_id}")
+    path = path.format(**ids)
     form = {name: value.format(**ids) for name, value in row.form.items()}
     if not row.api:
         client = there.clients[login]
@@ -425,7 +482,7 @@ def test_everything_that_touches_a_recording_is_in_the_table() -> None:
         if page.logged and page.act == "recordings:page:open"
     }
     endpoints = {f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS}
-    assert tried - {"HEAD /recordings/{recording_id}/audio"} == pages | endpoints
+    assert {route for route in tried if not route.startswith("HEAD ")} == pages | endpoints
 
 
 def test_the_objects_are_real(there: House) -> None:
@@ -433,5 +490,37 @@ def test_the_objects_are_real(there: House) -> None:
     with there.morning.parts.database.begin() as session:
         ids = OBJECTS["granted"](there, session)
         assert session.get_one(RecordingRow, ids["recording_id"]).plain_size > 44
-    row = next(one for one in MATRIX if one.act == "recordings:recording:play")
-    assert go(there, row, ids, "chen").content[:4] == b"RIFF"
+    play = [one for one in MATRIX if one.act == "recordings:recording:play"]
+    heard = [go(there, one, ids, "chen").content for one in play if "HEAD" not in one.route]
+    assert heard[0][:4] == b"RIFF"
+    assert heard[0] == heard[1], "a program hears what the console does"
+    outlines = [one for one in MATRIX if one.act == "recordings:recording:outline"]
+    (shown, told) = (go(there, one, ids, "chen").json()["channels"] for one in outlines)
+    assert shown == told
+    assert len(shown[0]) > 100
+    path = f"/api/v1/recordings/{ids['recording_id']}/plays/{ids['play_id']}/audio"
+    bearer = {"Authorization": f"Bearer {there.bearers['chen']}", "Range": "bytes=-100"}
+    last = there.programs.get(path, headers=bearer)
+    assert (last.status_code, last.content) == (206, heard[0][-100:])
+    assert last.headers["cache-control"] == "no-store"
+
+
+def test_a_destroyed_recording_is_said_to_be(there: House) -> None:
+    """It is found, with its certificate beside it; its page has no player; nobody can choose it."""
+    with there.morning.parts.database.begin() as session:
+        there.bury(session)
+    chen = there.clients["chen"]
+    listed = chen.get("/recordings").text
+    (row,) = [one for one in listed.split("<tr>") if "已销毁" in one]
+    assert 'href="/retention/certificates/1"' in row
+    assert 'name="recording"' not in row
+    assert chen.get("/retention/certificates/1").status_code == 200
+    page = chen.get(f"/recordings/{there.tomb}").text
+    assert 'href="/retention/certificates/1"' in page
+    assert "<audio" not in page
+    (found,) = there.programs.post(
+        "/api/v1/recordings/search", json={"until": "2025-01-01T00:00:00Z", "phone_tail": "1111"},
+        headers={"Authorization": f"Bearer {there.bearers['chen']}"},
+    ).json()  # fmt: skip
+    assert found["recording"]["destroyed_at"]
+    assert found["recording"]["certificate"] == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.console.ranged import Asked, asked, body
+from gateway.ranged import Asked, asked, body
 
 TAG = '"5ea1ed"'
 SIZE = 1000

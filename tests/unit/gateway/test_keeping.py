@@ -120,11 +120,13 @@ def test_a_late_end_of_the_call_counts(parts: Parts) -> None:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_who_may(parts: Parts, role: Role) -> None:
-    """Leaders and authorisers hold, who keeps keys agrees, they and the auditor look on."""
+    """Leaders and authorisers hold, who keeps keys agrees, they and the auditor look on; who finds
+    recordings reads certificates, too."""
     looks = {Role.LEADER, Role.AUDITOR, Role.ADMINISTRATOR}
     acts: list[tuple[set[Role], Callable[[Session, Person], object]]] = [
         (looks | {Role.AUTHORISER}, lambda session, who: keeping.view(session, who, NOW)),
-        (looks, lambda session, who: keeping.certificate(session, who, 1)),
+        (looks | {Role.AUTHORISER, Role.SUPERVISOR},  # they find what was destroyed
+         lambda session, who: keeping.certificate(session, who, 1)),
         ({Role.LEADER, Role.AUTHORISER},
          lambda session, who: keeping.hold(session, who, recording_id=1, ticket_id=None, why="x",
                                            origin="", now=NOW)),

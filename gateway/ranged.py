@@ -2,7 +2,7 @@
 
 Pure. Conditions first (13.2.2), then ranges (14.2), then the body: the whole, one range, or
 several as multipart/byteranges (14.6). It is worked out from the catalogue's row alone, so that it
-can stand in the log before the recording is opened. The bytes are `console.player`'s.
+can stand in the log before the recording is opened. The bytes are `sending`'s.
 """
 
 from collections.abc import Mapping
