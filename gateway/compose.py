@@ -29,7 +29,7 @@ from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
-from gateway.flow import custody, desks, linking, orders
+from gateway.flow import custody, desks, linking, orders, recusing
 from gateway.flow import log as acts
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
@@ -312,6 +312,10 @@ async def _relay(made: Parts) -> None:
         # Queues first: a message to a queue that is not there would be parked as unroutable.
         await desks.declare(made.database, carrier)
         group.create_task(Relay(begin, carrier, clock).run())
-        group.create_task(ReplyConsumer(begin, carrier, on_reply(made), clock).run())
+        replies = ReplyConsumer(
+            begin, carrier, on_reply(made), clock,
+            lambda session, why: recusing.reply_kept_out(session, why, clock()),
+        )  # fmt: skip
+        group.create_task(replies.run())
         group.create_task(DeadLetters(begin, carrier, clock).run())
         group.create_task(desks.run(made.database, carrier, clock))

@@ -2,7 +2,8 @@
 
 A handler gets a `Call` and returns models or plain data; it never sees HTTP. A refusal that must be
 on record (`listening.Refused`) is committed first and answered then. A 403 on anything that touches
-recordings is in the log (DESIGN §3, promise 5), as is every other refusal of a permission.
+recordings is in the log (DESIGN §3, promise 5), as is every other refusal of a permission, and of
+a ticket that is about whoever would handle it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +17,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.api.shapes import Fault, storable
-from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSignedIn
-from gateway.flow import log, objects
+from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSignedIn, Recused
+from gateway.flow import log, objects, recusing
 from gateway.flow.control import Asking
 from gateway.flow.knocks import Knocks
+from gateway.flow.recusing import Doing
 from gateway.flow.refusal import Refused
 from gateway.numbers import natural
 from gateway.parts import Parts
@@ -190,12 +192,27 @@ async def _on_record(endpoint: Endpoint, request: Request, knocks: Knocks) -> No
 def _run(endpoint: Endpoint, request: Request, raw: bytes) -> tuple[Any, dict[str, str]]:
     """What JSON can hold, and the headers that go with it."""
     parts = cast("Parts", request.app.state.parts)
-    who, origin = NOBODY, origin_of(request)
+    who = NOBODY
     if endpoint.permission is not None:
         who = signed_in(parts, request)
         if endpoint.permission and not any(who.may(one) for one in endpoint.permission):
             refused(endpoint, request, who)
             raise Forbidden
+    try:
+        return _done(endpoint, request, raw, who)
+    except Recused as error:
+        if error.ticket_id is not None:
+            with parts.database.begin() as session:
+                doing = Doing(session, who, origin_of(request), parts.clock())
+                recusing.kept_out(doing, error.ticket_id)
+        raise
+
+
+def _done(
+    endpoint: Endpoint, request: Request, raw: bytes, who: Person
+) -> tuple[Any, dict[str, str]]:
+    parts = cast("Parts", request.app.state.parts)
+    origin = origin_of(request)
     body = _body(endpoint, raw)
     prepared = endpoint.prepare(parts, body) if endpoint.prepare else None
     if endpoint.act:
