@@ -33,6 +33,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "recordings:recording:compare": ("核对录音", "Compare recordings"),
     "recordings:backup:make": ("备份录音", "Back up recordings"),
     "recordings:backup:drill": ("演练还原", "A restore drill"),
+    "recordings:backup:restore": ("从备份放回录音", "Put recordings back from a backup"),
     "recordings:page:open": ("打开录音页面", "Open a page of recordings"),
     "recordings:recording:seal": ("封存录音", "Seal a recording"),
     "recordings:recording:rewrap": ("换钥封存", "Seal a recording to another key"),

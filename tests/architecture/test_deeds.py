@@ -11,7 +11,9 @@ ACT = re.compile(r"[a-z]+:[a-z]+:[a-z]+")
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = ROOT / "gateway" / "flow" / "deeds.py"
 BUILT = {
-    "gateway/flow/archiving.py": ("recordings:backup:make", "recordings:backup:drill"),
+    "gateway/flow/archiving.py": tuple(
+        f"recordings:backup:{act}" for act in ("make", "drill", "restore")
+    ),
     "gateway/flow/custodians.py": ("keys:export:ask", "keys:destroy:ask"),
     "gateway/flow/keeping.py": tuple(
         f"retention:plan:{act}" for act in ("propose", "stand", "void", "ask", "confirm")
