@@ -29,7 +29,7 @@ from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
-from gateway.flow import custody, desks, linking, orders, recusing
+from gateway.flow import custody, desks, linking, orders, recusing, soundness
 from gateway.flow import log as acts
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
@@ -98,16 +98,18 @@ def parts(settings: Settings, *, may_open: bool = True) -> Parts:
 
     kept = settings.storage
     store = shelves.of(kept.store, kept)
-    places = {tables_store.STORE: store}
+    places, either = {tables_store.STORE: store}, store
     if kept.copy is not None:
         places[tables_store.COPY] = shelves.of(kept.copy, kept)
+        told_of_second = soundness.remembering(settings.state, clock)
+        either = CopiedStore(store, places[tables_store.COPY], told_of_second)
     return Parts(
         settings=settings,
         database=Database(settings.database_url, told, others.within),
         clock=clock,
         hub=hub,
         broadcast=others,
-        store=CopiedStore(*places.values()) if kept.copy is not None else store,
+        store=either,
         places=places,
         recipients=Recipients(settings.archive.public_keys),
         identities=keyring(settings) if may_open else None,
