@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from gateway import compose, settings
 from gateway.cli.command import Command, Result, arg
-from gateway.errors import BadInput, HotlineError
+from gateway.errors import HotlineError
 from gateway.flow import keeping, staying
 from gateway.parts import Parts
 from gateway.people import accounts
@@ -25,7 +25,6 @@ from gateway.tickets.clocks import china
 from recordings import consent, plan, proposals
 from recordings.plan import MonthPlan
 from recordings.retention import State
-from recordings.tables_retention import CertificateRow
 
 OPERATOR = "operator"  # whoever may run the command on the machine
 ORIGIN = "cli"
@@ -154,9 +153,7 @@ def _run(parts: Parts, plan_id: int) -> dict[str, Any]:
 def certificate(asked: argparse.Namespace) -> Result:
     """The certificates of a month, as they were made."""
     with compose.opened(settings.read()) as parts, parts.database.reading() as session:
-        found = session.get(CertificateRow, asked.plan)
-        if found is None:
-            raise BadInput({"plan": "没有这份销毁证明。 There is no certificate of that plan."})
+        found = keeping.attested(session, asked.plan)
         text, line = found.text, found.line
     if asked.out:
         asked.out.write_text(text, encoding="utf-8")
