@@ -14,6 +14,7 @@ from gateway.cli.command import Command, Result, arg
 from gateway.cli.keeping import read_password
 from gateway.errors import BadInput, HotlineError
 from gateway.flow import custodians as flow
+from gateway.flow import signing
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -30,6 +31,8 @@ def _custodian(parts: Parts, login: str) -> Person:
     judged = accounts.judge(parts.database, login, read_password())
     with parts.database.begin() as session:
         found = accounts.authenticate(session, judged, parts.clock())
+        if isinstance(found, HotlineError):
+            signing.failed(session, login, at=CLI, origin=CLI, now=parts.clock())
     if isinstance(found, HotlineError):
         raise found
     return found

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from gateway import compose, settings
 from gateway.cli.command import Command, Result, arg
 from gateway.errors import HotlineError
-from gateway.flow import keeping, staying
+from gateway.flow import keeping, signing, staying
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -170,6 +170,8 @@ def _as_person(login: str, act: Callable[[Session, Person, int], T]) -> T:
         judged = accounts.judge(parts.database, login, password.rstrip("\r\n"))
         with parts.database.begin() as session:
             who = accounts.authenticate(session, judged, now)
+            if isinstance(who, HotlineError):
+                signing.failed(session, login, at="cli", origin="cli", now=now)
         if isinstance(who, HotlineError):
             raise who
         with parts.database.begin() as session:

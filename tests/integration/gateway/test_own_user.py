@@ -274,6 +274,8 @@ def test_the_group_shares_what_it_must_and_no_key(house: tuple[Path, dict[str, s
         "keys": 0o710,
         "keys/keyring.age": 0o600,
         "keys/keyring.age.lock": 0o600,
+        "keys/log.key": 0o600,
+        "keys/log.pubs": 0o644,
         "keys/public": 0o2750,
         "notices": 0o2770,
         "spool": 0o2770,
