@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# How many test processes run side by side; what runs real servers or measures time runs alone.
+# How many test processes run side by side, each with servers of its own; what measures time or
+# fills the machine runs alone.
 JOBS   ?= 2
 ARGS   ?=
 # With ARGS one of the two runs may choose no test (pytest's exit 5); without, that is a failure.
@@ -23,10 +24,8 @@ run: $(VENV)/.installed ## 启动演示，Ctrl+C 结束 · start the demo, Ctrl+
 test: export HOTLINE_TEST_REQUIRE = all
 test: $(VENV)/.tests-installed ## 安装测试所需并全部运行 · install what the tests need and run them all
 	@deploy/check/packages
-	deploy/check/twice $(BIN)/pytest -n $(JOBS) -m 'not alone' --ignore tests/integration \
-	  --ignore tests/acceptance $(ARGS) $(NONE_IS_FINE)
-	deploy/check/twice $(BIN)/pytest tests/integration tests/acceptance $(ARGS) $(NONE_IS_FINE)
-	deploy/check/twice $(BIN)/pytest -m alone tests/unit $(ARGS) $(NONE_IS_FINE)
+	deploy/check/twice $(BIN)/pytest -n $(JOBS) -m 'not alone' $(ARGS) $(NONE_IS_FINE)
+	deploy/check/twice $(BIN)/pytest -m alone $(ARGS) $(NONE_IS_FINE)
 
 check: $(VENV)/.tests-installed ## 格式、规则、类型、架构 · format, lint, types, architecture
 	$(BIN)/ruff format --check .

@@ -19,26 +19,21 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import NoReturn
 
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import compose
+from gateway import compose, timers
 from gateway.errors import BadSetting
-from gateway.flow import copies, custody, exporting, glass, keeping, scrubbing, witnessing
 from gateway.flow import log as acts
-from gateway.flow.custody import Trouble
 from gateway.parts import Parts
-from recordings.errors import RecordingsError
 
 log = logging.getLogger(__name__)
 
 DUTIES = ("web", "pbx", "capture", "relay", "timers")
-TIMER_S = 600.0
 THREADS = 8
 THREADS_A_PBX = 4  # to connect, to commit, to read on in CEL, to seal: each may wait for long
 SWITCH_S = 0.0005
@@ -118,49 +113,6 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def timers(parts: Parts) -> None:
-    """What is due by the clock, one gateway at a time."""
-    await compose.duty(parts, "timers", lambda _: _side_by_side(parts))
-
-
-async def _side_by_side(parts: Parts) -> None:
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_timers(parts))
-        group.create_task(scrubbing.run(parts))
-        group.create_task(copies.run(parts))
-
-
-async def _timers(parts: Parts) -> NoReturn:
-    told: list[Trouble] = []
-    while True:
-        try:
-            told = await asyncio.to_thread(look_after_keys, parts, told)
-            await asyncio.to_thread(compose.relink, parts)
-            await asyncio.to_thread(witnessing.tend, parts)
-            await asyncio.to_thread(exporting.tidy, parts)
-            await asyncio.to_thread(glass.remind, parts)
-            for word in await asyncio.to_thread(keeping.look, parts, keeping.seen(parts.clock())):
-                log.warning("retention: %s", word)
-        except (RecordingsError, SQLAlchemyError, OSError) as error:
-            log.warning(
-                "timers: %s", error if isinstance(error, RecordingsError) else type(error).__name__
-            )
-        await asyncio.sleep(TIMER_S)
-
-
-def look_after_keys(parts: Parts, told: Sequence[Trouble]) -> list[Trouble]:
-    """Make what is missing, and tell what is wrong and was not `told` yet; what is wrong now."""
-    for key_id in custody.keep_ahead(parts):
-        log.info("made the keys of %s", key_id)
-    with parts.database.reading() as session:
-        found = custody.troubles(parts, session)
-    fresh = [one for one in found if one not in told]
-    custody.tell(parts, fresh)
-    for one in fresh:
-        log.error("keys: %s", one.text)
-    return found
-
-
 def duties(
     parts: Parts, named: Collection[str], started: Callable[[int], None] = lambda _: None
 ) -> Iterable[tuple[str, Awaitable[None]]]:
@@ -176,7 +128,7 @@ def duties(
     if "relay" in named:
         yield "relay", compose.relay(parts)
     if "timers" in named:
-        yield "timers", timers(parts)
+        yield "timers", compose.duty(parts, "timers", lambda _: timers.run(parts))
 
 
 async def run(parts: Parts, named: Collection[str]) -> None:

@@ -23,7 +23,9 @@ from gateway.tables import (
     TicketStepRow,
     WorkOrderRow,
 )
-from gateway.tickets.views import Desk, OrderView, TicketView
+from gateway.tickets.assigned import OrderView
+from gateway.tickets.desks import Desk
+from gateway.tickets.views import TicketView
 from recordings.tables import AuditLineRow
 from telephony.tables import CallRow
 

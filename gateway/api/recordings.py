@@ -11,7 +11,7 @@ from gateway.flow import glass as breaking
 from gateway.flow.finding import RecordingView
 from gateway.flow.refusal import Refused
 from gateway.people.roles import Permission as P
-from gateway.tickets.views import Page
+from gateway.tickets.paging import Page
 from recordings.tables import RequestRow
 from recordings.tables_grants import ExportRow
 

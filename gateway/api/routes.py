@@ -33,7 +33,7 @@ from gateway.numbers import natural
 from gateway.parts import Parts
 from gateway.people import accounts, sessions
 from gateway.people.roles import Permission as P
-from gateway.tickets import acts, views
+from gateway.tickets import acts, assigned, desks, views
 from gateway.tickets.clocks import china
 
 
@@ -67,7 +67,7 @@ def sign_out(call: Call) -> Answer:
 
 def desk(call: Call) -> Answer:
     """The agent's desk."""
-    return m.DeskOut.of(views.desk(call.session, call.person))
+    return m.DeskOut.of(desks.desk(call.session, call.person))
 
 
 def presence(call: Call) -> Answer:
@@ -77,7 +77,7 @@ def presence(call: Call) -> Answer:
 
 def departments(call: Call) -> Answer:
     """Where work orders can go."""
-    return [m.DepartmentOut.of(row) for row in views.departments(call.session)]
+    return [m.DepartmentOut.of(row) for row in assigned.departments(call.session)]
 
 
 def tickets(call: Call) -> Answer:
@@ -194,7 +194,7 @@ def _ready(asked: Asked) -> object:
 
 def work_orders(call: Call) -> Answer:
     """The department's own."""
-    found = views.orders(call.session, call.person, call.query.get("state", ""))
+    found = assigned.orders(call.session, call.person, call.query.get("state", ""))
     return [m.DeskOrderOut.of(view) for view in found]
 
 

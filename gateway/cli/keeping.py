@@ -19,7 +19,7 @@ from gateway.people import accounts
 from gateway.people.accounts import Person
 from gateway.people.roles import ROLE_NAMES, Role
 from gateway.tables import DepartmentRow
-from gateway.tickets import views
+from gateway.tickets import assigned
 from recordings import logkeys
 
 OPERATOR = "operator"  # whoever may run the command on the machine
@@ -178,7 +178,7 @@ def department_list(asked: argparse.Namespace) -> Result:
     del asked
     with compose.opened(settings.read()) as parts, parts.database.reading() as session:
         rows = [{"code": row.code, "name": row.name, "mode": row.mode}
-                for row in views.departments(session)]  # fmt: skip
+                for row in assigned.departments(session)]  # fmt: skip
     text = "\n".join(f"{row['code']:12} {row['mode']:6} {row['name']}" for row in rows)
     return Result(True, text or "还没有部门。 No departments yet.", rows)
 

@@ -19,7 +19,7 @@ from gateway.numbers import natural
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import AccountRow, RecordingLinkRow, TicketRow
-from gateway.tickets.views import PAGE, SOUGHT_MAX, Page, too_long
+from gateway.tickets.paging import PAGE, SOUGHT_MAX, Page, too_long
 from recordings import grants
 from recordings.tables import GrantRow, RecordingRow, RequestedRow, RequestRow
 from telephony import links

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 from gateway import notices
 from gateway.console import web
 from gateway.flow import orders
-from gateway.tickets import acts, views
+from gateway.tickets import acts, assigned, views
 from recordings.tables import AuditLineRow
 from telephony.tables import AgentStateRow, LinkGapRow, LinkStateRow
 from tests.acceptance import look_morning as scene
@@ -226,7 +226,7 @@ def calls(looker: Looker, morning: scene.Morning, size: str) -> None:
 def _department_signs(morning: scene.Morning, ticket: int) -> None:
     made, sun = morning.parts, morning.people["sun"]
     with made.database.begin() as session:
-        for order in views.orders(session, sun):
+        for order in assigned.orders(session, sun):
             if order.ticket.id == ticket:
                 orders.act(session, order.order.number, sun, "sign", made.clock())
 

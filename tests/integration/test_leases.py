@@ -31,6 +31,8 @@ from gateway.database import Database
 from gateway.lease import Duty
 from gateway.tables import CounterRow
 
+pytestmark = pytest.mark.alone  # what is measured is how soon
+
 url, seats, me = sys.argv[1:]
 database = Database(url)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 
 from gateway import compose, settings
@@ -23,6 +24,8 @@ from telephony import cel
 from telephony.simulator import Simulator
 from telephony.tables import CallRow, LinkGapRow, LinkStateRow
 from tests.rig import cel_file
+
+pytestmark = pytest.mark.alone  # what is measured is how soon
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "from gateway.cli import main; raise SystemExit(main())"

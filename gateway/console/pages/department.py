@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.console import render
 from gateway.console.visit import Visit
 from gateway.flow import orders
-from gateway.tickets import views
+from gateway.tickets import assigned
 from gateway.tickets.lifecycle import OrderState
 
 
@@ -29,12 +29,12 @@ def listing(visit: Visit) -> Response:
 
 def _context(visit: Visit, number: str) -> dict[str, Any]:
     with visit.parts.database.reading() as session:
-        counts = views.order_counts(session, visit.person)
-        front = views.order(session, visit.person, number) if number else None
+        counts = assigned.order_counts(session, visit.person)
+        front = assigned.order(session, visit.person, number) if number else None
         asked = visit.asked("state")
         if asked not in set(OrderState):
             asked = front.order.state if front else _busiest(counts)
-        shown = views.orders(session, visit.person, asked)
+        shown = assigned.orders(session, visit.person, asked)
     return {
         "state": asked,
         "states": list(OrderState),

@@ -17,7 +17,7 @@ from gateway.flow import calling, control
 from gateway.people import accounts
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow
-from gateway.tickets import followup, views
+from gateway.tickets import assigned, desks, followup, views
 from gateway.tickets.lifecycle import TicketState
 
 AT_HAND = (
@@ -34,7 +34,7 @@ TABS = 6
 def show(visit: Visit) -> Response:
     """GET /desk: everything, the ticket asked for (or the present call's) in front."""
     with visit.parts.database.reading() as session:
-        desk = views.desk(session, visit.person)
+        desk = desks.desk(session, visit.person)
         asked = visit.asked("ticket")
         front = row_id(asked) if asked else _front(desk)
         context = work_of(session, visit, front)
@@ -47,7 +47,7 @@ def live(visit: Visit) -> Response:
     asked = visit.asked("front") or visit.field("front")
     front = row_id(asked) if asked else None
     with visit.parts.database.reading() as session:
-        desk = views.desk(session, visit.person)
+        desk = desks.desk(session, visit.person)
         asks = _asks(session, visit, front)
     lists = _lists(desk, front)
     return render.page(visit, "parts/desk_live.html", oob=True, **lists, **asks)
@@ -74,7 +74,7 @@ def work(visit: Visit) -> Response:
 def fragment(visit: Visit, ticket_id: int, done: str = "") -> Response:
     """The work place with this ticket, and beside it, out of band, the caller and the lists."""
     with visit.parts.database.reading() as session:
-        desk = views.desk(session, visit.person)
+        desk = desks.desk(session, visit.person)
         context = work_of(session, visit, ticket_id)
     return render.page(
         visit, "parts/desk_work.html", oob=True, **_lists(desk, ticket_id), **context, done=done
@@ -86,7 +86,7 @@ def work_of(session: Session, visit: Visit, ticket_id: int | None) -> dict[str, 
     if ticket_id is None:
         return {"view": None, "history": []}
     view = views.ticket(session, visit.person, ticket_id)
-    departments = views.departments(session)
+    departments = assigned.departments(session)
     return {
         "view": view,
         "history": views.history(session, visit.person, view),
@@ -124,18 +124,18 @@ def _names(session: Session, view: views.TicketView) -> dict[str, str]:
     return accounts.named(session, logins)
 
 
-def _front(desk: views.Desk) -> int | None:
+def _front(desk: desks.Desk) -> int | None:
     if desk.current is not None:
         return desk.current.row.id
     tabs = _tabs(desk, None)
     return tabs[0].id if tabs else None
 
 
-def _lists(desk: views.Desk, front: int | None) -> dict[str, Any]:
+def _lists(desk: desks.Desk, front: int | None) -> dict[str, Any]:
     return {"desk": desk, "front": front, "tabs": _tabs(desk, front)}
 
 
-def _tabs(desk: views.Desk, front: int | None) -> list[TicketRow]:
+def _tabs(desk: desks.Desk, front: int | None) -> list[TicketRow]:
     """What lies on the desk: newest first, so that a new call's ticket comes where one looks."""
     rows = {row.id: row for row in desk.mine_open if row.state in AT_HAND or row.id == front}
     if desk.current is not None:

@@ -81,7 +81,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         [], ["cut@40", "cut@41", "cut@150"], ["tear@60", "tear@170"], ["stall@50:2"],
         ["flood@20:2000:3"], ["twice@1:400"], ["mix@30:6", "mix@90:6"],
-        ["drip@30:20"], ["flood@10:2000:2", "tear@50", "twice@60:30", "stall@90:1", "cut@120"],
+        ["drip@30:8"], ["flood@10:2000:2", "tear@50", "twice@60:30", "stall@90:1", "cut@120"],
     ],
     ids=lambda words: "+".join(words) or "none",
 )  # fmt: skip

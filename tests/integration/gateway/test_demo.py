@@ -97,6 +97,7 @@ def test_a_step_that_does_not_happen_is_a_failure(tmp_path: Path) -> None:
                            timeout=120, cwd=tmp_path / "home", capture_output=True,
                            check=False)  # fmt: skip
     assert ended.returncode == 1, ended.stderr
+    assert ended.stdout, ended.stderr
     said = json.loads(ended.stdout)
     assert said["done"] is False
     assert [step["happened"] for step in said["steps"]] == [True, True, False]

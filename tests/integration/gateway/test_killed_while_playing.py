@@ -27,4 +27,4 @@ def test_the_asked_range_outlives_the_process(tmp_path: Path) -> None:
             ).first()
         assert last is not None
         assert (last.action, last.actor) == ("recordings:recording:play", "chen")
-        assert last.detail == f'{{"asked":[[{MIB},{24 * MIB}]]}}'
+        assert last.detail == f'{{"asked":[[{MIB},{24 * MIB}]],"play":1}}'

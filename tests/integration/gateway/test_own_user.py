@@ -180,13 +180,15 @@ def the_row(environ: dict[str, str]) -> RecordingRow | None:
 
 OPEN = """
 import sys
+from functools import partial
 from gateway import compose, settings
+from gateway.flow.linking import sealed_as
 from recordings.grants import Grant
 from recordings.playback import Playback
 from recordings.tables import RecordingRow
 with compose.opened(settings.read()) as parts, parts.database.reading() as session:
     row = session.query(RecordingRow).one()
-    opened = Playback(parts.store, parts.identities).open(
+    opened = Playback(parts.store, parts.identities, partial(sealed_as, session)).open(
         row, Grant(1, 1, "x", row.id, "verify", row.sealed_at + 10**9))
     for piece in opened.read(0, opened.size):
         sys.stdout.buffer.write(piece)

@@ -24,6 +24,8 @@ from tests.rig.store import Clock, Store
 from tests.rig.waiting import closing, running, until
 from tests.rig.workorders import offered
 
+pytestmark = pytest.mark.alone  # what is measured is how soon
+
 KEY = "workorder.sb.offered.v1"
 QUEUE = topology.department_queue("sb")
 

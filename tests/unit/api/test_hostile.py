@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.api.endpoint import BODY_MAX, Endpoint
 from gateway.api.routes import ROUTES
 from gateway.people.roles import PERMISSIONS, Role
-from gateway.tickets.views import SOUGHT_MAX
+from gateway.tickets.paging import SOUGHT_MAX
 from tests.unit.api.scene import BY_ROLE, Scene
 
 BOTH = re.compile(r"[\u4e00-\u9fff].*[A-Za-z]{2}", re.DOTALL)
@@ -110,6 +110,8 @@ def test_a_number_in_a_path_that_is_none(on_each: Scene, number: str) -> None:
 QUERIES = {
     "/work-orders": ("officer", ("state",)),
     "/log": ("auditor", ("before", "action", "actor")),
+    "/log/proof": ("auditor", ("line",)),
+    "/log/consistency": ("auditor", ("first", "second")),
 }
 ODD = ("%00", "a%00b", "%ED%A0%80", "%FF%FE", "9" * 9, "9" * 30, "-1", "0", "٣", "%25_%5C", "'",
        "x" * 5000)  # fmt: skip

@@ -105,6 +105,8 @@ MATRIX: tuple[Row, ...] = (
         "recording:{recording_id}", BEGINS, form={"grant": "{grant_id}"}),
     Row("GET /recordings/{recording_id}/audio", SUPERVISOR, "recordings:recording:play",
         "recording:{recording_id}", PLAYS, query="?play={play_id}"),
+    Row("GET /recordings/{recording_id}/peaks", SUPERVISOR, "recordings:recording:outline",
+        "recording:{recording_id}", PLAYS, query="?play={play_id}"),
     Row("HEAD /recordings/{recording_id}/audio", SUPERVISOR, "recordings:recording:play",
         "recording:{recording_id}", PLAYS, query="?play={play_id}"),
     Row("POST /recordings/{recording_id}/exports", SUPERVISOR, "recordings:export:make", "",

@@ -9,7 +9,7 @@ from gateway.console.visit import row_id
 from gateway.errors import NotFound
 from gateway.flow import orders
 from gateway.tables import TicketRow
-from gateway.tickets import acts, views
+from gateway.tickets import acts, assigned, views
 from recordings.tables import AuditLineRow
 from recordings.tables_store import StoreCheckRow
 from telephony import links
@@ -141,7 +141,7 @@ def test_the_whole_way_by_pages(bare: scene.Morning, called: int) -> None:
     assert refused.status_code == 400
     sun.post(f"/department/orders/{number[0]}/reply", data={"result": "已办结转移"})
     with bare.parts.database.begin() as session:
-        other = views.orders(session, bare.people["qian"])[0].order.number
+        other = assigned.orders(session, bare.people["qian"])[0].order.number
         orders.act(session, other, bare.people["qian"], "sign", 1)
         orders.act(session, other, bare.people["qian"], "reply", 1, result="无医保事项")
     page = wang.get(f"/tickets/{called}").text

@@ -13,7 +13,7 @@ from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Role
 from gateway.tables import TicketRow
-from gateway.tickets import acts, views
+from gateway.tickets import acts, desks, views
 from gateway.tickets.acts import _checked
 from tests.unit.gateway import house
 from tests.unit.gateway.house import NOW
@@ -228,10 +228,10 @@ def test_called_back_once(session: Session, agent: Person, ticket: TicketRow) ->
     with pytest.raises(IllegalStep):
         acts.called_back(session, ticket.id, agent, NOW)
     ticket.call_back = "due"
-    assert views.desk(session, agent).call_backs_due == [ticket]
+    assert desks.desk(session, agent).call_backs_due == [ticket]
     acts.called_back(session, ticket.id, agent, NOW)
     assert (ticket.call_back, ticket.owner) == ("done", "8001")
-    assert views.desk(session, agent).call_backs_due == []
+    assert desks.desk(session, agent).call_backs_due == []
 
 
 def test_search_takes_percent_and_underscore_literally(

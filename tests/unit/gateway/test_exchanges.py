@@ -19,7 +19,7 @@ from gateway.people.accounts import Person
 from gateway.people.roles import Role
 from gateway.switchboard import Switchboard
 from gateway.tables import AccountRow, TicketRow
-from gateway.tickets import views
+from gateway.tickets import desks, views
 from recordings.capture import Capture
 from recordings.tables import RecordingRow
 from telephony import journal, links, marks
@@ -143,7 +143,7 @@ def test_the_same_extension_at_two_pbxs_is_two_agents(parts: Parts) -> None:
         north, south = answered_at(session, "north"), answered_at(session, "south")
         assert (north.owner, south.owner) == ("wang", "li")
         for who, own, other in ((wang, north, south), (li, south, north)):
-            current = views.desk(session, who).current
+            current = desks.desk(session, who).current
             assert current is not None
             assert current.row.id == own.id
             with pytest.raises(NotFound):
@@ -258,7 +258,7 @@ def test_lists_say_that_calls_may_be_missing(parts: Parts) -> None:
     def said() -> tuple[bool, bool]:
         with parts.database.reading() as session:
             found = views.search(session, wang)
-            return found.incomplete, views.desk(session, wang).incomplete
+            return found.incomplete, desks.desk(session, wang).incomplete
 
     assert said() == (False, False)
     heard(parts, "north", (NOW, Connected()), (NOW + S, Lost("closed", None)))

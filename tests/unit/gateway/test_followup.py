@@ -13,7 +13,7 @@ from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Role
 from gateway.tables import TicketRow, TicketStepRow
-from gateway.tickets import acts, followup, views
+from gateway.tickets import acts, desks, followup, views
 from tests.rig.acting import Acting, acting
 from tests.unit.gateway import house
 from tests.unit.gateway.house import NOW
@@ -84,7 +84,7 @@ def test_who_handled_it_neither_calls_nor_closes(
     with parts.database.reading() as session:
         assert session.get_one(TicketRow, replied).state == "replied"
         assert session.query(TicketStepRow).filter_by(action="place-followup").count() == 0
-        assert not views.desk(session, people["8001"]).follow_ups_due
+        assert not desks.desk(session, people["8001"]).follow_ups_due
     assert pbx.asked == []
 
 
@@ -97,7 +97,7 @@ def test_anybody_else_with_the_right_may(
     who = people[login]
     with parts.database.begin() as session:
         if who.role is Role.AGENT:
-            assert [row.id for row in views.desk(session, who).follow_ups_due] == [replied]
+            assert [row.id for row in desks.desk(session, who).follow_ups_due] == [replied]
             with pytest.raises(NotFound):
                 acts.fill(session, replied, who, {"summary": "改"}, None, NOW)
     for _ in range(2):
@@ -129,7 +129,7 @@ def test_who_cannot_be_asked_is_not_asked_about(
     """Anonymous, no way to reach: no follow-up waits, and the ticket's agent closes it."""
     with parts.database.begin() as session:
         session.get_one(TicketRow, replied).caller_phone = ""
-        assert not views.desk(session, people["8003"]).follow_ups_due
+        assert not desks.desk(session, people["8003"]).follow_ups_due
         with pytest.raises(NotFound):
             views.ticket(session, people["8003"], replied)
         assert close(session, replied, people["8001"]).state == "closed"

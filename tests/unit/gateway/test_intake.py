@@ -11,7 +11,7 @@ from gateway.flow import intake, linking
 from gateway.parts import Parts
 from gateway.people.roles import Role
 from gateway.tables import RecordingLinkRow, TicketRow, TicketStepRow
-from gateway.tickets import acts, views
+from gateway.tickets import acts, desks, views
 from telephony.batch import Batch
 from telephony.board import Board
 from telephony.tables import CallLegRow
@@ -73,7 +73,7 @@ def test_whoever_speaks_to_the_caller_sees_the_ticket(parts: Parts) -> None:
                                answered_at=house.NOW))  # fmt: skip
         session.flush()
         assert views.ticket(session, second, ticket.id).row.owner == "8001"
-        desk = views.desk(session, second)
+        desk = desks.desk(session, second)
         assert desk.current is not None
         assert desk.current.row.id == ticket.id
         with pytest.raises(NotFound):
@@ -151,12 +151,12 @@ def test_the_ticket_follows_the_caller_to_the_next_agent(parts: Parts) -> None:
         board = Board.load(session, "pbx1")
         intake.take(session, board.take(session, Batch("s", 0, house.NOW, tuple(stream[:until]))))
         ticket = house.only(session)
-        desk = views.desk(session, second)
+        desk = desks.desk(session, second)
         assert desk.current is not None
         assert desk.current.row.id == ticket.id
         assert views.ticket(session, second, ticket.id).row.owner == "8004"
         acts.fill(session, ticket.id, second, {"summary": "转来"}, None, house.NOW)
-        assert views.desk(session, first).current is None
+        assert desks.desk(session, first).current is None
         with pytest.raises(NotFound):
             views.ticket(session, third, ticket.id)
         with pytest.raises(NotFound):

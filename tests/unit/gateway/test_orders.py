@@ -16,7 +16,7 @@ from gateway.people import accounts
 from gateway.people.accounts import Person
 from gateway.people.roles import Role
 from gateway.tables import AccountRow, TicketRow, WorkOrderRow
-from gateway.tickets import acts, views
+from gateway.tickets import acts, assigned, views
 from gateway.tickets.lifecycle import TicketState
 from queueing import messages
 from queueing.errors import Rejected
@@ -96,7 +96,7 @@ def test_a_confidential_caller_is_not_named_to_departments(session: Session) -> 
     body = session.scalars(select(OutboxRow.body)).one().decode()
     assert "王秀英" not in body
     assert "13800138013" not in body
-    view = views.order(session, who(session, "sun"), order.number)
+    view = assigned.order(session, who(session, "sun"), order.number)
     assert (view.caller_name, view.caller_phone) == ("", "")
 
 
@@ -156,23 +156,23 @@ def test_nobody_acts_on_another_departments_order(session: Session) -> None:
     with pytest.raises(Forbidden):
         orders.act(session, order.number, who(session, "8001"), "sign", NOW)
     with pytest.raises(NotFound):
-        views.order(session, who(session, "he"), order.number)
-    assert views.orders(session, who(session, "he")) == []
+        assigned.order(session, who(session, "he"), order.number)
+    assert assigned.orders(session, who(session, "he")) == []
 
 
 def test_a_desk_with_many_finished_orders_still_sees_the_new_one(session: Session) -> None:
     """Two hundred answered work orders do not push the one to be signed off the list."""
     (new,) = dispatched(session, "yanglao")
-    for number in range(views.ORDERS + 5):
+    for number in range(assigned.ORDERS + 5):
         session.add(
             WorkOrderRow(number=f"OLD-{number}", ticket_id=new.ticket_id, department="yanglao",
                          lead=False, state="replied", question="?", offered_at=NOW, due_at=1)
         )  # fmt: skip
     session.flush()
     sun = who(session, "sun")
-    assert [view.order.number for view in views.orders(session, sun, "offered")] == [new.number]
-    assert views.order_counts(session, sun) == {"offered": 1, "replied": views.ORDERS + 5}
-    assert len(views.orders(session, sun, "replied")) == views.ORDERS
+    assert [view.order.number for view in assigned.orders(session, sun, "offered")] == [new.number]
+    assert assigned.order_counts(session, sun) == {"offered": 1, "replied": assigned.ORDERS + 5}
+    assert len(assigned.orders(session, sun, "replied")) == assigned.ORDERS
 
 
 def test_what_is_too_long_for_a_message_is_refused_by_name(session: Session) -> None:
