@@ -28,11 +28,11 @@ DIGEST = 8  # as many characters of a digest have to be named at the least
 
 def _custodian(parts: Parts, login: str) -> Person:
     """Who gives the password of `login`; raises WrongPassword, AccountLocked or TooBusy."""
-    judged = accounts.judge(parts.database, login, read_password())
+    judged, now = accounts.judge(parts.database, login, read_password()), parts.clock()
     with parts.database.begin() as session:
-        found = accounts.authenticate(session, judged, parts.clock())
+        found = accounts.authenticate(session, judged, now)
         if isinstance(found, HotlineError):
-            signing.failed(session, login, at=CLI, origin=CLI, now=parts.clock())
+            signing.failed(session, login, at=CLI, origin=CLI, now=now)
     if isinstance(found, HotlineError):
         raise found
     return found
