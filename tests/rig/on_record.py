@@ -38,7 +38,8 @@ WITNESSES: dict[str, str] = {
     "people:department:add": f"{_CLI}/test_keeping.py::test_a_department_is_added_once",
     "recordings:request:ask": _HEARD,
     "recordings:request:decide": _HEARD,
-    "recordings:player:open": f"{_CONSOLE}/test_player.py::test_the_whole",
+    "recordings:player:open":
+        f"{_GATEWAY}/test_listening.py::test_everyone_else_is_refused_and_that_is_in_the_log",
     "recordings:play:begin": _HEARD,
     "recordings:recording:play": _HEARD,
     "recordings:recording:outline": f"{_CONSOLE}/test_player.py::test_the_waveform",

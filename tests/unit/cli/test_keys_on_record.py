@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway import compose, serve, settings
+from gateway import compose, settings, timers
 from recordings import keys, sealed
 from recordings.tables import AuditLineRow
 from recordings.tables_log import AlertRow
@@ -58,7 +58,7 @@ def test_the_auditor_is_told(ready: Hotline, state: Path, what: str) -> None:
         into.write_text(STRANGER + "\n")
     with compose.opened(settings.read()) as parts:
         for _ in range(2):
-            serve.look_after_keys(parts, [])
+            timers.look_after_keys(parts, [])
         with parts.database.reading() as session:
             told = [(row.role, row.kind) for row in session.scalars(select(AlertRow))]
     assert set(told) == {("auditor", f"key-{what}")}
