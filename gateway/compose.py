@@ -29,7 +29,7 @@ from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
-from gateway.flow import custody, desks, linking, orders
+from gateway.flow import custody, desks, linking, orders, recusing, soundness
 from gateway.flow import log as acts
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
@@ -98,16 +98,18 @@ def parts(settings: Settings, *, may_open: bool = True) -> Parts:
 
     kept = settings.storage
     store = shelves.of(kept.store, kept)
-    places = {tables_store.STORE: store}
+    places, either = {tables_store.STORE: store}, store
     if kept.copy is not None:
         places[tables_store.COPY] = shelves.of(kept.copy, kept)
+        told_of_second = soundness.remembering(settings.state, clock)
+        either = CopiedStore(store, places[tables_store.COPY], told_of_second)
     return Parts(
         settings=settings,
         database=Database(settings.database_url, told, others.within),
         clock=clock,
         hub=hub,
         broadcast=others,
-        store=CopiedStore(*places.values()) if kept.copy is not None else store,
+        store=either,
         places=places,
         recipients=Recipients(settings.archive.public_keys),
         identities=keyring(settings) if may_open else None,
@@ -312,6 +314,10 @@ async def _relay(made: Parts) -> None:
         # Queues first: a message to a queue that is not there would be parked as unroutable.
         await desks.declare(made.database, carrier)
         group.create_task(Relay(begin, carrier, clock).run())
-        group.create_task(ReplyConsumer(begin, carrier, on_reply(made), clock).run())
+        replies = ReplyConsumer(
+            begin, carrier, on_reply(made), clock,
+            lambda session, why: recusing.reply_kept_out(session, why, clock()),
+        )  # fmt: skip
+        group.create_task(replies.run())
         group.create_task(DeadLetters(begin, carrier, clock).run())
         group.create_task(desks.run(made.database, carrier, clock))

@@ -18,14 +18,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway import compose, migrations, passphrase, shelves
 from gateway.errors import BadSetting
 from gateway.exchange import Exchange
-from gateway.flow import custody, desks, scrubbing, unrecorded
+from gateway.flow import custody, desks, scrubbing, soundness, unrecorded
 from gateway.flow.unrecorded import Missing
 from gateway.people import accounts
 from gateway.settings import Settings
 from gateway.storage import Where
 from queueing.errors import QueueingError
-from recordings import keys
+from recordings import catalogue, keys, logkeys, scrub
 from recordings.errors import RecordingsError
+from recordings.tables_store import STORE
 from telephony import cel_source, session
 from telephony.errors import TelephonyError
 
@@ -50,12 +51,14 @@ def examine(settings: Settings) -> list[Finding]:
     return [
         _tried("database 数据库", lambda: _database(settings)),
         _tried("keys 密钥", lambda: _keys(settings)),
+        _tried("log 日志密钥", lambda: _log(settings)),
         _tried("store 存储", lambda: _store(settings, settings.storage.store)),
         *_copy(settings),
         *(finding for one in settings.pbxs for finding in _exchange(settings, one)),
         _tried("agents 坐席分机", lambda: _agents(settings)),
         _tried("recordings 录音", lambda: _recordings(settings)),
         _tried("kept 存证核验", lambda: _kept(settings)),
+        _tried("checkpoints 检查点", lambda: _checkpoints(settings)),
         _tried("broker 消息服务", lambda: _broker(settings)),
     ]
 
@@ -119,6 +122,29 @@ def _keys(settings: Settings) -> tuple[bool, str]:
     )
     here = "" if private else "（本机无私钥 public only）"
     return True, f"{recipient.key_id} {recipient.text[:16]}…{here}{beside}"
+
+
+def _log(settings: Settings) -> tuple[bool, str]:
+    """Whether the key that signs the log is there, ours, and nobody else's to read."""
+    wrong = soundness.of_key(settings)
+    return not wrong, wrong or logkeys.known(settings.keyring)[-1].split("+", 1)[0]
+
+
+def _checkpoints(settings: Settings) -> tuple[bool, str]:
+    """Whether the log is signed in time, and its checkpoints arrive outside."""
+    wrong: list[str] = []
+    with suppress(SQLAlchemyError):  # then the database itself is told of above
+        if _database(settings)[0]:
+            with compose.opened(settings) as parts, parts.database.reading() as session:
+                wrong = soundness.of_checkpoints(settings, session, parts.clock())
+    if wrong:
+        return False, " ".join(wrong)
+    if not settings.checkpoints:
+        return True, (
+            "只留在本机，建议设 HOTLINE_CHECKPOINTS kept on this machine alone: set "
+            "HOTLINE_CHECKPOINTS, or whoever has the machine can rewrite both"
+        )
+    return True, ", ".join(place.name for place in settings.checkpoints)
 
 
 def _writable(directory: Path) -> tuple[bool, str]:
@@ -233,8 +259,12 @@ def _kept(settings: Settings) -> tuple[bool, str]:
         if _database(settings)[0]:
             with compose.opened(settings) as parts, parts.database.reading() as session:
                 found = scrubbing.standing(session, parts, parts.clock())
+                if catalogue.counts_by_key(session):  # what there is must lie somewhere
+                    scrub.there(parts.places[STORE], STORE)
     if found is None:
         return True, "数据库可用后再看 looked at once the database works"
+    if fallen := soundness.of_store(settings.state, compose.clock()):
+        return False, fallen
     if found.well:
         return True, "存储中的录音与目录一致 what is stored is what was sealed"
     if found.wrong:

@@ -62,9 +62,13 @@ class Forbidden(HotlineError):
 
 
 class Recused(Forbidden):
-    """The complaint is about this person (回避): not theirs to handle, decide or hear."""
+    """The complaint is about this person (回避): not theirs to handle, decide or hear.
 
-    def __init__(self) -> None:
+    `ticket_id`: they would have handled that ticket, and no line in the log says so yet.
+    """
+
+    def __init__(self, ticket_id: int | None = None) -> None:
+        self.ticket_id = ticket_id
         super().__init__(
             "该事项涉及您本人，您须回避，请交由他人办理。 "
             "This matter is about you: leave it to somebody else."

@@ -31,6 +31,10 @@ Handler = Callable[[Session, DepartmentReply, Envelope], None]
 """Applies a reply inside the session's transaction; raises `Rejected` when it makes no sense."""
 
 
+OnRefused = Callable[[Session, Rejected], None]
+"""Told of a reply that was rejected, in the transaction that parks it."""
+
+
 class Receipt(StrEnum):
     """What became of one reply."""
 
@@ -92,11 +96,19 @@ def _read(routing_key: str, body: bytes) -> Envelope:
 class ReplyConsumer:
     """Takes replies from the transport to the handler; `run` until it is cancelled."""
 
-    def __init__(self, begin: Begin, transport: Transport, handler: Handler, clock: Clock) -> None:
+    def __init__(
+        self,
+        begin: Begin,
+        transport: Transport,
+        handler: Handler,
+        clock: Clock,
+        on_refused: OnRefused = lambda _session, _refusal: None,
+    ) -> None:
         self._begin = begin
         self._transport = transport
         self._handler = handler
         self._clock = clock
+        self._on_refused = on_refused
 
     async def run(self) -> NoReturn:
         """Reply after reply, in their order."""
@@ -113,7 +125,7 @@ class ReplyConsumer:
             with self._begin() as session:
                 receipt = apply(session, envelope, self._handler, self._clock())
         except (Unreadable, Rejected) as refusal:
-            self._park(delivery, str(refusal))
+            self._park(delivery, str(refusal), refusal)
         else:
             logger.info("reply %s: %s", ascii(envelope.event_id), receipt)
 
@@ -121,9 +133,11 @@ class ReplyConsumer:
         name = type(problem).__name__
         self._park(delivery, f"处理时出错 the handler failed: {name}")
 
-    def _park(self, delivery: Delivery, reason: str) -> None:
+    def _park(self, delivery: Delivery, reason: str, refusal: Exception | None = None) -> None:
         logger.warning("reply parked: %s", reason)
         with self._begin() as session:
+            if isinstance(refusal, Rejected):
+                self._on_refused(session, refusal)
             parked.park_reply(
                 session,
                 routing_key=delivery.routing_key,

@@ -12,21 +12,15 @@ open while bytes are copied.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from recordings import catalogue, copying, manifest
+from recordings import catalogue, copying, listing, manifest
 from recordings.capture import Begin
 from recordings.errors import EvidenceAltered, ObjectMissing, ObjectUnreadable
+from recordings.listing import Days, Told
 from recordings.manifest import OBJECTS, Failures, Kept, Manifest
 from recordings.place import Store
 from recordings.tables import RecordingRow
-
-Told = Callable[[int, int], None]
-"""How far it is: recordings looked at, and all of them."""
-
-_PAGE = 200
-_DAYS = 8  # directories whose names are kept: PBXs and the days around one
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +45,16 @@ class _Run:
     copied: int = 0
     copied_bytes: int = 0
     failed: Failures = field(default_factory=Failures)
-    _days: dict[str, set[str]] = field(default_factory=dict)
+    _there: Days = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._there = Days(self.target, OBJECTS)
 
     def take(self, row: RecordingRow) -> bytes:
         """The row's line for the catalogue once its objects are in the backup; else nothing."""
         try:
             kept = Kept.of(row)
-            if missing := self._missing(kept):
+            if missing := self._there.lacks(copying.objects(kept)):
                 copying.copy(kept, self.store, self.target, missing, OBJECTS)
                 self.copied += 1
                 self.copied_bytes += row.sealed_size
@@ -69,16 +66,6 @@ class _Run:
         self.recordings += 1
         self.sealed_bytes += row.sealed_size
         return line
-
-    def _missing(self, kept: Kept) -> list[str]:
-        """Which of the recording's objects the backup lacks; a directory is listed once."""
-        day = OBJECTS + kept.object_key.rpartition("/")[0]
-        if day not in self._days:
-            if len(self._days) >= _DAYS:
-                del self._days[next(iter(self._days))]
-            self._days[day] = set(self.target.keys(day))
-        there = self._days[day]
-        return [key for key in copying.objects(kept) if OBJECTS + key not in there]
 
 
 def backup(
@@ -100,7 +87,8 @@ def backup(
         last_id, total = catalogue.extent(session)
     run = _Run(store, target)
     with target.upload(manifest.catalogue_key(name)) as upload:
-        for done, row in enumerate(_rows(begin, last_id), 1):
+        kept = (row for row in listing.rows(begin, last_id) if row.destroyed_at is None)
+        for done, row in enumerate(kept, 1):
             if line := run.take(row):
                 upload.write(line)
             told(done, max(done, total))
@@ -111,14 +99,3 @@ def backup(
     )  # fmt: skip
     target.put(manifest.manifest_key(name), made.encode())
     return Backed(made, run.copied, run.copied_bytes, run.failed)
-
-
-def _rows(begin: Begin, last_id: int) -> Iterator[RecordingRow]:
-    after = 0
-    while True:
-        with begin() as session:
-            page = catalogue.following(session, after, last_id, _PAGE)
-        if not page:
-            return
-        yield from (row for row in page if row.destroyed_at is None)
-        after = page[-1].id

@@ -21,10 +21,12 @@ T = TypeVar("T")
 
 
 class CopiedStore:
-    """Two stores as one."""
+    """Two stores as one.  `told` hears the key of each read that the second had to answer."""
 
-    def __init__(self, first: Store, second: Store) -> None:
-        self._first, self._second = first, second
+    def __init__(
+        self, first: Store, second: Store, told: Callable[[str], None] = lambda _key: None
+    ) -> None:
+        self._first, self._second, self._told = first, second, told
 
     def upload(self, key: str) -> AbstractContextManager[Upload]:
         """Write an object to the first."""
@@ -84,4 +86,5 @@ class CopiedStore:
         except (StoreError, OSError):
             raise error from None
         log.warning("%s: read from the second copy (%s)", key, type(error).__name__)
+        self._told(key)
         return done

@@ -44,12 +44,36 @@ def copy(
     there, both are compared now.  Raises EvidenceAltered, ObjectMissing or ObjectUnreadable where
     `store` does not have what was catalogued; StoreError or OSError otherwise is of `target`.
     """
-    header, existed = _header(kept, store), False
+    if _put(kept, _header(kept, store), store, target, missing, below):
+        verify(kept, target, below)
+
+
+def put_back(kept: Kept, backup: Store, of: str, store: Store, missing: Collection[str]) -> None:
+    """Put the `missing` ones of `objects` into `store` out of `backup`, where they lie under `of`.
+
+    The header is the catalogue's own.  What was not missing is not looked at.  Raises as `copy`.
+    """
+    if hashlib.sha256(kept.header).digest() != kept.header_sha256:
+        raise _altered()
+    _put(kept, kept.header, backup, store, missing, of=of)
+
+
+def _put(
+    kept: Kept,
+    header: bytes,
+    store: Store,
+    target: Store,
+    missing: Collection[str],
+    below: str = "",
+    of: str = "",
+) -> bool:
+    """Whether some of it turned out to lie in `target` already."""
+    existed = False
     payload, *small = objects(kept)
     if payload in missing:
         with target.upload(below + payload) as upload:
             digest = hashlib.sha256(header)
-            for piece in _pieces(store, payload):
+            for piece in _pieces(store, of + payload):
                 digest.update(piece)
                 upload.write(piece)
             if digest.digest() != kept.sealed_sha256:
@@ -59,13 +83,15 @@ def copy(
             except ObjectExists:  # a run that was killed, or another at the same time
                 existed = True
     for key in small:
-        held = _outline(kept, store) if key.endswith(PEAKS) else header
+        if key not in missing:
+            existed = True
+            continue
+        held = _outline(kept, store, of) if key.endswith(PEAKS) else header
         try:
             target.put(below + key, held)
         except ObjectExists:
             existed = True
-    if existed:
-        verify(kept, target, below)
+    return existed
 
 
 def _outline(kept: Kept, store: Store, below: str = "") -> bytes:

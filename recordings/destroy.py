@@ -91,7 +91,8 @@ def _remove(means: Means, plan_id: int) -> None:
 def _remove_one(means: Means, plan_id: int, recording_id: int) -> None:
     with means.begin() as session:
         row = session.get_one(RecordingRow, recording_id)
-    names = [header_of(row.object_key, n + 1) for n in range(row.header_version)]
+    # Also the header that a re-wrap put and died over: no row names it, and its key lives on.
+    names = [header_of(row.object_key, n) for n in range(1, row.header_version + 2)]
     for store in means.stores:
         for name in (*names, row.object_key + PAYLOAD, row.object_key + PEAKS):
             with suppress(ObjectMissing):

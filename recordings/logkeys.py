@@ -14,7 +14,7 @@ from recordings import disk, notes
 from recordings.errors import CheckpointInvalid, LogKeyMissing
 from recordings.notes import Signer
 
-_SECRET, _PUBLIC = "log.key", "log.pubs"
+SECRET, _PUBLIC = "log.key", "log.pubs"
 
 
 def establish(directory: Path, name: str, secret: bytes) -> None:
@@ -26,7 +26,7 @@ def establish(directory: Path, name: str, secret: bytes) -> None:
         return
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with disk.whole(directory / _SECRET) as file:
+        with disk.whole(directory / SECRET) as file:
             disk.Disk().write(file, (Signer(name, secret).render() + "\n").encode())
     except FileExistsError:
         pass  # made by an earlier version, or by another process in this moment
@@ -37,10 +37,10 @@ def establish(directory: Path, name: str, secret: bytes) -> None:
 def load(directory: Path) -> Signer:
     """The key; raises LogKeyMissing where it is gone or damaged."""
     try:
-        return Signer.parse((directory / _SECRET).read_text(encoding="ascii"))
+        return Signer.parse((directory / SECRET).read_text(encoding="ascii"))
     except (OSError, ValueError, CheckpointInvalid) as error:
         raise LogKeyMissing(
-            f"日志签名密钥 {directory / _SECRET} 不在或已损坏：请从备份恢复；"
+            f"日志签名密钥 {directory / SECRET} 不在或已损坏：请从备份恢复；"
             "确已丢失的，用 hotline audit checkpoint --after-restore 重新开始并告知审计员。 "
             "The key that signs the log is missing or damaged: restore it from a backup; if it is "
             "lost, start anew with hotline audit checkpoint --after-restore and tell the auditor."
@@ -67,5 +67,5 @@ def begin_anew(directory: Path, secret: bytes) -> Signer:
     signer = Signer(notes.next_name(keys[-1].split("+", 1)[0]), secret)
     lines = "".join(f"{key}\n" for key in (*keys, signer.verifier_key))
     disk.rewrite(directory / _PUBLIC, lines.encode(), 0o644)
-    disk.rewrite(directory / _SECRET, (signer.render() + "\n").encode())
+    disk.rewrite(directory / SECRET, (signer.render() + "\n").encode())
     return signer

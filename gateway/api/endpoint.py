@@ -1,9 +1,10 @@
 """How every JSON request runs: who asks, may they, is the body well formed, one transaction.
 
 A handler gets a `Call` and returns models or plain data; it never sees HTTP. Those few that answer
-with bytes are handed to `sending`. A refusal that must be
-on record (`listening.Refused`) is committed first and answered then. A 403 on anything that touches
-recordings is in the log (DESIGN §3, promise 5), as is every other refusal of a permission.
+with bytes are handed to `sending`. A refusal that must be on record (`refusal.Refused`) is
+committed first and answered then. A 403 on anything that touches recordings is in the log (DESIGN
+§3, promise 5), as is every other refusal of a permission, and of a ticket that is about whoever
+would handle it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +19,11 @@ from starlette.responses import JSONResponse, Response
 
 from gateway import sending
 from gateway.api.shapes import Fault, storable
-from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSignedIn
-from gateway.flow import log, objects
+from gateway.errors import BadInput, Forbidden, HotlineError, NotFound, NotSignedIn, Recused
+from gateway.flow import log, objects, recusing
 from gateway.flow.control import Asking
 from gateway.flow.knocks import Knocks
+from gateway.flow.recusing import Doing
 from gateway.flow.refusal import Refused
 from gateway.numbers import natural
 from gateway.parts import Parts
@@ -215,7 +217,22 @@ def _sent(endpoint: Endpoint, request: Request) -> Response:
 def _run(endpoint: Endpoint, request: Request, raw: bytes) -> tuple[Any, dict[str, str]]:
     """What JSON can hold, and the headers that go with it."""
     parts = cast("Parts", request.app.state.parts)
-    who, origin = _permitted(endpoint, request), origin_of(request)
+    who = _permitted(endpoint, request)
+    try:
+        return _done(endpoint, request, raw, who)
+    except Recused as error:
+        if error.ticket_id is not None:
+            with parts.database.begin() as session:
+                doing = Doing(session, who, origin_of(request), parts.clock())
+                recusing.kept_out(doing, error.ticket_id)
+        raise
+
+
+def _done(
+    endpoint: Endpoint, request: Request, raw: bytes, who: Person
+) -> tuple[Any, dict[str, str]]:
+    parts = cast("Parts", request.app.state.parts)
+    origin = origin_of(request)
     body = _body(endpoint, raw)
     prepared = endpoint.prepare(parts, body) if endpoint.prepare else None
     if endpoint.act:

@@ -23,6 +23,7 @@ from gateway.flow import (
     dispatching,
     log,
     orders,
+    signing,
     silence,
     wallboard,
     witnessing,
@@ -45,15 +46,11 @@ def sign_in(call: Call) -> Answer:
     """Open a session; failing is in the log as well."""
     login = call.body.login
     who = accounts.authenticate(call.session, call.prepared, call.now)
-    failed = isinstance(who, HotlineError)
-    log.note(call.session, "people:session:open", actor=log.NOBODY if failed else login,
-             origin=call.origin, obj="account", outcome="denied" if failed else "ok",
-             now=call.now)  # fmt: skip
     if isinstance(who, HotlineError):
-        if accounts.just_locked(call.session, login, call.now):
-            log.note(call.session, "people:account:lock", actor=log.NOBODY, origin=call.origin,
-                     obj=f"account:{login}", outcome="ok", now=call.now)  # fmt: skip
+        signing.failed(call.session, login, at="account", origin=call.origin, now=call.now)
         return who
+    log.note(call.session, "people:session:open", actor=login, origin=call.origin, obj="account",
+             outcome="ok", now=call.now)  # fmt: skip
     opened = sessions.open_session(call.session, who, call.now, "bearer")
     return m.SessionOut(
         token=opened.token, expires_at=china(opened.expires_at), person=m.PersonOut.of(who)

@@ -25,6 +25,7 @@ from gateway.cli import (
     custody,
     keeping,
     replaying,
+    restoring,
     retention,
     running,
     sealing,
@@ -46,6 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     *counting.COMMANDS,
     *sealing.COMMANDS,
     *archive.COMMANDS,
+    *restoring.COMMANDS,
     *replaying.COMMANDS,
     *retention.COMMANDS,
 )

@@ -29,17 +29,17 @@ def backup(asked: argparse.Namespace) -> Result:
     with compose.opened(settings.read()) as parts:
         compose.check(parts)
         target = shelves.for_backup(asked.place, parts.settings.storage)
-        with _bar() as bar:
+        with progress() as bar:
             done = archiving.back_up(parts, target, asked.place, _checkpoint(parts), bar)
     made = done.manifest
     head = (
         f"备份 {made.run}：{made.recordings} 份录音，新复制 {done.copied} 份"
         f"（{done.copied_bytes >> 20} MiB） · {made.recordings} recordings, {done.copied} new"
     )
-    text = [head, *_failures(done.failed, "未备份", "NOT BACKED UP")]
+    text = [head, *failures(done.failed, "未备份", "NOT BACKED UP")]
     data = {"run": made.run, "recordings": made.recordings, "copied": done.copied,
             "copied_bytes": done.copied_bytes, "sealed_bytes": made.sealed_bytes,
-            "catalogue_sha256": made.catalogue_sha256} | _plain(done.failed)  # fmt: skip
+            "catalogue_sha256": made.catalogue_sha256} | plain(done.failed)  # fmt: skip
     return Result(not done.failed.count, "\n".join(text), data)
 
 
@@ -47,12 +47,12 @@ def drill(asked: argparse.Namespace) -> Result:
     """Try whether the newest backup can be restored and opened; nothing is written."""
     with compose.opened(settings.read()) as parts:
         target = shelves.for_backup(asked.place, parts.settings.storage)
-        with _bar() as bar:
+        with progress() as bar:
             found = archiving.try_backup(
                 parts, target, asked.place, bar, every=asked.all, reachable=_there(parts.settings)
             )
     drilled, made = found.drilled, found.drilled.manifest
-    text = [_verdict(drilled), *_failures(drilled.failed, "不可还原", "CANNOT BE RESTORED")]
+    text = [_verdict(drilled), *failures(drilled.failed, "不可还原", "CANNOT BE RESTORED")]
     if made.failed:
         text.append(
             f"备份时有 {made.failed} 份未能备份 · {made.failed} could not be backed up in that run"
@@ -60,7 +60,7 @@ def drill(asked: argparse.Namespace) -> Result:
     text.append(_since(found.later))
     data = {"run": made.run, "recordings": made.recordings, "opened": drilled.opened,
             "chunks": drilled.chunks, "not_backed_up": made.failed, "later": found.later,
-            "checkpoint": made.checkpoint or None} | _plain(drilled.failed)  # fmt: skip
+            "checkpoint": made.checkpoint or None} | plain(drilled.failed)  # fmt: skip
     return Result(drilled.opened and not drilled.failed.count, "\n".join(text), data)
 
 
@@ -110,7 +110,7 @@ def scrub(asked: argparse.Namespace) -> Result:
     """Compare a day's share of everything, or all of it, the longest unchecked first."""
     with compose.opened(settings.read()) as parts:
         compose.check(parts)
-        with _bar() as bar:
+        with progress() as bar:
             share = 1.0 if asked.all else 1 / scrubbing.DAYS
             found = scrubbing.now(parts, share, archiving.OPERATOR, bar)
     well = not found.wrong and not found.away
@@ -140,7 +140,8 @@ def _there(read: settings.Settings) -> bool:
     return not read.database_url.startswith("sqlite") or bool(file and Path(file).exists())
 
 
-def _failures(failed: Failures, said: str, told: str) -> list[str]:
+def failures(failed: Failures, said: str, told: str) -> list[str]:
+    """The recordings that failed, for people."""
     if not failed.count:
         return []
     lines = [f"✗ {failed.count} 份{said} · {failed.count} {told}"]
@@ -148,13 +149,15 @@ def _failures(failed: Failures, said: str, told: str) -> list[str]:
     return [*lines, "  …"] if failed.count > _SHOWN else lines
 
 
-def _plain(failed: Failures) -> dict[str, Any]:
+def plain(failed: Failures) -> dict[str, Any]:
+    """The same for programs."""
     named = [{"id": number, "why": why} for number, why in failed.named.items()]
     return {"failed": failed.count, "failures": named}
 
 
 @contextmanager
-def _bar() -> Iterator[Bar]:
+def progress() -> Iterator[Bar]:
+    """The bar of a command that goes through recordings."""
     made = Bar(_UNIT)
     try:
         yield made

@@ -3,6 +3,8 @@
 import argparse
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from gateway import compose, reconcile, settings
 from gateway.cli.command import Command, Result, arg
 from gateway.errors import BadInput
@@ -10,6 +12,7 @@ from gateway.flow import log, standing, unrecorded
 from gateway.flow.standing import Standing
 from gateway.tickets.clocks import CHINA, china
 from queueing import inbox, parked
+from queueing.errors import QueueingError
 from queueing.tables import ParkedRow
 
 
@@ -127,16 +130,26 @@ def parked_list(asked: argparse.Namespace) -> Result:
 
 def parked_replay(asked: argparse.Namespace) -> Result:
     """Send a parked message again, or apply a parked reply after all."""
-    with compose.opened(settings.read()) as parts, parts.database.begin() as session:
-        now = parts.clock()
-        row = session.get(ParkedRow, asked.id)
-        if row is not None and row.direction == "in":
-            inbox.replay(session, asked.id, compose.on_reply(parts), now)
-        else:
-            parked.replay(session, asked.id, now)
-        log.note(session, "queueing:message:replay", actor="operator", origin="cli",
-                 obj=f"parked:{asked.id}", outcome="ok", now=now)  # fmt: skip
+    with compose.opened(settings.read()) as parts:
+        try:
+            with parts.database.begin() as session:
+                now = parts.clock()
+                row = session.get(ParkedRow, asked.id)
+                if row is not None and row.direction == "in":
+                    inbox.replay(session, asked.id, compose.on_reply(parts), now)
+                else:
+                    parked.replay(session, asked.id, now)
+                _replayed(session, asked.id, "ok", now)
+        except QueueingError:
+            with parts.database.begin() as session:  # what was tried is undone, not forgotten
+                _replayed(session, asked.id, "failed", parts.clock())
+            raise
     return Result(True, f"已重发 · replayed: {asked.id}", {"id": asked.id})
+
+
+def _replayed(session: Session, parked_id: int, outcome: str, now: int) -> None:
+    log.note(session, "queueing:message:replay", actor="operator", origin="cli",
+             obj=f"parked:{parked_id}", outcome=outcome, now=now)  # fmt: skip
 
 
 COMMANDS = (

@@ -14,6 +14,7 @@ from gateway.cli.command import Command, Result, arg
 from gateway.cli.keeping import read_password
 from gateway.errors import BadInput, HotlineError
 from gateway.flow import custodians as flow
+from gateway.flow import signing
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -27,9 +28,11 @@ DIGEST = 8  # as many characters of a digest have to be named at the least
 
 def _custodian(parts: Parts, login: str) -> Person:
     """Who gives the password of `login`; raises WrongPassword, AccountLocked or TooBusy."""
-    judged = accounts.judge(parts.database, login, read_password())
+    judged, now = accounts.judge(parts.database, login, read_password()), parts.clock()
     with parts.database.begin() as session:
-        found = accounts.authenticate(session, judged, parts.clock())
+        found = accounts.authenticate(session, judged, now)
+        if isinstance(found, HotlineError):
+            signing.failed(session, login, at=CLI, origin=CLI, now=now)
     if isinstance(found, HotlineError):
         raise found
     return found

@@ -8,11 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from gateway import compose, passphrase, settings
 from gateway.cli.command import Command, Result, arg
 from gateway.cli.keeping import OPERATOR
 from gateway.errors import BadInput
-from gateway.flow import custody
+from gateway.flow import custody, log
+from gateway.parts import Parts
 from recordings import keys, pairs, register
 from recordings.errors import KeysError
 from recordings.keyring import SHORTEST, FileKeyring
@@ -87,6 +90,8 @@ def keys_enclose(asked: argparse.Namespace) -> Result:
             passphrase.provide(parts.settings.archive)
         moved = pairs.enclose(plain, compose.keyring(parts.settings), now=parts.clock())
         if moved:
+            with parts.database.begin() as session:
+                _line(session, parts, "keys:keyring:enclose", {"keys": moved})
             custody.keep_ahead(parts, OPERATOR)
     told = f"已收进钥匙环 · enclosed: {', '.join(moved)}"
     return Result(True, told if moved else "没有明文私钥。 No plain private keys.", {"keys": moved})
@@ -106,11 +111,18 @@ def keys_passphrase(asked: argparse.Namespace) -> Result:
         if not isinstance(ring, FileKeyring):
             raise BadInput({"keyring": "这个钥匙环没有口令。 This keyring has no passphrase."})
         beside = passphrase.lies_beside(parts.settings.archive)
-        ring.change_passphrase(new)
+        with parts.database.begin() as session:  # what cannot be put on record is not done
+            _line(session, parts, "keys:keyring:passphrase", {})
+            ring.change_passphrase(new)
         if beside:  # it opens nothing any more
             parts.settings.archive.passphrase_file.unlink()
     told = "口令已更换；请更新口令文件或凭据，并重启服务。 Changed; put it where the service reads "
     return Result(True, told + "it, and restart.", {"changed": True})
+
+
+def _line(session: Session, parts: Parts, action: str, detail: dict[str, Any]) -> None:
+    log.note(session, action, actor=OPERATOR, origin="cli", obj="keyring", outcome="ok",
+             now=parts.clock(), detail=detail)  # fmt: skip
 
 
 COMMANDS = (

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from gateway import compose, settings
 from gateway.cli.command import Command, Result, arg
-from gateway.errors import BadInput, HotlineError
-from gateway.flow import keeping, staying
+from gateway.errors import HotlineError
+from gateway.flow import keeping, signing, staying
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -25,7 +25,6 @@ from gateway.tickets.clocks import china
 from recordings import consent, plan, proposals
 from recordings.plan import MonthPlan
 from recordings.retention import State
-from recordings.tables_retention import CertificateRow
 
 OPERATOR = "operator"  # whoever may run the command on the machine
 ORIGIN = "cli"
@@ -154,9 +153,7 @@ def _run(parts: Parts, plan_id: int) -> dict[str, Any]:
 def certificate(asked: argparse.Namespace) -> Result:
     """The certificates of a month, as they were made."""
     with compose.opened(settings.read()) as parts, parts.database.reading() as session:
-        found = session.get(CertificateRow, asked.plan)
-        if found is None:
-            raise BadInput({"plan": "没有这份销毁证明。 There is no certificate of that plan."})
+        found = keeping.attested(session, asked.plan)
         text, line = found.text, found.line
     if asked.out:
         asked.out.write_text(text, encoding="utf-8")
@@ -173,6 +170,8 @@ def _as_person(login: str, act: Callable[[Session, Person, int], T]) -> T:
         judged = accounts.judge(parts.database, login, password.rstrip("\r\n"))
         with parts.database.begin() as session:
             who = accounts.authenticate(session, judged, now)
+            if isinstance(who, HotlineError):
+                signing.failed(session, login, at="cli", origin="cli", now=now)
         if isinstance(who, HotlineError):
             raise who
         with parts.database.begin() as session:

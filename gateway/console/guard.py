@@ -5,8 +5,9 @@
 In this order, in this one place; a handler is never reached otherwise. A refusal here of a page
 that touches recordings is a line in the log, committed before the refusal is told (DESIGN §3,
 promise 5), also when nobody is signed in (one line for an origin and minute, with a count: see
-`knocks`); what a handler itself refuses, it logs itself. What one may see of a single ticket, work
-order or recording is decided where the row is read.
+`knocks`); what a handler itself refuses, it logs itself, but for a ticket that is about whoever
+would handle it: that refusal undoes the handler's transaction, and its line is written here. What
+one may see of a single ticket, work order or recording is decided where the row is read.
 """
 
 import hmac
@@ -27,9 +28,10 @@ from gateway.console.visit import (
     Visit,
     split_url,
 )
-from gateway.errors import Forbidden, HotlineError, NotSignedIn
-from gateway.flow import log, objects
+from gateway.errors import Forbidden, HotlineError, NotSignedIn, Recused
+from gateway.flow import log, objects, recusing
 from gateway.flow.knocks import Knocks
+from gateway.flow.recusing import Doing
 from gateway.parts import Parts
 from gateway.people import sessions
 from gateway.people.roles import Permission
@@ -94,9 +96,14 @@ def guarded(page: Page, knocks: Knocks) -> Callable[[Request], Awaitable[Respons
 
 
 async def _handled(page: Page, visit: Visit) -> Response:
-    if page.streams:
-        return await cast("Stream", page.handler)(visit)
-    return await run_in_threadpool(cast("Handler", page.handler), visit)
+    try:
+        if page.streams:
+            return await cast("Stream", page.handler)(visit)
+        return await run_in_threadpool(cast("Handler", page.handler), visit)
+    except Recused as error:
+        if error.ticket_id is not None:
+            await run_in_threadpool(_kept_out, visit, error.ticket_id)
+        raise
 
 
 def _with(visit: Visit, *, form: FormData) -> Visit:
@@ -155,6 +162,11 @@ def _csrf(signed: Signed | None) -> str:
     if signed is None:
         raise NotSignedIn
     return signed.csrf
+
+
+def _kept_out(visit: Visit, ticket_id: int) -> None:
+    with visit.parts.database.begin() as session:
+        recusing.kept_out(Doing(session, visit.person, visit.origin, visit.now), ticket_id)
 
 
 def _note(page: Page, visit: Visit, left_out: int) -> None:

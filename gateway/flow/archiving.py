@@ -1,9 +1,9 @@
-"""Backups and drills as acts of the house: done, and written into the log.
+"""Backups, drills and restores as acts of the house: done, and written into the log.
 
-Recordings are copied sealed and tried in memory (recordings.backup, recordings.drill); here is who
-did it, how it ended, and what the backup does not have yet. A drill also runs where the house's
-database is gone, which is when it matters most: then nothing is compared, nothing is in the log,
-and the verdict says so.
+Recordings are copied sealed, tried in memory and put back (recordings.backup, .drill, .restore);
+here is who did it, how it ended, and what the backup does not have yet. A drill also runs where the
+house's database is gone, which is when it matters most: then nothing is compared, nothing is in the
+log, and the verdict says so.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,17 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from gateway.flow import log
+from gateway.flow import log, scrubbing
 from gateway.parts import Parts
-from recordings import backup, drill
-from recordings.backup import Backed, Told
+from recordings import backup, catalogue, drill, restore
+from recordings.backup import Backed
 from recordings.drill import Drilled
+from recordings.listing import Told
+from recordings.manifest import OBJECTS
 from recordings.place import Store
+from recordings.restore import Restored, Source
 from recordings.tables import RecordingRow
+from recordings.tables_store import COPY, STORE
 
 OPERATOR = "operator"  # whoever may run the command on the machine
 
@@ -30,6 +34,15 @@ class Restorable:
 
     drilled: Drilled
     later: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Putting:
+    """What was put back. `behind`: the database is older than the backup and does not know all
+    that is in it."""
+
+    restored: Restored
+    behind: bool
 
 
 def back_up(parts: Parts, target: Store, place: str, checkpoint: str, told: Told) -> Backed:
@@ -64,6 +77,27 @@ def try_backup(
         except SQLAlchemyError:
             later = None
     return Restorable(drilled, later)
+
+
+def put_back(parts: Parts, target: Store | None, place: str, told: Told) -> Putting:
+    """Put back into the store what it lacks, out of a backup, or out of the second copy where
+    `target` is None; whatever lies there is compared, and the run written into the log.
+
+    Raises BackupInvalid where no finished backup lies in `target`.
+    """
+    made = drill.newest(target) if target is not None else None
+    source = Source(parts.places[COPY]) if target is None else Source(target, OBJECTS)
+    with parts.database.reading() as session:
+        behind = made is not None and made.last_id > catalogue.extent(session)[0]
+    done = restore.restore(
+        parts.database.begin, source, parts.places[STORE], parts.identities, parts.clock,
+        on_found=scrubbing.noted(parts, OPERATOR, "cli"), told=told,
+    )  # fmt: skip
+    with parts.database.begin() as session:
+        _note(session, parts, "restore", made.run if made else COPY, not done.failed.count,
+              {"place": place, "put_back": done.put_back, "whole": done.whole,
+               "failed": done.failed.count})  # fmt: skip
+    return Putting(done, behind)
 
 
 def _later(session: Session, last_id: int) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from gateway.flow import log
 from gateway.parts import Parts
+from gateway.people.roles import Role
 from recordings import keys, pairs, register
 from recordings.errors import KeysError
 from recordings.keys import Keyring, Recipient
@@ -34,6 +35,7 @@ _TEXTS = {
     "hotline keys rotate.",
     "locked": "钥匙环打不开：请运行 hotline doctor。 The keyring does not open: hotline doctor.",
 }
+_GRAVE = ("swapped", "stranger", "lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,17 @@ def troubles(parts: Parts, session: Session) -> list[Trouble]:
 
 
 def tell(parts: Parts, found: Sequence[Trouble]) -> None:
-    """Put troubles on record."""
+    """Put troubles on record; of a half that is not ours, or was lost, the auditor is told too:
+    recordings may be in a stranger's hands, or in nobody's."""
     if not found:
         return
     with parts.database.begin() as session:
         for one in found:
             log.note(session, "keys:pair:check", actor=TIMERS, origin="", obj=f"key:{one.key_id}",
                      outcome="failed", now=parts.clock(), detail={"what": one.what})  # fmt: skip
+            if one.what in _GRAVE:
+                log.tell(session, Role.AUDITOR, f"key-{one.what}", f"key:{one.key_id}", one.text,
+                         parts.clock())  # fmt: skip
 
 
 def _whole(parts: Parts, ring: Keyring, there: Sequence[str]) -> list[Recipient]:

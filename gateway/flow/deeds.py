@@ -33,6 +33,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "recordings:recording:compare": ("核对录音", "Compare recordings"),
     "recordings:backup:make": ("备份录音", "Back up recordings"),
     "recordings:backup:drill": ("演练还原", "A restore drill"),
+    "recordings:backup:restore": ("从备份放回录音", "Put recordings back from a backup"),
     "recordings:page:open": ("打开录音页面", "Open a page of recordings"),
     "recordings:recording:seal": ("封存录音", "Seal a recording"),
     "recordings:recording:rewrap": ("换钥封存", "Seal a recording to another key"),
@@ -40,6 +41,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "tickets:recusal:name": ("指定回避", "Name who is recused"),
     "tickets:recusal:lift": ("解除回避", "Lift a recusal"),
     "tickets:ticket:join": ("并单", "Join tickets"),
+    "tickets:ticket:handle": ("应回避而未回避", "Handling a matter about oneself, refused"),
     "tickets:page:open": ("越权的回避操作", "An act of recusal refused"),
     # keeping and destroying
     "retention:page:open": ("越权打开保存页面", "A page of keeping refused"),
@@ -63,6 +65,8 @@ ACTS: dict[str, tuple[str, str]] = {
     "keys:key:export": ("导出私钥", "Export a private key"),
     "keys:key:destroy": ("开始销毁私钥", "Begin to destroy a private key"),
     "keys:key:destroyed": ("私钥已销毁", "A private key is destroyed"),
+    "keys:keyring:enclose": ("明文私钥收进钥匙环", "Move plain keys into the keyring"),
+    "keys:keyring:passphrase": ("更换钥匙环口令", "Change the keyring's passphrase"),
     "keys:copy:attest": ("确认副本已毁", "A copy's end is attested"),
     # control
     "control:call:place": ("呼出", "Place a call"),

@@ -24,6 +24,7 @@ from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow
 from recordings import audit, consent, destroy, holds, plan, proposals
+from recordings import certificate as certificates
 from recordings.clocked import Sighting
 from recordings.errors import RecordingsError, RetentionError
 from recordings.means import Means
@@ -33,6 +34,7 @@ from recordings.tables import RecordingRow
 from recordings.tables_retention import CertificateRow, HoldRow, ItemRow, PlanRow
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
+CERTIFY = "retention:plan:certify"
 TIMERS = "timers"  # the actor of what nobody asked for
 CARRIED_OUT = (State.CONFIRMED, State.REWRAPPED, State.SHREDDING, State.SHREDDED, State.REMOVED)
 REFUSALS = (RecordingsError, HotlineError)
@@ -79,17 +81,36 @@ def failures(session: Session, plan_id: int | None = None) -> list[ItemRow]:
 
 
 def certificate(session: Session, who: Person, plan_id: int) -> CertificateRow:
-    """One certificate.
+    """One certificate, as it was made.
 
     Raises:
         Forbidden: the role does not look at it.
-        NotFound: there is none of that plan.
+        NotFound, Conflict: as `attested`.
     """
     if not who.may(Permission.RECORDING_SEARCH):  # whoever finds what was destroyed, sees why
         _may(who, Permission.RETENTION_READ)
+    return attested(session, plan_id)
+
+
+def attested(session: Session, plan_id: int) -> CertificateRow:
+    """The certificate of that plan, held against its line in the log.
+
+    Raises:
+        NotFound: there is none of that plan.
+        Conflict: the log does not say that this is the text which was certified.
+    """
     row = session.get(CertificateRow, plan_id)
     if row is None:
-        raise NotFound
+        raise NotFound(f"没有 {plan_id} 号销毁证明。 There is no certificate of plan {plan_id}.")
+    said = {
+        "action": CERTIFY, "object": f"plan:{plan_id}", "outcome": "ok",
+        "certificate_sha256": certificates.sha256(row.text),
+    }  # fmt: skip
+    if not audit.line_holds(session, row.line, said):
+        raise Conflict(
+            "销毁证明与日志不符，可能被改动，未显示；请报审计。 This certificate is not what the "
+            "log says was certified: it is not shown; tell the auditor."
+        )
     return row
 
 

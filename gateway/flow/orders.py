@@ -22,6 +22,19 @@ from queueing.errors import Rejected
 from queueing.messages import DepartmentReply, Replied, Returned, Signed
 
 
+class ReplyRecused(Rejected):
+    """A department's system names, as who did it, somebody the ticket is about (回避)."""
+
+    def __init__(self, order: WorkOrderRow) -> None:
+        self.number, self.department, self.ticket_id = (
+            order.number, order.department, order.ticket_id,
+        )  # fmt: skip
+        super().__init__(
+            f"派单 {order.number} 涉及经办人本人，须由部门另一人办理后重新回复。 Work order "
+            f"{order.number} is about whoever answered it: a colleague has to answer it anew."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Deed:
     """What a department does with a work order: the step and what goes with it."""
@@ -58,7 +71,7 @@ def act(
     order = _locked(session, number)
     if order is None or order.department != who.department:
         raise NotFound
-    recusal.check(who, recusal.of_ticket(session, order.ticket_id))
+    recusal.check_handling(session, who, order.ticket_id)
     deed = Deed(action, who.login, reason.strip(), result.strip(), measures.strip())
     return _act(session, order, deed, now)
 
@@ -69,10 +82,13 @@ def reply(session: Session, message: DepartmentReply, department: str, now: int)
     Raises:
         Rejected: unknown work order, another department's, or a step that is not allowed; the
             message is parked with this reason.
+        ReplyRecused: whoever did it there is whom the ticket is about.
     """
     order = _locked(session, message.work_order)
     if order is None or order.department != department:
         raise Rejected(f"没有这张派单：{message.work_order}。 No such work order for {department}.")
+    if recusal.spoken_by(session, order.ticket_id, message.by):
+        raise ReplyRecused(order)
     try:
         _act(session, order, _deed(message), now)
     except HotlineError as error:

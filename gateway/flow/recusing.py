@@ -2,7 +2,8 @@
 
 A supervisor or a leader does it, and nobody in a matter that is about themselves: whoever could
 lift their own recusal has none. A refusal for that reason is in the log too, and is returned so
-that the caller commits the line first and raises then.
+that the caller commits the line first and raises then. Handling such a ticket is refused where it
+is done (`tickets.recusal`); whoever then tells the refusal writes its line by `kept_out`.
 """
 
 from collections.abc import Callable
@@ -12,12 +13,14 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, NotFound, Recused
 from gateway.flow import log
+from gateway.flow.orders import ReplyRecused
 from gateway.flow.refusal import Refused
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow
 from gateway.tickets import joining, recusal
 from gateway.tickets.naming import ticket_named
+from queueing.errors import Rejected
 from telephony.tables import CallRow
 
 
@@ -99,6 +102,22 @@ def join(doing: Doing, ticket_id: int, into: str) -> list[str] | Refused:
         return [f"ticket:{joined.id}"]
 
     return _done(doing, Permission.TICKET_JOIN, "tickets:ticket:join", ticket_id, act)
+
+
+def kept_out(doing: Doing, ticket_id: int) -> None:
+    """Put on record that somebody was refused to handle a ticket that is about them; the refused
+    act's own transaction is undone, so this is one of its own."""
+    _note(doing, "tickets:ticket:handle", ticket_id, "denied", {"why": "Recused"})
+
+
+def reply_kept_out(session: Session, refusal: Rejected, now: int) -> None:
+    """The same of a department's system, where that is why its reply is parked. Who it named as
+    the doer is in the parked message alone: what others write may hold anything."""
+    if not isinstance(refusal, ReplyRecused):
+        return
+    log.note(session, "tickets:ticket:handle", actor=f"department:{refusal.department}",
+             origin="queue", obj=f"ticket:{refusal.ticket_id}", outcome="denied",
+             detail={"why": "Recused", "order": refusal.number}, now=now)  # fmt: skip
 
 
 def _done(

@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.errors import Forbidden
-from gateway.flow import custody, scrubbing, standing, unrecorded
+from gateway.flow import custody, scrubbing, soundness, standing, unrecorded
 from gateway.flow.custody import Trouble
+from gateway.flow.soundness import Unsound
 from gateway.flow.standing import Standing
 from gateway.flow.unrecorded import Missing
 from gateway.parts import Parts
@@ -83,7 +84,8 @@ class Overview:
     outbox_waiting: int
     outbox_oldest_at: int | None
     keys: list[Key]
-    key_troubles: list[Trouble]
+    key_troubles: list[Trouble | Unsound]
+    """What is wrong with the recordings' keys, the log's, its checkpoints, and what is read."""
     spool: Spool
     kept: scrubbing.Standing
     parked: list[Parked]
@@ -109,7 +111,7 @@ def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
         outbox_waiting=waiting,
         outbox_oldest_at=oldest,
         keys=_keys(session, parts),
-        key_troubles=custody.troubles(parts, session),
+        key_troubles=[*custody.troubles(parts, session), *soundness.found(parts, session, now)],
         spool=_spool(session, {one.name: one.spool for one in parts.settings.pbxs}, now),
         kept=scrubbing.standing(session, parts, now),
         parked=[

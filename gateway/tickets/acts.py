@@ -56,7 +56,7 @@ def editable(
     row = session.scalar(wanted.with_for_update(of=TicketRow))
     if row is None:
         raise NotFound
-    recusal.check(who, recusal.of_ticket(session, row.id))
+    recusal.check_handling(session, who, row.id)
     return row
 
 

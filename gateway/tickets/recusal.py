@@ -20,6 +20,7 @@ from gateway.errors import BadInput, IllegalStep, Recused
 from gateway.people.accounts import Person
 from gateway.tables import (
     AccountRow,
+    DepartmentRow,
     RecordingLinkRow,
     RecusalRow,
     TicketCallRow,
@@ -32,6 +33,7 @@ from telephony.tables import CallLegRow, CallRow
 _NOT_ABOUT = ("praise",)
 _WORDS = re.compile(r"[^\w·•]+")
 _NUMBERS = re.compile(r"\d{3,}")
+_NAME_LEAST = 2  # one character names nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,35 @@ def check(who: Person, recused: Collection[str]) -> None:
     """
     if who.login in recused:
         raise Recused
+
+
+def check_handling(session: Session, who: Person, ticket_id: int) -> None:
+    """Refuse to let `who` handle a ticket that is about them.
+
+    Raises:
+        Recused: it is, or one joined with it; the error names the ticket, for the line in the log.
+    """
+    if who.login in of_ticket(session, ticket_id):
+        raise Recused(ticket_id)
+
+
+def spoken_by(session: Session, ticket_id: int, by: str) -> bool:
+    """Whether `by`, as a department's own system names who did it, is somebody the ticket is about:
+    the login or name of an account, or the very words of the register form.
+
+    A department that signs by its own name is nobody.
+    """
+    by = by.strip()
+    department = select(DepartmentRow.code).where(
+        or_(DepartmentRow.code == by, DepartmentRow.name == by)
+    )
+    if len(by) < _NAME_LEAST or session.scalar(department.limit(1)) is not None:
+        return False
+    accounts = select(AccountRow.login).where(or_(AccountRow.login == by, AccountRow.name == by))
+    if logins := frozenset(session.scalars(accounts)):
+        return bool(logins & of_ticket(session, ticket_id))
+    texts = _texts(session, joined(session, [ticket_id]))
+    return any(by in {text.strip(), *_WORDS.split(text)} for _, text in texts)
 
 
 def of_ticket(session: Session, ticket_id: int) -> frozenset[str]:
@@ -115,13 +146,7 @@ def joined(session: Session, ticket_ids: Iterable[int]) -> frozenset[int]:
 
 def _found(session: Session, matter: Collection[int]) -> list[Named]:
     """Whom the register forms name."""
-    texts = session.execute(
-        select(TicketRow.id, TicketRow.subject_staff).where(
-            TicketRow.id.in_(matter),
-            TicketRow.subject_staff != "",
-            TicketRow.kind.not_in(_NOT_ABOUT),
-        )
-    ).all()
+    texts = _texts(session, matter)
     if not texts:
         return []
     people = session.execute(
@@ -133,6 +158,18 @@ def _found(session: Session, matter: Collection[int]) -> list[Named]:
         for login, name, extension in people
         if _meant(text, login, name, extension or "")
     ]
+
+
+def _texts(session: Session, matter: Collection[int]) -> list[tuple[int, str]]:
+    """What the register forms say of whom they are about, by ticket."""
+    rows = session.execute(
+        select(TicketRow.id, TicketRow.subject_staff).where(
+            TicketRow.id.in_(matter),
+            TicketRow.subject_staff != "",
+            TicketRow.kind.not_in(_NOT_ABOUT),
+        )
+    )
+    return [(ticket_id, text) for ticket_id, text in rows]
 
 
 def _meant(text: str, login: str, name: str, extension: str) -> bool:

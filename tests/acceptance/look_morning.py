@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.compose import parts
-from gateway.flow import custody, dispatching, intake, linking, listening, orders, playing
+from gateway.flow import custody, dispatching, intake, linking, listening, log, orders, playing
 from gateway.flow.refusal import Refused
 from gateway.parts import Parts
 from gateway.people import accounts
@@ -261,8 +261,13 @@ def destroyed(morning: Morning) -> None:
                     made_at=facts.proposed_at, seen_at=now, boot="", boot_us=0)
         )  # fmt: skip
         session.flush()
-        session.add(CertificateRow(plan_id=1, line=20_117, text=certificate.text(facts),
-                                   made_at=now - 3 * day))  # fmt: skip
+        text = certificate.text(facts)
+        line = log.note_now(
+            session, "retention:plan:certify", actor="timers", origin="", obj="plan:1",
+            outcome="ok", now=now - 3 * day,
+            detail={"certificate_sha256": certificate.sha256(text)},
+        )  # fmt: skip
+        session.add(CertificateRow(plan_id=1, line=line, text=text, made_at=now - 3 * day))
 
 
 def full(morning: Morning) -> Morning:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rig import on_record
 from tests.rig.postgres import Postgres, postgres
 from tests.rig.rabbitmq import Broker, rabbitmq
 from tests.rig.s3 import S3, server
@@ -22,6 +23,18 @@ def usual_umask() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+@pytest.fixture(autouse=True)
+def on_record_as_said(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that is said to write an act of the log's list does write it."""
+    owed = on_record.owed(request.node.nodeid)
+    if not owed:
+        yield
+        return
+    with on_record.written() as seen:
+        yield
+    assert owed <= seen, f"not written: {sorted(owed - seen)}; see tests/rig/on_record.py"
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.console import nav, render, words
 from gateway.console.visit import TOKEN_COOKIE, Visit, split_url
 from gateway.errors import HotlineError
-from gateway.flow import log
+from gateway.flow import log, signing
 from gateway.people import accounts, sessions
 
 
@@ -30,11 +30,10 @@ def sign_in(visit: Visit) -> Response:
     with visit.parts.database.begin() as session:
         found = accounts.authenticate(session, judged, visit.now)
         if isinstance(found, HotlineError):
-            # What was typed may be a password in the wrong field: an unknown login is not kept.
-            _note(session, visit, "open", log.NOBODY, "denied")
+            signing.failed(session, login, at="console", origin=visit.origin, now=visit.now)
         else:
             opened = sessions.open_session(session, found, visit.now)
-            _note(session, visit, "open", found.login, "ok")
+            _note(session, visit, "open", found.login)
     # Committed: the failure is counted and on record before it is told.
     if isinstance(found, HotlineError):
         return _form(visit, message=str(found), login=login, status=found.status)
@@ -54,20 +53,20 @@ def sign_out(visit: Visit) -> Response:
     """POST /sign-out."""
     with visit.parts.database.begin() as session:
         sessions.close(session, visit.token, visit.now)
-        _note(session, visit, "close", visit.person.login, "ok")
+        _note(session, visit, "close", visit.person.login)
     answer = RedirectResponse("/sign-in?done=signed-out", 303)
     answer.delete_cookie(TOKEN_COOKIE, path="/")
     return answer
 
 
-def _note(session: Session, visit: Visit, act: str, actor: str, outcome: str) -> None:
+def _note(session: Session, visit: Visit, act: str, actor: str) -> None:
     log.note(
         session,
         f"people:session:{act}",
         actor=actor,
         origin=visit.origin,
         obj="console",
-        outcome=outcome,
+        outcome="ok",
         now=visit.now,
     )
 

@@ -6,20 +6,24 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway import compose, doctor, settings
 from gateway.doctor import Finding
+from gateway.flow import log, witnessing
+from recordings import logkeys, notes
 from telephony.simulator import Simulator
 from telephony.tables import CallRow
 from tests.rig.postgres import Postgres
-from tests.unit.gateway.house import cel_file
+from tests.unit.gateway.house import cel_file, recording
 
 PARTS = (
     "database",
     "keys",
+    "log",
     "store",
     "spool",
     "pbx",
@@ -27,6 +31,7 @@ PARTS = (
     "agents",
     "recordings",
     "kept",
+    "checkpoints",
     "broker",
 )
 SECRET = "s3cret"
@@ -65,7 +70,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def test_everything_works(environ: dict[str, str], amqp_url: str, postgres_url: str) -> None:
-    """On real parts all nine work and say where they are; the PBX tells its version."""
+    """On real parts all of them work and say where they are; the PBX tells its version."""
     environ |= {"HOTLINE_BROKER_URL": amqp_url, "HOTLINE_DATABASE_URL": postgres_url}
     read = settings.read(environ)
     with compose.opened(read) as parts:
@@ -99,6 +104,48 @@ def a_file_instead(name: str) -> Callable[[dict[str, str], Path], None]:
 def no_keys(environ: dict[str, str], tmp_path: Path) -> None:
     """A keyring without this month's key."""
     environ["HOTLINE_KEYRING"] = str(tmp_path / "none")
+
+
+def no_log_key(_: dict[str, str], tmp_path: Path) -> None:
+    """What signs the log is gone."""
+    (tmp_path / "state" / "keys" / "log.key").unlink()
+
+
+def log_key_for_all(_: dict[str, str], tmp_path: Path) -> None:
+    """A slip in the rights: anybody on the machine can sign."""
+    (tmp_path / "state" / "keys" / "log.key").chmod(0o644)
+
+
+def another_log_key(_: dict[str, str], tmp_path: Path) -> None:
+    """A key of the same name, of somebody who would sign another log."""
+    place = tmp_path / "state" / "keys"
+    name = logkeys.known(place)[-1].split("+", 1)[0]
+    (place / "log.key").write_text(notes.Signer(name, b"\x07" * 32).render() + "\n")
+
+
+def wrong_passphrase(environ: dict[str, str], _: Path) -> None:
+    """The keyring does not open."""
+    environ["HOTLINE_KEYRING_PASSPHRASE"] = "not the one it was made with"
+
+
+def nothing_outside(environ: dict[str, str], tmp_path: Path) -> None:
+    """A place for checkpoints that was away for two days."""
+    (tmp_path / "file").write_text("x")
+    environ["HOTLINE_CHECKPOINTS"] = str(tmp_path / "file" / "below")
+    read = settings.read(environ)
+    with compose.opened(read) as made:
+        with made.database.begin() as session:
+            log.note(session, "log:log:read", actor="x", origin="-", obj="log", outcome="ok",
+                     now=made.clock())  # fmt: skip
+        two_days_ago = made.clock() - 2 * 86_400_000_000
+        witnessing.tend(replace(made, clock=lambda: two_days_ago))
+
+
+def store_not_mounted(environ: dict[str, str], tmp_path: Path) -> None:
+    """Recordings are catalogued, and where they lie is nothing."""
+    with compose.opened(settings.read(environ)) as parts, parts.database.begin() as session:
+        row = recording(session)
+        row.sealed_at = parts.clock()
 
 
 def broken_key(_: dict[str, str], tmp_path: Path) -> None:
@@ -153,6 +200,12 @@ def no_recording(environ: dict[str, str], tmp_path: Path) -> None:
         (no_sqlite, "database", "URL"),
         (no_keys, "keys", "hotline keys new"),
         (broken_key, "keys", "。 "),
+        (wrong_passphrase, "keys", "passphrase is wrong"),
+        (no_log_key, "log", "restore it from a backup"),
+        (log_key_for_all, "log", "chmod"),
+        (another_log_key, "log", "tell the auditor"),
+        (nothing_outside, "checkpoints", "hotline audit places"),
+        (store_not_mounted, "kept", "not mounted"),
         (a_file_instead("HOTLINE_STORE_URL"), "store", "make it, or chown it"),
         (a_file_instead("HOTLINE_SPOOL"), "spool", "make it, or chown it"),
         (a_file_instead("HOTLINE_CEL"), "cel", "HOTLINE_CEL"),
@@ -171,7 +224,8 @@ def test_one_broken_part_says_what_to_do(
     found = look(environ)
     assert tuple(found) == PARTS
     broken = {name for name, finding in found.items() if not finding.works}
-    assert broken == {part, "pbx"}  # no PBX is set in these
+    also = {"log"} if harm is no_keys else set()  # its key lies beside the keyring
+    assert broken == {part, "pbx"} | also  # no PBX is set in these
     assert to_do in found[part].says
     assert "：None" not in found[part].says
     assert re.search(r"[\u4e00-\u9fff]", found[part].says)

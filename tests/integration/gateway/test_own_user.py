@@ -53,9 +53,13 @@ def house() -> Iterator[tuple[Path, dict[str, str]]]:
     if os.geteuid() != 0:
         missing("root", "run the tests as root: they become two other users")
     root = Path(f"/tmp/hotline-two-{os.getpid()}-{time.monotonic_ns()}")
-    credentials, state = root / "credentials", root / "state"
+    credentials, state, second = root / "credentials", root / "state", root / "second"
     environ = {"PATH": os.environ["PATH"], "HOTLINE_STATE": str(state), "HOTLINE_GROUP": GROUP,
-               "HOTLINE_LISTEN": "127.0.0.1:0", "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+               "HOTLINE_LISTEN": "127.0.0.1:0", "PYTHONDONTWRITEBYTECODE": "1",
+               # What capture is given for a bucket and a second copy opens nothing either.
+               "HOTLINE_STORE_COPY_URL": str(second), "HOTLINE_S3_ENDPOINT": "http://127.0.0.1:1",
+               "HOTLINE_S3_ACCESS_KEY": "AKIATEST", "HOTLINE_S3_SECRET_KEY": "s3cret-key",
+               }  # fmt: skip
     if "PYTHONPATH" in os.environ:
         environ["PYTHONPATH"] = os.environ["PYTHONPATH"]
     try:
@@ -64,9 +68,11 @@ def house() -> Iterator[tuple[Path, dict[str, str]]]:
         (credentials / "hotline-keyring").write_text(WORDS + "\n")
         (credentials / "hotline-keyring").chmod(0o400)
         state.mkdir(mode=0o2770)
-        for path in (credentials / "hotline-keyring", credentials, state):
+        second.mkdir()
+        for path in (credentials / "hotline-keyring", credentials, state, second):
             shutil.chown(path, "daemon", GROUP)
-        state.chmod(0o2770)
+        for path in (state, second):
+            path.chmod(0o2770)
         serve = environ | {"CREDENTIALS_DIRECTORY": str(credentials)}
         subprocess.run([*user("daemon"), HOTLINE, "init", state], env=serve, check=True,
                        capture_output=True)  # fmt: skip
@@ -214,7 +220,9 @@ def test_who_seals_cannot_open_whatever_it_reads(
         wav = leave_recording(state)
         row = until(lambda: the_row({"HOTLINE_STATE": str(state)}))
         until(lambda: not list((state / "spool").rglob("*.wav")))
-        ours: list[str | Path] = [state, serve["CREDENTIALS_DIRECTORY"]]
+        second = serve["HOTLINE_STORE_COPY_URL"]
+        shutil.copytree(state / "store", second, dirs_exist_ok=True)  # the timers' turn may be off
+        ours: list[str | Path] = [state, second, serve["CREDENTIALS_DIRECTORY"]]
         places = [*ours, "/etc", "/run", f"/proc/{sealing}", f"/proc/{web}"]
         seen = search("nobody", wanted, places)
         assert seen["found"] == []

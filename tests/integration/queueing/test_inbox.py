@@ -98,7 +98,13 @@ def test_the_same_reply_in_two_hands_at_once(postgres_store: Store) -> None:
 def test_replies_reach_their_handler_once_and_poison_is_parked(
     store: Store, ledger: Ledger, transports: MakeTransport, clock: Clock
 ) -> None:
-    """Protects: repeated, unreadable, foreign, refused and stumbling replies, one after another."""
+    """Protects: repeated, unreadable, foreign, refused and stumbling replies, one after another;
+    of the refused one whoever asked is told, in the transaction that parks it."""
+    told: list[tuple[str, int]] = []
+
+    def on_refused(session: Session, refusal: Rejected) -> None:
+        told.append((str(refusal), len(parked.unresolved(session))))
+
     ledger.refuse = {"WO-3"}
     ledger.stumble = {"WO-4"}
     foreign = json.loads(signed(9))
@@ -121,7 +127,8 @@ def test_replies_reach_their_handler_once_and_poison_is_parked(
             for body in sent:
                 outcome = await theirs.publish(topology.REPLIES, "reply.sb.v1", body, "k")
                 assert outcome.verdict == "confirmed"
-            async with running(ReplyConsumer(store.begin, ours, ledger, clock).run()):
+            consumer = ReplyConsumer(store.begin, ours, ledger, clock, on_refused)
+            async with running(consumer.run()):
                 await until(lambda: "WO-5" in ledger.lines())
 
     asyncio.run(scenario())
@@ -129,6 +136,7 @@ def test_replies_reach_their_handler_once_and_poison_is_parked(
     stuck = store.read(parked.unresolved)
     assert [row.body for row in reversed(stuck)] == [sent[2], sent[3], sent[4], sent[5], sent[6]]
     assert {row.direction for row in stuck} == {"in"}
+    assert [len(reason) > 0 and before for reason, before in told] == [2, 3]
     reasons = " | ".join(row.reason for row in stuck)
     for word in ("cannot be read", "unknown type", "another department", "no such", "KeyError"):
         assert word in reasons

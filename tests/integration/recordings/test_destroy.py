@@ -14,11 +14,13 @@ from sqlalchemy import text
 from recordings import audit, certificate, consent, holds, keys, proposals, verifying
 from recordings.errors import (
     Destroyed,
+    EvidenceAltered,
     HoldInvalid,
     KeysError,
     NotYet,
     PlanInvalid,
     SamePerson,
+    SealedError,
     StoreError,
 )
 from recordings.keyring import FileKeyring
@@ -80,6 +82,47 @@ def test_what_is_due_goes_and_what_is_held_plays(ageing: Ageing) -> None:
         line = audit.page(session, action="retention:plan:certify")[0]
         assert certificate.sha256(written) in line.detail
         assert len(audit.page(session, action="retention:recording:destroy")) == 3
+
+
+@pytest.mark.parametrize("what", ["whole", "headers", "payloads", "rows"])
+def test_rewrapped_ones_exchanged_do_not_play(ageing: Ageing, what: str) -> None:
+    """Two that were given to the hold key, exchanged in the store wholly or by half, or a row
+    pointed at the other's objects: noticed before a byte is played, in either place."""
+    room = ageing.room
+    ageing.kept[1] = "hold"
+    ageing.run(ageing.agreed())
+    rows = [row for row in room.rows() if row.destroyed_at is None]
+    one, other = rows
+    keys_of = [(row.object_key, header_of(row.object_key, 2)) for row in rows]
+    if what == "rows":
+        with room.begin() as session:
+            session.execute(text("UPDATE recording SET object_key = object_key || 'x'"))
+            for row, (key, _) in zip(rows, reversed(keys_of), strict=True):
+                at = {"key": key, "id": row.id}
+                session.execute(text("UPDATE recording SET object_key = :key WHERE id = :id"), at)
+    else:
+        ends = [] if what == "headers" else [[key + PAYLOAD for key, _ in keys_of]]
+        ends += [] if what == "payloads" else [[header for _, header in keys_of]]
+        for first, second in ends:
+            (room.root / first).rename(room.root / "aside")
+            (room.root / second).rename(room.root / first)
+            (room.root / "aside").rename(room.root / second)
+    for row in room.rows():
+        if row.id in (one.id, other.id):
+            with pytest.raises((EvidenceAltered, SealedError)):
+                room.played(row)
+
+
+def test_a_header_that_no_row_names_goes_too(ageing: Ageing) -> None:
+    """A re-wrap that died before its row, in a plan that came to nothing: its header is to a key
+    that lives on, and would open the payload of a backup after the month's key is gone."""
+    room = ageing.room
+    row = room.rows()[0]
+    spare = header_of(row.object_key, 2)
+    for store in ageing.means.stores:
+        store.put(spare, b"to a hold key")
+    assert ageing.run(ageing.agreed()) == State.CERTIFIED
+    assert not any(key.startswith(row.object_key) for key in objects(ageing))
 
 
 def test_nothing_that_is_left_opens_the_backup(ageing: Ageing, tmp_path: Path) -> None:

@@ -100,12 +100,13 @@ TRIED = {
 TRIED |= {
     "recording backup": ("recording", "backup", "{backup}"),
     "recording drill": ("recording", "drill", "{backup}"),
+    "recording restore": ("recording", "restore", "{backup}"),
     "recording scrub": ("recording", "scrub", "--all"),
     "recording verify": ("recording", "verify", "1"),
 }
 FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
          "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
-FAILS |= {"recording drill", "recording verify"}
+FAILS |= {"recording drill", "recording restore", "recording verify"}
 FAILS |= {f"retention {act}" for act in ("hold", "lift", "agree", "certificate")}
 """In a house with no PBX, no CEL, nothing parked and nobody but admin: what these look for is not
 there."""

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from gateway import cli, compose
 from gateway.errors import Conflict, Forbidden, NotFound
-from gateway.flow import custody, keeping, linking, staying
+from gateway.flow import custody, keeping, linking, log, staying
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
 from gateway.people.roles import Role
 from gateway.tables import RecordingLinkRow, TicketCallRow, TicketRow
-from recordings import plan
+from recordings import certificate, plan
 from recordings.capture import Capture
 from recordings.clocked import Sighting
 from recordings.errors import Destroyed
@@ -31,6 +31,7 @@ from recordings.tables import (
     RequestedRow,
     RequestRow,
 )
+from recordings.tables_retention import CertificateRow, PlanRow
 from tests.rig.passwords import quick_passwords  # noqa: F401 - for every test here
 from tests.unit.gateway import house
 from tests.unit.gateway.house import NOW, PASSWORD, S
@@ -207,6 +208,40 @@ def test_a_month_from_plan_to_certificate(parts: Parts, typed: Typed, tmp_path: 
     assert [act for act in acts if act.startswith("retention:plan")] == [
         f"retention:plan:{act}" for act in ("propose", "stand", "ask", "confirm", "certify")
     ]
+
+
+def test_a_certificate_that_was_altered_is_not_shown(parts: Parts, typed: Typed) -> None:
+    """What was certified is what the log says of it: a text changed in the database, or put beside
+    another plan's line, is neither printed nor written out; as it was made, it is both."""
+    written = '{"destroyed":3}'
+    with parts.database.begin() as session:
+        auditor = house.person(session, "shen", Role.AUDITOR)
+        for number in (1, 2):
+            line = log.note_now(
+                session, "retention:plan:certify", actor="timers", origin="", obj=f"plan:{number}",
+                outcome="ok", now=NOW, detail={"certificate_sha256": certificate.sha256(written)},
+            )  # fmt: skip
+            session.add(PlanRow(key_id=f"2024-0{number}", recipient="age1", state="certified",
+                                made_at=NOW, seen_at=NOW, boot="", boot_us=0))  # fmt: skip
+            session.flush()
+            session.add(CertificateRow(plan_id=number, line=line, text=written, made_at=NOW))
+
+    def shown() -> list[bool]:
+        with parts.database.reading() as session:
+            answers = []
+            for number in (1, 2):
+                try:
+                    answers.append(keeping.certificate(session, auditor, number).text == written)
+                except Conflict:
+                    answers.append(False)
+        assert answers == ["error" not in typed("retention", "certificate", n) for n in ("1", "2")]
+        return answers
+
+    assert shown() == [True, True]
+    with parts.database.begin() as session:
+        session.get_one(CertificateRow, 1).text = '{"destroyed":2}'
+        session.get_one(CertificateRow, 2).line = 0
+    assert shown() == [False, False]
 
 
 def _keys_of(parts: Parts, month: str) -> None:

@@ -19,6 +19,8 @@ from gateway.people.accounts import Person
 from gateway.people.roles import Role
 from gateway.tables import TicketJoinRow, TicketRow, TicketStepRow
 from gateway.tickets import acts, joining, recusal
+from queueing.errors import Rejected
+from queueing.messages import Signed
 from recordings import audit
 from recordings.asking import Wanted
 from recordings.tables import AuditLineRow, GrantRow, RequestRow
@@ -324,3 +326,34 @@ def test_one_matter_is_what_is_connected(seven: Parts, edges: list[tuple[int, in
             for _ in kept:
                 matter |= {end for pair in kept.items() if matter & set(pair) for end in pair}
             assert recusal.joined(session, [start]) == matter
+
+
+def test_a_system_that_names_whom_it_is_about_is_refused(
+    session: Session, people: dict[str, Person]
+) -> None:
+    """The department's own system says who signed: an account's login or name, or the very words
+    of the form, is refused and the ticket stays; a colleague, or the department's own name, which
+    forms hold often, is taken."""
+    row = ticket(session, 1)
+    form = {"kind": "complaint", "complaint_class": "attitude", "summary": "推诿",
+            "subject_staff": "officer，养老保险科 孙建国"}  # fmt: skip
+    acts.fill(session, row.id, people["supervisor"], form, None, NOW)
+    acts.accept(session, row.id, people["supervisor"], "示范市", NOW)
+    (order,) = dispatching.dispatch(
+        session, row.id, people["supervisor"], ["yanglao"], "请核实", NOW
+    )
+
+    def sign(by: str) -> Signed:
+        return Signed(work_order=order.number, version=1, department="yanglao", by=by)
+
+    for by in ("officer", " 孙建国 "):
+        with pytest.raises(orders.ReplyRecused) as refusal:
+            orders.reply(session, sign(by), "yanglao", NOW)
+        assert order.state == "offered"
+        recusing.reply_kept_out(session, refusal.value, NOW)
+        line = ("tickets:ticket:handle", "department:yanglao", "ticket:1", "denied")
+        assert newest(session) == line
+    recusing.reply_kept_out(session, Rejected("another reason"), NOW + 1)
+    assert newest(session) == line
+    orders.reply(session, sign("养老保险科"), "yanglao", NOW)
+    assert order.state == "signed"

@@ -4,6 +4,7 @@ Two real recordings of two calls, sealed as the gateway does; then somebody writ
 """
 
 import json
+import os
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +16,9 @@ from sqlalchemy.orm import Session
 from gateway.flow import linking
 from gateway.parts import Parts
 from gateway.tables import RecordingLinkRow
-from recordings import audit
+from recordings import audit, rewrap
 from recordings.capture import Capture
+from recordings.keys import Identity
 from recordings.tables import AuditLineRow, RecordingRow
 from tests.unit.gateway import house
 
@@ -24,9 +26,9 @@ COLUMNS = [column.key for column in RecordingRow.__table__.columns if column.key
 NAMES = ("1795400000.1", "1795400000.2")
 
 
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    """A house in which two calls were recorded."""
+@pytest.fixture(params=["sealed", "re-wrapped"])
+def parts(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Parts]:
+    """A house in which two calls were recorded, as they were sealed, or given to a hold key."""
     with house.house(tmp_path) as made:
         with made.database.begin() as session:
             for name in NAMES:
@@ -40,7 +42,21 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
         capture = Capture(spool, "pbx1", made.recipients, made.store, made.database.begin,
                           made.clock, linking.captured)  # fmt: skip
         assert len(capture.once()) == 2
+        if request.param == "re-wrapped":
+            give_to_a_hold_key(made)
         yield made
+
+
+def give_to_a_hold_key(made: Parts) -> None:
+    """What keeping them for longer does to both."""
+    assert made.identities is not None
+    hold = Identity("hold-2028-12", os.urandom(32))
+    for at in (0, 1):
+        with made.database.begin() as session:
+            row = rows(session)[at]
+            old = made.identities.of(row.key_id)
+            rewrap.apply(row, rewrap.rewrap([made.store], row, old, hold, os.urandom))
+            linking.rewrapped(session, row, "timers", made.clock())
 
 
 def rows(session: Session) -> tuple[RecordingRow, RecordingRow]:
@@ -124,8 +140,10 @@ def test_what_was_sealed_fits(parts: Parts) -> None:
         one(plain_sha256=b"x" * 32),
         one(plain_size=1),
         one(key_id="2026-12"),
-        one(peaks_sha256=None),
-        one(header_version=2),
+        lambda session: one(peaks_sha256=None if rows(session)[0].peaks_sha256 else bytes(32))(
+            session
+        ),
+        lambda session: one(header_version=3 - rows(session)[0].header_version)(session),
         one(seal_line=None),
         one(seal_line=10_000),
         lambda session: exchange(session, ["seal_line"]),
@@ -144,7 +162,8 @@ def test_a_line_of_before_says_less_and_is_held_to_that(parts: Parts) -> None:
     with parts.database.begin() as session:
         first, _ = rows(session)
         fields = linking.seal_fields(first)
-        line = audit.append(session, linking.SEALED, actor="capture", origin="pbx1",
+        act = linking.SEALED if first.header_version == 1 else linking.REWRAPPED
+        line = audit.append(session, act, actor="capture", origin="pbx1",
                             obj=f"recording:{first.id}", outcome="ok", at=1,
                             detail={name: fields[name] for name in old})  # fmt: skip
         new, first.seal_line = first.seal_line, line.id
