@@ -64,6 +64,7 @@ class Tally:
         self.frontier: list[bytes] = []
         self._set_aside = 0
         self._fitted = 0
+        self._altered = False
         self._problems: list[Problem] = []
         self._stop_after = stop_after
         self._marks: dict[int, list[Checkpoint]] = {}
@@ -89,13 +90,22 @@ class Tally:
                 self._compare()
             self.frontier, done = tree.append(self.frontier, self.size, tree.leaf_hash(leaf))
             if nodes is not None and nodes != b"".join(done):
-                self.found(self.size, "内容被改动 line altered")
+                self._differs(itself=not nodes.startswith(done[0]))
                 if len(self._problems) >= self._stop_after:
                     break
             self.size += 1
         self._compare()
         for beyond in sorted(size for size in self._marks if size > self.size):
             self.found(None, f"日志短于检查点 log shorter than checkpoint {beyond}")
+
+    def _differs(self, *, itself: bool) -> None:
+        """What is kept with this line is another: its own hash, or one above it, as all above an
+        altered line are."""
+        if itself:
+            self._altered = True
+            self.found(self.size, "内容被改动 line altered")
+        elif not self._altered:
+            self.found(self.size, "上层哈希被改动 hash above the line altered")
 
     def skip(self, hashes: Sequence[bytes], nodes: Sequence[bytes]) -> bool:
         """A whole stretch at once, from a multiple of STRETCH on: leaf hashes, and what is kept.

@@ -327,3 +327,21 @@ def test_what_a_line_says_is_held_to_the_tree(room: Room) -> None:
         session.execute(update(AuditLineRow).where(AuditLineRow.id == 5).values(nodes=b""))
     with room.begin() as session:
         assert not audit.line_holds(session, 4, said)
+
+
+def test_an_altered_line_is_named_and_not_those_above_it(room: Room, point: str) -> None:
+    """The auditor is told which line it is: hashes over it differ too, and accuse no other line."""
+    with room.begin() as session:
+        session.execute(update(AuditLineRow).where(AuditLineRow.id == 2).values(actor="x"))
+    found = verdict(room, point)
+    assert [one.line for one in found.problems if one.line is not None] == [2]
+    assert any("checkpoint 10" in one.what for one in found.problems)
+
+
+def test_an_altered_hash_above_a_line_is_told_apart(room: Room, point: str) -> None:
+    """Nobody said anything else: what was altered is the proof kept with the line."""
+    with room.begin() as session:
+        row = session.get_one(AuditLineRow, 3)
+        row.nodes = row.nodes[:32] + bytes(32) + row.nodes[64:]
+    (problem,) = verdict(room, point).problems
+    assert (problem.line, "above" in problem.what) == (3, True)
