@@ -23,6 +23,8 @@ from gateway.tables import CounterRow, LeaseRow
 ROOT = Path(__file__).resolve().parents[2]
 TAKEN_OVER_S = 5.0
 
+pytestmark = pytest.mark.alone  # what is measured is how soon
+
 HOLDER = """
 import asyncio, sys, time
 from pathlib import Path
@@ -30,8 +32,6 @@ from sqlalchemy import select
 from gateway.database import Database
 from gateway.lease import Duty
 from gateway.tables import CounterRow
-
-pytestmark = pytest.mark.alone  # what is measured is how soon
 
 url, seats, me = sys.argv[1:]
 database = Database(url)
