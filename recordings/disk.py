@@ -122,9 +122,14 @@ def whole(path: Path, mode: int = 0o600, *, disk: Disk | None = None) -> Iterato
                 disk.remove(temporary)
 
 
-def reread(file: BinaryIO, at: int, size: int) -> bytearray:
-    """What a file holds at `at`, wherever it is being written; fewer bytes where it ends before."""
-    held = bytearray(size)
+def reread(file: BinaryIO, at: int, size: int, held: bytearray) -> bytearray:
+    """What a file holds at `at`, wherever it is being written; fewer bytes where it ends before.
+
+    `held` is used for it where it has that size: a fresh MiB for each MiB takes as long as half of
+    its hash.
+    """
+    if len(held) != size:
+        held = bytearray(size)
     del held[os.preadv(file.fileno(), [held], at) :]
     return held
 

@@ -58,12 +58,14 @@ class _After:
 
     def __init__(self, disk: Disk, file: BinaryIO, start: int) -> None:
         self._disk, self._file, self._start = disk, file, start
+        self._held = bytearray()
 
     def write(self, data: bytes | memoryview) -> None:
         self._disk.write(self._file, data)
 
     def reread(self, at: int, size: int) -> bytearray:
-        return reread(self._file, self._start + at, size)
+        self._held = reread(self._file, self._start + at, size, self._held)
+        return self._held
 
     def settle(self) -> None:
         self._disk.settle(self._file)

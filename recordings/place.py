@@ -26,8 +26,8 @@ class Growing(Protocol):
         """Append to the object."""
 
     def reread(self, at: int, size: int) -> bytearray | None:
-        """What was written at `at`, as the place holds it; None where it shows nothing before
-        `publish`, and has to be verified after it."""
+        """What was written at `at`, as the place holds it, good until the next time; None where it
+        shows nothing before `publish`, and has to be verified after it."""
 
     def settle(self) -> None:
         """Bring what was written so far to the disk already, or do nothing: it promises nothing,

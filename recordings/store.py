@@ -31,6 +31,7 @@ class DirectoryUpload:
     def __init__(self, disk: Disk, temporary: Path, path: Path) -> None:
         self._disk, self._temporary, self._path = disk, temporary, path
         self._file: BinaryIO = disk.create(temporary)
+        self._held = bytearray()
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the object."""
@@ -38,7 +39,8 @@ class DirectoryUpload:
 
     def reread(self, at: int, size: int) -> bytearray:
         """What was written at `at`, as the file holds it now."""
-        return reread(self._file, at, size)
+        self._held = reread(self._file, at, size, self._held)
+        return self._held
 
     def settle(self) -> None:
         """Have the file's bytes go to the disk while the next ones are made."""
