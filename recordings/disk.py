@@ -45,12 +45,14 @@ class Disk:
         while view:
             view = view[file.write(view) :]
 
-    def settle(self, file: BinaryIO) -> None:
-        """Have what was written begin its way to the disk, waiting for nothing: `sync` ends it,
-        and hears what failed.  What is on the disk already leaves the page cache."""
+    def settle(self, file: BinaryIO, since: int) -> int:
+        """Have what was written from `since` on begin its way to the disk, waiting for nothing:
+        `sync` ends it, and hears what failed.  Where to go on the next time."""
         # Linux starts to write back what is dirty in the range; no journal is committed for it,
         # as fdatasync(2) does each time, which on a busy machine more than doubled its work.
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        until = os.fstat(file.fileno()).st_size
+        os.posix_fadvise(file.fileno(), since, until - since, os.POSIX_FADV_DONTNEED)
+        return until
 
     def sync(self, file: BinaryIO) -> None:
         """Bring a file's bytes to the disk."""

@@ -58,7 +58,7 @@ class _After:
 
     def __init__(self, disk: Disk, file: BinaryIO, start: int) -> None:
         self._disk, self._file, self._start = disk, file, start
-        self._held = bytearray()
+        self._held, self._settled = bytearray(), start
 
     def write(self, data: bytes | memoryview) -> None:
         self._disk.write(self._file, data)
@@ -68,7 +68,7 @@ class _After:
         return self._held
 
     def settle(self) -> None:
-        self._disk.settle(self._file)
+        self._settled = self._disk.settle(self._file, self._settled)
 
 
 @contextmanager

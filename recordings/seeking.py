@@ -16,7 +16,11 @@ from recordings.errors import PayloadInvalid
 
 _RUN = 16
 _PIECE = 4
-"""Chunks that are read at once (1 MiB), and chunks that are handed on at once (256 KiB)."""
+"""Chunks that are read at once (1 MiB), and chunks that are handed on at once (256 KiB): so it is
+known to 16 s of speech how far somebody got."""
+_FINE = 8 * _RUN
+"""Chunks after which what was read at once is handed on at once: nobody listens so long in one go,
+and a copy is to be quick."""
 
 
 @dataclass(slots=True)
@@ -57,14 +61,15 @@ class Payload:
         The store is asked for a run of chunks at once.  Where a chunk fails, those before it are
         yielded, and then PayloadInvalid is raised.
         """
-        stop = min(stop, self.size)
+        stop, coarse = min(stop, self.size), start // sealed.CHUNK + _FINE
         while start < stop:
             first = start // sealed.CHUNK
             beyond = min(first + _RUN, -(-stop // sealed.CHUNK))
             ends = min(beyond, self._last)  # the last one was read before anything else
             run = memoryview(self.read_at(_place(first), _place(ends)) if first < ends else b"")
-            for index in range(first, beyond, _PIECE):
-                plain, trouble = self._open(index, min(index + _PIECE, beyond), run, first)
+            piece_of = _PIECE if first < coarse else _RUN
+            for index in range(first, beyond, piece_of):
+                plain, trouble = self._open(index, min(index + piece_of, beyond), run, first)
                 if piece := plain[
                     max(0, start - index * sealed.CHUNK) : stop - index * sealed.CHUNK
                 ]:

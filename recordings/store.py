@@ -31,7 +31,7 @@ class DirectoryUpload:
     def __init__(self, disk: Disk, temporary: Path, path: Path) -> None:
         self._disk, self._temporary, self._path = disk, temporary, path
         self._file: BinaryIO = disk.create(temporary)
-        self._held = bytearray()
+        self._held, self._settled = bytearray(), 0
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the object."""
@@ -44,7 +44,7 @@ class DirectoryUpload:
 
     def settle(self) -> None:
         """Have the file's bytes go to the disk while the next ones are made."""
-        self._disk.settle(self._file)
+        self._settled = self._disk.settle(self._file, self._settled)
 
     def publish(self) -> None:
         """Make the object durable and visible; raises ObjectExists where the key is taken."""
