@@ -25,6 +25,8 @@ from recordings.grants import Grant
 from recordings.tables import GrantRow, RecordingRow, RequestRow
 from recordings.tables_grants import PlayRow
 
+OPEN = "recordings:player:open"
+
 
 @dataclass(frozen=True, slots=True)
 class Permitted:
@@ -61,16 +63,8 @@ def may_begin(
     try:
         grant = _usable(session, who, grant_id, recording_id, now)
     except (GrantError, HotlineError) as error:
-        return denied(
-            session,
-            who,
-            "recordings:player:open",
-            f"recording:{recording_id}",
-            origin,
-            now,
-            error,
-            grant=grant_id,
-        )
+        return denied(session, who, OPEN, f"recording:{recording_id}", origin, now, error,
+                      grant=grant_id)  # fmt: skip
     return _seen(session, who, grant, now)
 
 
@@ -81,16 +75,8 @@ def play_seen(
     try:
         grant = _playing(session, who, play_id, recording_id, now)
     except (GrantError, HotlineError) as error:
-        return denied(
-            session,
-            who,
-            "recordings:player:open",
-            f"recording:{recording_id}",
-            origin,
-            now,
-            error,
-            detail={"play": play_id},
-        )
+        return denied(session, who, OPEN, f"recording:{recording_id}", origin, now, error,
+                      detail={"play": play_id})  # fmt: skip
     return _seen(session, who, grant, now, session.get(PlayRow, play_id))
 
 

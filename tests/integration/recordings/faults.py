@@ -136,8 +136,8 @@ def capture_and_die(directory: Path, fatal: int) -> None:
     (directory / "passed").write_text("\n".join(steps.passed))
 
 
-def serve_victims(die: Callable[[Path, int], None] = capture_and_die) -> None:
-    """Read `directory fatal` lines; fork a capturing process for each and print how it ended.
+def serve_victims(die: Callable[[Path, int], object] = capture_and_die) -> None:
+    """Read `directory fatal` lines; fork a process that dies so for each and print how it ended.
 
     A program of its own, because a fork of a test runner with threads is no clean process.
     """

@@ -4,13 +4,8 @@ A step is each commit, and in store and keyring each write, fsync, link and unli
 it.  The process that destroys is another one and is really killed.
 """
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,13 +14,13 @@ from recordings import verifying
 from recordings.errors import Destroyed
 from recordings.naming import PAYLOAD, header_of
 from recordings.retention import State
-from tests.integration.recordings.faults import Steps, kill_self, step_room
+from tests.integration.recordings.faults import Steps, kill_self, serve_victims, step_room
+from tests.integration.recordings.test_capture_crash import victims
 from tests.unit.recordings.ageing import DAY, DUE, Ageing
 from tests.unit.recordings.room import Room, wav
 
 CALLS = [wav(1, seed=n) for n in range(3)]
 HELD = 2
-ROOT = Path(__file__).parents[3]
 SHARDS = 12
 LEAST = 60
 """Fewer points than that, and the faults are not where they are thought to be."""
@@ -54,41 +49,6 @@ def destroying(place: Path, fatal: int) -> list[str]:
     ageing.kept[HELD] = "hold"
     assert ageing.run(1) == State.CERTIFIED
     return steps.passed
-
-
-def serve_victims() -> None:
-    """Read `directory fatal` lines; fork a destroying process for each and print how it ended.
-
-    A program of its own, because a fork of a test runner with threads is no clean process.
-    """
-    for line in sys.stdin:
-        directory, fatal = line.rsplit(" ", 1)
-        child = os.fork()
-        if child == 0:
-            destroying(Path(directory), int(fatal))
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201  the answer
-
-
-@contextmanager
-def victims() -> Iterator[Callable[[Path, int], int]]:
-    """Destroying processes on demand: `die(directory, fatal)` gives the exit status of one."""
-    command = [sys.executable, "-m", "tests.integration.recordings.test_destroy_crash"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdin
-        assert server.stdout
-        talk, listen = server.stdin, server.stdout
-
-        def die(directory: Path, fatal: int) -> int:
-            talk.write(f"{directory} {fatal}\n")
-            talk.flush()
-            return int(listen.readline())
-
-        yield die
-        talk.close()
 
 
 def ended(place: Path) -> str:
@@ -120,7 +80,7 @@ def test_killed_at_every_point(agreed: Path, tmp_path: Path, shard: int) -> None
     passed = destroying(whole, 0)
     assert len(passed) >= LEAST, passed
     wanted = ended(whole)
-    with victims() as die:
+    with victims("tests.integration.recordings.test_destroy_crash") as die:
         for point in range(1 + shard, len(passed) + 1, SHARDS):
             place = tmp_path / str(point)
             shutil.copytree(agreed, place)
@@ -130,4 +90,4 @@ def test_killed_at_every_point(agreed: Path, tmp_path: Path, shard: int) -> None
 
 
 if __name__ == "__main__":
-    serve_victims()
+    serve_victims(destroying)
