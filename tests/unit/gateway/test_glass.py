@@ -1,16 +1,12 @@
 """Break-glass: at once, with a reason, and both the leader and the auditor are told."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, Recused
-from gateway.flow import glass, linking, listening, playing, recusing
+from gateway.flow import glass, listening, playing, recusing
 from gateway.flow.recusing import Doing
 from gateway.flow.refusal import Refused
-from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role
 from recordings.tables import GrantRow, RecordingRow
@@ -21,37 +17,6 @@ from tests.unit.gateway.house import NOW, S
 HERE = "127.0.0.1"
 DANGER = "来电人称要轻生，须立即核对地址"
 DAY = 86_400 * S
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    with house.house(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def session(parts: Parts) -> Iterator[Session]:
-    with parts.database.begin() as opened:
-        yield opened
-
-
-@pytest.fixture
-def people(session: Session) -> dict[Role, Person]:
-    return {
-        role: house.person(
-            session, str(role), role, department="yanglao" if role is Role.OFFICER else None
-        )
-        for role in Role
-    }
-
-
-@pytest.fixture
-def recorded(session: Session) -> RecordingRow:
-    row = house.call(session)
-    house.queued(session, row)
-    made = house.recording(session)
-    linking.captured(session, made)
-    return made
 
 
 def taken(session: Session, who: Person, ids: list[int], now: int = NOW) -> GrantRow | Refused:

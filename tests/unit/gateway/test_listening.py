@@ -1,18 +1,15 @@
 """Ask, decide, play: each with its line in the log, each refusal too."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden
-from gateway.flow import finding, linking, listening, log, playing
+from gateway.flow import finding, listening, log, playing
 from gateway.flow.finding import Sought
 from gateway.flow.playing import Begun, Permitted
 from gateway.flow.refusal import Refused
-from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role
 from gateway.tables import TicketRow
@@ -28,38 +25,6 @@ HERE = "127.0.0.1"
 
 def whole(row: RecordingRow) -> list[tuple[int, int]]:
     return [(0, row.plain_size)]
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    with house.house(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def session(parts: Parts) -> Iterator[Session]:
-    with parts.database.begin() as opened:
-        yield opened
-
-
-@pytest.fixture
-def people(session: Session) -> dict[Role, Person]:
-    return {
-        role: house.person(
-            session, str(role), role, department="yanglao" if role is Role.OFFICER else None
-        )
-        for role in Role
-    }
-
-
-@pytest.fixture
-def recorded(session: Session) -> RecordingRow:
-    """A recording with its call and ticket."""
-    row = house.call(session)
-    house.queued(session, row)
-    made = house.recording(session)
-    linking.captured(session, made)
-    return made
 
 
 def ask(session: Session, who: Person, recording: RecordingRow, **more: Any) -> int:
