@@ -31,7 +31,7 @@ class Growing(Protocol):
 
     def settle(self) -> None:
         """Bring what was written so far to the disk already, or do nothing: it promises nothing,
-        and makes `publish` short.  May be called from another thread while `write` goes on."""
+        and makes `publish` short."""
 
 
 class Upload(Growing, Protocol):

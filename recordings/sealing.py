@@ -1,13 +1,15 @@
 """A stream of plaintext in, a sealed and verified stream and its figures out, in one pass.
 
-Four work side by side on a ring of blocks, each on a thread of its own (reading, encrypting,
-hashing and writing all release the interpreter's lock), the first three with about as much to do:
+Two work side by side on a ring of blocks, each on a thread of its own (reading, hashing, encrypting
+and writing all release the interpreter's lock), with about as much to do:
 
-    ahead           reads a block and hashes it
-    the caller's    encrypts it and writes it
-    stored          reads back what was just written, compares it with what was encrypted, and
-                    hashes what the place gave back
-    settling        has what was written go to the disk already, so that publishing is short
+    the caller's    reads a block, hashes it, encrypts it
+    stored          writes it, reads back what was just written, compares it with what was
+                    encrypted, hashes what the place gave back, and has it go to the disk already,
+                    so that publishing is short
+
+Two and not more: a third on two cores takes turns with the one the others wait for, and each
+hand-over costs a waking (decision 0030).
 
 What always holds: memory is the ring, whatever the length; each byte is read once; `plain_sha256`
 is of exactly the bytes read, `sealed_sha256` of the bytes the place held when they were read back.
@@ -16,10 +18,9 @@ written, and whoever seals there has to read it again.  It opens, names and sync
 """
 
 import hashlib
-from collections import deque
+import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,11 +31,11 @@ from recordings.place import Growing
 _CHUNKS = 16
 _PLAIN_BLOCK = _CHUNKS * sealed.CHUNK
 _SEALED_BLOCK = _CHUNKS * sealed.SEALED_CHUNK
-_SETTLE = 8 * _CHUNKS
-"""Chunks after which what was written goes to the disk: 8 MiB."""
+_SETTLE = 8 * _SEALED_BLOCK
+"""Bytes after which what was written goes to the disk: 8 MiB."""
 
 _RING = 6
-"""Blocks of 1 MiB, plain and sealed: how far the hashing may lag behind, and 12 MiB of memory."""
+"""Blocks of 1 MiB, plain and sealed: how far storing may lag behind, and 12 MiB of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class _Block:
     """A stretch of plaintext and its ciphertext, used again once both are done with; it takes no
     memory before it is used."""
 
-    checked: Future[None] | None = None
+    kept: Future[None] | None = None
 
     @cached_property
     def plain(self) -> memoryview:
@@ -68,12 +69,12 @@ class _Block:
 
     def wait(self) -> None:
         """Until what was written of it is compared; raises what went wrong there."""
-        if self.checked:
-            self.checked.result()
+        if self.kept:
+            self.kept.result()
 
 
 class _Source:
-    """What is sealed, read ahead until it ends; after that nothing more is asked of it."""
+    """What is sealed, read until it ends; after that nothing more is asked of it."""
 
     def __init__(self, read_into: Callable[[memoryview], int | None]) -> None:
         self._read_into, self._ended = read_into, False
@@ -100,18 +101,14 @@ class _Written:
     def __init__(self, upload: Growing, header: bytes) -> None:
         self._upload = upload
         self.digest = hashlib.sha256(header)
-        self.size = 0
+        self.size = self._settled = 0
         self.verified = True
 
-    def write(self, data: bytes | memoryview) -> int:
-        """Append; returns where it stands in the object."""
+    def keep(self, data: bytes | memoryview) -> None:
+        """Append, read back and hash; raises EvidenceAltered where the place holds other bytes."""
         at = self.size
         self._upload.write(data)
         self.size += len(data)
-        return at
-
-    def check(self, at: int, data: bytes | memoryview) -> None:
-        """Read back and hash; raises EvidenceAltered where the place holds something else."""
         held = self._upload.reread(at, len(data))
         if held is None:
             self.verified = False
@@ -121,6 +118,9 @@ class _Written:
                 "The store gave back other bytes than were written: check the disk."
             )
         self.digest.update(data if held is None else held)
+        if self.size - self._settled >= _SETTLE:
+            self._upload.settle()
+            self._settled = self.size
 
 
 def seal(
@@ -136,19 +136,13 @@ def seal(
     Raises EvidenceAltered where what was written reads back differently.
     """
     chunks, index = sealed.Chunks(file_key, nonce), 0
-    source, written, settled = _Source(read_into), _Written(upload, header), list[Future[None]]()
-    with ExitStack() as stack:
-        ahead, stored, settling = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3))
-        stored.submit(written.check, written.write(nonce), nonce).result()
-        for block, filled, final in _blocks(source, ahead):
+    source, written = _Source(read_into), _Written(upload, header)
+    with ThreadPoolExecutor(1) as stored:
+        stored.submit(written.keep, nonce).result()
+        for block, filled, final in _blocks(source):
             size = _encrypt(chunks, index, block, filled, final=final)
-            at = written.write(block.sealed[:size])
-            block.checked = stored.submit(written.check, at, block.sealed[:size])
+            block.kept = stored.submit(written.keep, block.sealed[:size])
             index += _CHUNKS
-            if index % _SETTLE == 0:
-                settled.append(settling.submit(upload.settle))
-        for work in settled:  # the kernel tells of a failed write once: it must not be overheard
-            work.result()
     return Figures(
         hashlib.sha256(header).digest(),
         written.digest.digest(),
@@ -159,19 +153,18 @@ def seal(
     )
 
 
-def _blocks(source: _Source, ahead: ThreadPoolExecutor) -> Iterator[tuple[_Block, int, bool]]:
+def _blocks(source: _Source) -> Iterator[tuple[_Block, int, bool]]:
     """Each block, how far it is filled, and whether it is the last, which is known only once the
-    next one was read."""
+    next one was read; ends when all of them are kept."""
     ring = [_Block() for _ in range(_RING)]
-    filling = deque((block, ahead.submit(source.fill, block)) for block in ring)
-    block, work = filling.popleft()
-    filled, final = work.result(), False
+    turns = itertools.cycle(ring)
+    block = next(turns)
+    filled, final = source.fill(block), False
     while not final:
-        following, work = filling.popleft()
-        filled_next = work.result()
+        following = next(turns)
+        filled_next = source.fill(following)
         final = not filled_next
         yield block, filled, final
-        filling.append((block, ahead.submit(source.fill, block)))
         block, filled = following, filled_next
     for one in ring:
         one.wait()
