@@ -1,15 +1,13 @@
 """A real Asterisk 22 for tests, with the configuration we ship, on loopback and ports of its own.
 
-Debian 12 has no Asterisk: a base system with sid's is made once by debootstrap (under a minute) in
-`HOTLINE_RIG_CACHE`, and every PBX runs in it as a chroot with its own directories, so that several
-workers run theirs side by side. Needs root (chroot, mounts); where that or a program is missing,
+Debian 12 has no Asterisk: every PBX runs in a chroot of sid's (`sid`) with its own directories, so
+that several workers run theirs side by side. Needs root; where that or a program is missing,
 `needs` says so.
 Always holds: only what was started here is stopped; `kill` is -9, as a power cut looks; the files
 of deploy/asterisk are used as they are, but for ports, paths and the secret.
 """
 
 import contextlib
-import fcntl
 import os
 import secrets
 import shutil
@@ -23,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tests.rig.needs import missing, need
+from tests.rig import sid
+from tests.rig.needs import need
 
-CACHE = Path(os.environ.get("HOTLINE_RIG_CACHE", "/var/tmp/hotline-rig"))
-BASE = CACHE / "asterisk"
+BASE = sid.CACHE / "asterisk"
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "asterisk"
 SCENARIOS = Path(__file__).resolve().parent / "sip"
 SOUNDS = Path("/usr/share/sip-tester")
@@ -271,44 +269,11 @@ def asterisk(phones: Phones | None = "answer", *, cel_port: int | None = None) -
 
 
 def base() -> Path:
-    """The chroot with Asterisk in it, made when it is not there; one process at a time makes it."""
-    if os.geteuid() != 0:
-        missing("chroot", "以 root 运行 run as root")
+    """The chroot with Asterisk in it, made when it is not there."""
     need(Path("/usr/bin/sipp"), REMEDY)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "asterisk.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (BASE / "usr/sbin/asterisk").exists():
-            need(Path("/usr/sbin/debootstrap"), REMEDY)
-            _bootstrap()
-        # Asterisk looks these up on each call; answered here, no name leaves the machine.
-        names = f"127.0.0.1 localhost {socket.gethostname()} a.root-servers.net\n"
-        (BASE / "etc/hosts").write_text(names, encoding="utf-8")
+    sid.base("asterisk", "asterisk", "usr/sbin/asterisk")
+    sid.name_this_machine(BASE, "a.root-servers.net")  # Asterisk looks it up on each call
     return BASE
-
-
-def _bootstrap() -> None:
-    half = CACHE / "asterisk.half"
-    shutil.rmtree(half, ignore_errors=True)
-    command = ["debootstrap", "--variant=minbase", "--include=asterisk", "--no-check-gpg", "sid"]
-    subprocess.run(
-        [*command, str(half), _mirror()], check=True, stdout=subprocess.DEVNULL, timeout=600
-    )
-    half.rename(BASE)
-
-
-def _mirror() -> str:
-    """Where this machine gets its Debian packages from."""
-    apt = Path("/etc/apt")
-    for source in sorted(apt.glob("sources.list.d/*.sources")):
-        for line in source.read_text(encoding="utf-8").splitlines():
-            if line.startswith("URIs:"):
-                return line.split()[1]
-    for source in [apt / "sources.list", *sorted(apt.glob("sources.list.d/*.list"))]:
-        for line in source.read_text(encoding="utf-8").splitlines() if source.exists() else ():
-            if line.startswith("deb "):
-                return next(word for word in line.split() if "://" in word)
-    return missing("apt", "/etc/apt 中没有软件源 no package source in /etc/apt")
 
 
 def _furnish(pbx: Pbx) -> None:

@@ -1,5 +1,6 @@
 """A real RabbitMQ for tests: a private node with its own ports, cookie, directories and epmd.
 
+Of the release that Debian 12 has, or of sid's, which is years ahead (`releases`).
 Always holds: it listens on loopback alone, never meets the machine's own node, and stopping it
 leaves no process and no file. `kill` is -9 to the whole process group, as a power cut looks.
 Control goes through `erl_call`, which answers in some 20 ms where `rabbitmqctl` takes a second.
@@ -19,12 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.rig.account import Account, account, private_directory
-from tests.rig.needs import need
+from tests.rig.releases import SERVER, Release, debian
 
-REMEDY = "apt-get install rabbitmq-server"
-SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-ERLANG = Path("/usr/lib/erlang/lib")
 START_S = 60.0
 
 
@@ -41,7 +38,10 @@ class Broker:
     """A private node; `url` is stable across `kill` and `restart`."""
 
     directory: Path
-    owner: Account
+    release: Release
+    settings: tuple[tuple[str, str], ...] = ()
+    """Of the application `rabbit`, as Erlang terms without a blank; rabbitmq.conf would need the
+    schema, which is not found with the code in one directory."""
     port: int = field(default_factory=free_port)
     dist_port: int = field(default_factory=free_port)
     epmd_port: int = field(default_factory=free_port)
@@ -54,6 +54,11 @@ class Broker:
         path = "%2F" if vhost == "/" else vhost
         return f"amqp://guest:guest@127.0.0.1:{self.port}/{path}"
 
+    @property
+    def node(self) -> str:
+        """Erlang's name of it."""
+        return f"hotline{self.port}@localhost"
+
     def fresh_vhost(self) -> str:
         """A new virtual host's name: a test that has its own shares no queue with another."""
         vhost = f"t{next(self._numbers)}"
@@ -65,7 +70,8 @@ class Broker:
 
     def ask(self, expression: str) -> str:
         """Evaluate one Erlang expression on the node; its printed value."""
-        command = ["erl_call", "-address", f"127.0.0.1:{self.dist_port}", "-c", self.cookie, "-e"]
+        call = ["erl_call", "-address", f"127.0.0.1:{self.dist_port}", "-c", self.cookie, "-e"]
+        command = self.release.command(*call)
         said = subprocess.run(
             command, input=f"{expression}.\n".encode(), capture_output=True, timeout=30, check=False
         )
@@ -94,15 +100,16 @@ class Broker:
         """What `rabbitmqctl import_definitions` does."""
         path = self.directory / "definitions.json"
         path.write_text(json.dumps(document))
-        self.owner.own(path)
-        self.ask(f'{{ok, D}} = file:read_file("{path}"), ok = rabbit_definitions:import_raw(D)')
+        self.release.own(path)
+        called = self.release.inside(path)
+        self.ask(f'{{ok, D}} = file:read_file("{called}"), ok = rabbit_definitions:import_raw(D)')
 
     def start(self) -> None:
         """Start the node and return when it takes AMQP connections."""
         log = (self.directory / "console.log").open("ab")
         with log:
             self._node = subprocess.Popen(
-                [*self.owner.prefix, str(SERVER)],
+                self.release.command(str("/" / SERVER)),
                 env=self._environment(),
                 cwd=self.directory,
                 stdout=log,
@@ -148,7 +155,8 @@ class Broker:
             return False
 
     def _environment(self) -> dict[str, str]:
-        home = str(self.directory)
+        home = str(self.release.inside(self.directory))
+        said = " ".join(f"-rabbit {name} {value}" for name, value in self.settings)
         loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
         return {
             "PATH": os.environ["PATH"],
@@ -157,7 +165,7 @@ class Broker:
             "ERL_EPMD_PORT": str(self.epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_ALLOW_INPUT": "1",  # exec: our child is the node, not a shell
-            "RABBITMQ_NODENAME": f"hotline{self.port}@localhost",
+            "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self.dist_port),
@@ -168,7 +176,7 @@ class Broker:
             "RABBITMQ_CONF_ENV_FILE": f"{home}/rabbitmq-env.conf",
             "RABBITMQ_SERVER_CODE_PATH": f"{home}/beams",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{home}/enabled_plugins",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{loopback} +sbt u +sbwt none -noinput",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{loopback} +sbt u +sbwt none -noinput {said}",
         }
 
 
@@ -176,7 +184,7 @@ def _resource(vhost: str, queue: str) -> str:
     return f'rabbit_misc:r(<<"{vhost}">>, queue, <<"{queue}">>)'
 
 
-def _one_directory_of_code(beams: Path) -> None:
+def _one_directory_of_code(release: Release, beams: Path) -> None:
     """Links to every module of the server and of Erlang, in one directory that is searched first.
 
     Erlang tries each of some ninety directories for each of a thousand modules; found at the first
@@ -184,40 +192,53 @@ def _one_directory_of_code(beams: Path) -> None:
     sticky, and the prelaunch, which finds its schema beside itself.
     """
     beams.mkdir()
-    homes = [*(SERVER.resolve().parents[1] / "plugins").iterdir(), *ERLANG.iterdir()]
-    for home in homes:
+    for home in release.code():
         if home.name.startswith(("kernel-", "stdlib-", "compiler-", "rabbitmq_prelaunch-")):
             continue
         for module in (home / "ebin").glob("*.beam"):
             link = beams / module.name
             if not link.is_symlink():
-                link.symlink_to(module)
+                link.symlink_to(release.inside(module))
+
+
+def furnish(broker: Broker) -> None:
+    """The files a node finds in its directory."""
+    _one_directory_of_code(broker.release, broker.directory / "beams")
+    written = {
+        ".erlang.cookie": broker.cookie,
+        "rabbitmq-env.conf": "",
+        "enabled_plugins": "[].\n",
+    }
+    for name, text in written.items():
+        path = broker.directory / name
+        path.write_text(text)
+        path.chmod(0o400)
+        broker.release.own(path)
 
 
 @contextmanager
-def rabbitmq() -> Iterator[Broker]:
-    """Bring a node up with its own epmd, and take both down at the end."""
-    need(SERVER, REMEDY)
-    owner = account("rabbitmq")
-    with private_directory("mq", owner) as directory:
-        broker = Broker(directory, owner)
-        _one_directory_of_code(directory / "beams")
-        written = {
-            ".erlang.cookie": broker.cookie,
-            "rabbitmq-env.conf": "",
-            "enabled_plugins": "[].\n",
-        }
-        for name, text in written.items():
-            path = directory / name
-            path.write_text(text)
-            path.chmod(0o400)
-            owner.own(path)
-        command = [*owner.prefix, "epmd", "-port", str(broker.epmd_port), "-address", "127.0.0.1"]
-        epmd = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            broker.start()
-            yield broker
-        finally:
-            broker.kill()
-            epmd.terminate()
-            epmd.wait(timeout=10)
+def epmd(release: Release, port: int) -> Iterator[None]:
+    """Erlang's port mapper, for the nodes that name this port."""
+    command = release.command("epmd", "-port", str(port), "-address", "127.0.0.1")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@contextmanager
+def rabbitmq(release: Release | None = None) -> Iterator[Broker]:
+    """Bring a node up with its own epmd, and take both down at the end; Debian's where none is
+    named."""
+    release = release or debian()
+    with release.directory() as directory:
+        broker = Broker(directory, release)
+        furnish(broker)
+        with epmd(release, broker.epmd_port):
+            try:
+                broker.start()
+                yield broker
+            finally:
+                broker.kill()
