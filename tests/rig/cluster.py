@@ -25,8 +25,12 @@ class Cluster:
     def leader(self, vhost: str, queue: str) -> Broker:
         """The node that leads a quorum queue, as any living node knows it."""
         resource = f'rabbit_misc:r(<<"{vhost}">>, queue, <<"{queue}">>)'
-        asked = f"{{ok, Q}} = rabbit_amqqueue:lookup({resource}), node(amqqueue:get_pid(Q))"
-        return self._named(self._asked(asked))
+        found = f"{{ok, Q}} = rabbit_amqqueue:lookup({resource}), {{Name, _}} = amqqueue:get_pid(Q)"
+        return self._named(self._asked(f"{found}, element(2, ra_leaderboard:lookup_leader(Name))"))
+
+    def depth(self, vhost: str, queue: str) -> int:
+        """Messages in a queue, as its leader counts them."""
+        return self.leader(vhost, queue).depth(vhost, queue)
 
     def others(self, *but: Broker) -> list[Broker]:
         """The nodes that are none of these."""

@@ -1,0 +1,86 @@
+"""A cluster of three whose nodes die in turn, under load: nothing lost, every queue drains to 0.
+
+On RabbitMQ 4.3: one of the three that is not the queue's leader, then its leader, then two at once
+(what is left is a minority, and confirms nothing). The hotline is connected to one node, the
+department to another, and either may be the one that dies.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
+
+import pytest
+
+from queueing import topology
+from queueing.broker import RabbitMQ
+from queueing.department import Department
+from queueing.inbox import ReplyConsumer
+from queueing.relay import Relay
+from queueing.tables import InboxRow
+from tests.integration.queueing.test_broker_faults import confirmed, put
+from tests.rig import releases
+from tests.rig.cluster import Cluster, cluster
+from tests.rig.rabbitmq import Broker
+from tests.rig.store import Clock, Store
+from tests.rig.waiting import closing, running, until
+
+pytestmark = pytest.mark.alone  # three nodes, and both cores for them
+
+QUEUE = topology.department_queue("sb")
+A_ROUND = 200
+DOWN_S = 1.5
+
+
+@pytest.fixture
+def three() -> Iterator[Cluster]:
+    """Three nodes of RabbitMQ 4.3."""
+    with cluster(releases.newest()) as made:
+        yield made
+
+
+def test_nodes_die_in_turn_and_nothing_is_lost(
+    three: Cluster, sqlite_store: Store, clock: Clock
+) -> None:
+    """Protects: a house on a cluster: minority, leader and majority may die, and come back."""
+    vhost = three.nodes[0].fresh_vhost()
+    ours_at, theirs_at, _ = three.nodes
+    seen: dict[str, int] = {}
+
+    async def sign_all() -> None:
+        async with (
+            closing(RabbitMQ(theirs_at.url(vhost))) as theirs,
+            aclosing(Department("sb", theirs, clock, seen).orders()) as orders,
+        ):
+            async for order in orders:
+                await order.sign("张三")
+
+    def applied() -> set[str]:
+        return {row.work_order for row in sqlite_store.read(lambda s: s.query(InboxRow).all())}
+
+    def dying() -> Iterator[Sequence[Broker]]:
+        leader = three.leader(vhost, QUEUE)
+        yield three.others(leader)[:1]
+        yield [three.leader(vhost, QUEUE)]
+        yield three.nodes[1:]
+
+    async def scenario() -> None:
+        async with closing(RabbitMQ(ours_at.url(vhost), kind="quorum")) as ours:
+            await ours.declare(["sb"])
+            replies = ReplyConsumer(sqlite_store.begin, ours, lambda *_: None, clock)
+            relay = Relay(sqlite_store.begin, ours, clock)
+            async with running(relay.run(), replies.run(), sign_all()):
+                total = 0
+                for nodes in dying():
+                    put(sqlite_store, total + 1, total + A_ROUND)
+                    await until(lambda total=total: len(applied()) > total)  # type: ignore[misc]
+                    for node in nodes:
+                        await asyncio.to_thread(node.kill)
+                    put(sqlite_store, total + A_ROUND + 1, total + 2 * A_ROUND)
+                    await asyncio.sleep(DOWN_S)
+                    await asyncio.to_thread(three.start, *nodes)
+                    total += 2 * A_ROUND
+                    await until(lambda total=total: len(applied()) == total, seconds=60)  # type: ignore[misc]
+                assert confirmed(sqlite_store) == total == len(seen)
+                await until(lambda: three.depth(vhost, QUEUE) == 0)
+
+    asyncio.run(scenario())
