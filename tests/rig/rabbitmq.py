@@ -137,6 +137,24 @@ class Broker:
         self.kill()
         self.start()
 
+    def freeze(self) -> None:
+        """SIGSTOP: the connections stay, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
+    def alarm(self, resource: str, *, on: bool) -> None:
+        """The alarm for `memory` or `disk`, as the node raises and clears it itself."""
+        limit = f"{{resource_limit, {resource}, node()}}"
+        self.ask(f"rabbit_alarm:set_alarm({{{limit}, []}})" if on
+                 else f"rabbit_alarm:clear_alarm({limit})")  # fmt: skip
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._node is not None, "not started"
+        os.killpg(self._node.pid, number)
+
     def _end(self, how: signal.Signals) -> None:
         if self._node is None:
             return

@@ -1,0 +1,161 @@
+"""Work orders through a real broker that faults befall, to departments that sign each of them.
+
+Always holds: what is counted is counted at the ends: rows the outbox says were confirmed, orders
+that took effect at a department, replies that were applied. Nothing is asked of the code between.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+
+from queueing import outbox, topology
+from queueing.broker import RabbitMQ
+from queueing.department import Department
+from queueing.inbox import ReplyConsumer
+from queueing.relay import Relay
+from queueing.tables import InboxRow, OutboxRow, ParkedRow
+from queueing.topology import Kind
+from tests.rig.rabbitmq import Broker
+from tests.rig.store import Clock, Store
+from tests.rig.waiting import closing, running, until
+from tests.rig.workorders import offered
+from tests.torture.queueing.faults import Fault
+from tests.torture.queueing.row import Row
+
+DEPARTMENTS = ("sb", "jy", "yl", "gs", "rc")
+BATCH = 20
+DRAINED_S = 180.0
+
+
+@dataclass(slots=True)
+class House:
+    """One virtual host, one outbox, and what came of it."""
+
+    broker: Broker
+    store: Store
+    kind: Kind
+    clock: Clock = field(default_factory=Clock)
+    vhost: str = ""
+    signed: Counter[str] = field(default_factory=Counter)
+    departments: list[Department] = field(default_factory=list)
+    put: int = 0
+
+    def url(self) -> str:
+        return self.broker.url(self.vhost)
+
+    def add(self, count: int) -> None:
+        """So many more work orders, one after another to each department."""
+        with self.store.begin() as session:
+            for number in range(self.put + 1, self.put + count + 1):
+                code = DEPARTMENTS[number % len(DEPARTMENTS)]
+                message = offered(number, department=code)
+                name = message.work_order
+                outbox.put(session, message, department=code, ordering_key=name,
+                           dedupe_key=f"{name}:1", now=self.clock())  # fmt: skip
+        self.put += count
+
+    def confirmed(self) -> int:
+        """Rows the broker has confirmed."""
+        asked = select(func.count()).where(OutboxRow.state == "confirmed")
+        return self.store.read(lambda session: session.scalars(asked).one())
+
+    def applied(self) -> int:
+        """Replies that were applied."""
+        asked = select(func.count()).select_from(InboxRow)
+        return self.store.read(lambda session: session.scalars(asked).one())
+
+    def parked(self) -> int:
+        """Messages somebody would have to look at."""
+        asked = select(func.count()).select_from(ParkedRow)
+        return self.store.read(lambda session: session.scalars(asked).one())
+
+    def left(self) -> int:
+        """Messages in any queue; a queue that is not there raises RuntimeError."""
+        names = [topology.department_queue(code) for code in DEPARTMENTS]
+        names += [topology.REPLIES, topology.PARKED]
+        return sum(self.broker.depth(self.vhost, name) for name in names)
+
+    async def sign(self, code: str) -> None:
+        """A department that signs what comes."""
+        async with closing(RabbitMQ(self.url())) as theirs:
+            department = Department(code, theirs, self.clock)
+            self.departments.append(department)
+            async with aclosing(department.orders()) as orders:
+                async for order in orders:
+                    await order.sign("张三")
+                    self.signed[order.message.work_order] += 1
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """The hotline and its departments, beside the block."""
+        self.vhost = self.broker.fresh_vhost()
+        async with closing(RabbitMQ(self.url(), kind=self.kind)) as ours:
+            await ours.declare(DEPARTMENTS)
+            replies = ReplyConsumer(self.store.begin, ours, lambda *_: None, self.clock)
+            relay = Relay(self.store.begin, ours, self.clock)
+            loops = [self.sign(code) for code in DEPARTMENTS]
+            async with running(relay.run(), replies.run(), *loops):
+                yield
+
+
+async def tortured(
+    house: House, name: str, orders: int, faults: Sequence[Fault], *, may_double: float = 0.005
+) -> Row:
+    """`orders` work orders, put little by little, the faults spread evenly among them."""
+    row = Row(name, orders, may_double=may_double)
+    began = time.monotonic()
+    async with house.working():
+        share = orders // (len(faults) + 1)
+        for number, fault in enumerate(faults):
+            await _fed(house, share)
+            department = DEPARTMENTS[number % len(DEPARTMENTS)]
+            late = asyncio.ensure_future(_fed(house, min(share, BATCH)))
+            await asyncio.to_thread(fault, house.broker, house.vhost, department)
+            row.worst_s = max(row.worst_s, await _again(house))
+            await late
+        await _fed(house, orders - house.put)
+        try:
+            await _drained(house)
+            row.left = await asyncio.to_thread(house.left)
+        except RuntimeError:
+            row.notes.append("a queue is not there any more")
+    row.took_s = time.monotonic() - began
+    row.confirmed = house.confirmed()
+    row.lost = orders - min(len(house.signed), house.applied())
+    row.doubled = sum(department.repeated for department in house.departments)
+    row.twice = sum(count - 1 for count in house.signed.values())
+    row.parked = house.parked()
+    return row
+
+
+async def _fed(house: House, count: int) -> None:
+    """Put them, and never have more than some batches under way."""
+    goal = house.put + count
+    while house.put < goal:
+        await asyncio.to_thread(house.add, min(BATCH, goal - house.put))
+        with suppress(AssertionError):  # what is still under way then, is so under a fault
+            await until(lambda: house.put - len(house.signed) <= 4 * BATCH, seconds=2)
+
+
+async def _again(house: House) -> float:
+    """Seconds until one more row is confirmed than is now; 0 where none waits."""
+    began, before = time.monotonic(), await asyncio.to_thread(house.confirmed)
+    while before < house.put and time.monotonic() - began < 60:
+        if await asyncio.to_thread(house.confirmed) > before:
+            break
+        await asyncio.sleep(0.05)
+    return time.monotonic() - began
+
+
+async def _drained(house: House) -> None:
+    deadline = time.monotonic() + DRAINED_S
+    while time.monotonic() < deadline:
+        done = min(await asyncio.to_thread(house.applied), len(house.signed))
+        if done >= house.put and await asyncio.to_thread(house.left) == 0:
+            return
+        await asyncio.sleep(0.2)
