@@ -313,7 +313,7 @@ async def _relay(made: Parts) -> None:
     async with transport(made) as carrier, asyncio.TaskGroup() as group:
         # Queues first: a message to a queue that is not there would be parked as unroutable.
         await desks.declare(made.database, carrier)
-        group.create_task(Relay(begin, carrier, clock).run())
+        group.create_task(Relay(begin, carrier, clock, reading=made.database.reading).run())
         replies = ReplyConsumer(
             begin, carrier, on_reply(made), clock,
             lambda session, why: recusing.reply_kept_out(session, why, clock()),

@@ -13,8 +13,9 @@ import asyncio
 import logging
 from typing import Final, NoReturn
 
-from queueing import outbox, parked
-from queueing.outbox import Begin, Claimed, Clock
+from queueing import due, parked
+from queueing.due import Claimed, Failed
+from queueing.outbox import Begin, Clock
 from queueing.topology import WORKORDERS
 from queueing.transport import Outcome, Transport
 from queueing.waiting import finish
@@ -37,8 +38,11 @@ SAID: Final[dict[str, str]] = {
 class Relay:
     """Carries rows out; `run` until it is cancelled, which lets a round in hand end first."""
 
-    def __init__(self, begin: Begin, transport: Transport, clock: Clock) -> None:
+    def __init__(
+        self, begin: Begin, transport: Transport, clock: Clock, *, reading: Begin | None = None
+    ) -> None:
         self._begin = begin
+        self._reading = reading or begin
         self._transport = transport
         self._clock = clock
 
@@ -66,22 +70,26 @@ class Relay:
     async def _round(self) -> int:
         claimed = await asyncio.to_thread(self._claim)
         if claimed:
+            at = self._clock()
             outcomes = await asyncio.gather(*(self._publish(row) for row in claimed))
-            await asyncio.to_thread(self._mark, list(zip(claimed, outcomes, strict=True)))
+            await asyncio.to_thread(self._mark, at, list(zip(claimed, outcomes, strict=True)))
         return len(claimed)
 
     def _claim(self) -> list[Claimed]:
+        with self._reading() as session:
+            if due.look(session, self._clock()) is None:
+                return []
         with self._begin() as session:
-            return outbox.claim(session, now=self._clock(), lease_us=LEASE_US, limit=BATCH)
+            return due.claim(session, now=self._clock(), lease_us=LEASE_US, limit=BATCH)
 
     async def _publish(self, row: Claimed) -> Outcome:
         return await self._transport.publish(WORKORDERS, row.routing_key, row.body, row.dedupe_key)
 
-    def _mark(self, outcomes: list[tuple[Claimed, Outcome]]) -> None:
-        now = self._clock()
+    def _mark(self, at: int, outcomes: list[tuple[Claimed, Outcome]]) -> None:
+        now, failed = self._clock(), []
         with self._begin() as session:
-            confirmed = [row for row, outcome in outcomes if outcome.verdict == "confirmed"]
-            outbox.confirm(session, confirmed, now)
+            confirmed = [(row, at) for row, outcome in outcomes if outcome.verdict == "confirmed"]
+            due.confirm(session, confirmed, now)
             for row, outcome in outcomes:
                 if outcome.verdict == "confirmed":
                     continue
@@ -92,7 +100,8 @@ class Relay:
                     parked.park_claimed(session, row, reason=reason, now=now)
                 else:
                     wait = BACKOFF_US[min(row.attempts, len(BACKOFF_US)) - 1]
-                    outbox.retry(session, row, claimable_at=now + wait, trouble=reason)
+                    failed.append(Failed(row, now + wait, reason))
+            due.put_back(session, failed)
 
 
 def _reason(row: Claimed, outcome: Outcome) -> str:

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from queueing import depth, outbox, parked, topology
+from queueing import depth, due, outbox, parked, topology
 from queueing.deadletters import DeadLetters
 from queueing.department import Department
 from queueing.embedded import Embedded
@@ -138,7 +138,7 @@ def test_a_crash_between_publish_and_mark_publishes_again(
         ours = Embedded(store.begin, clock)
         await ours.declare(["sb"])
         crashing = Relay(store.begin, ours, clock)
-        monkeypatch.setattr(crashing, "_mark", lambda _outcomes: None)
+        monkeypatch.setattr(crashing, "_mark", lambda *_: None)
         assert await crashing.run_once() == 1
         relay = Relay(store.begin, ours, clock)
         assert await relay.run_once() == 0
@@ -163,8 +163,8 @@ def test_two_claims_at_the_same_moment_take_different_rows(postgres_store: Store
     for number in range(1, 7):
         put(postgres_store, number)
     with postgres_store.begin() as one, postgres_store.begin() as two:
-        first = outbox.claim(one, now=9, lease_us=9, limit=3)
-        second = outbox.claim(two, now=9, lease_us=9, limit=3)
+        first = due.claim(one, now=9, lease_us=9, limit=3)
+        second = due.claim(two, now=9, lease_us=9, limit=3)
     assert [row.id for row in first] == [1, 2, 3]
     assert [row.id for row in second] == [4, 5, 6]
 
