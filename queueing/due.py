@@ -31,6 +31,7 @@ class Claimed:
     id: int
     fence: int
     attempts: int
+    department: str
     routing_key: str
     dedupe_key: str
     body: bytes
@@ -47,11 +48,13 @@ class Failed:
 
 _FIRST: Final = (
     "SELECT d.id FROM outbox_due AS d WHERE d.id >= :floor AND d.claimable_at <= :now AND d.id = "
-    "(SELECT min(e.id) FROM outbox_due AS e WHERE e.ordering_key = d.ordering_key) "
+    "(SELECT min(e.id) FROM outbox_due AS e WHERE e.ordering_key = d.ordering_key) {more}"
     "ORDER BY d.id LIMIT :most"
 )
 """The lowest claimable row of each ordering key. The minimum is looked up row by row: an EXISTS may
 be turned into a join of all that waits."""
+_ONE: Final = _FIRST.format(more="AND d.department NOT IN (SELECT value FROM json_each(:shunned)) ")
+_OTHER: Final = _FIRST.format(more="AND d.department <> ALL(CAST(:shunned AS text[])) ")
 _TAKEN: Final = "SET claimable_at = :until, fence = fence + 1, attempts = attempts + 1"
 
 
@@ -60,15 +63,16 @@ class _Words:
     """The statements of one kind of database; lists are one parameter each."""
 
     claim: TextClause
+    """`shunned` departments are left out: what their rows wait for is an answer to others."""
     read: TextClause
     end: TextClause
     confirm: TextClause
 
 
 _SQLITE: Final = _Words(
-    claim=text(f"UPDATE outbox_due {_TAKEN} WHERE id IN ({_FIRST}) RETURNING id, fence, attempts"),
+    claim=text(f"UPDATE outbox_due {_TAKEN} WHERE id IN ({_ONE}) RETURNING id, fence, attempts"),
     read=text(
-        "SELECT id, routing_key, dedupe_key, body FROM outbox "
+        "SELECT id, department, routing_key, dedupe_key, body FROM outbox "
         "WHERE id IN (SELECT value FROM json_each(:ids))"
     ),
     end=text(
@@ -85,12 +89,12 @@ _SQLITE: Final = _Words(
 )
 _POSTGRESQL: Final = _Words(
     claim=text(
-        f"WITH picked AS MATERIALIZED ({_FIRST} FOR UPDATE OF d SKIP LOCKED) "
+        f"WITH picked AS MATERIALIZED ({_OTHER} FOR UPDATE OF d SKIP LOCKED) "
         f"UPDATE outbox_due {_TAKEN} FROM picked WHERE outbox_due.id = picked.id "
         "RETURNING outbox_due.id, fence, attempts"
     ),
     read=text(
-        "SELECT id, routing_key, dedupe_key, body FROM outbox "
+        "SELECT id, department, routing_key, dedupe_key, body FROM outbox "
         "WHERE id = ANY(CAST(:ids AS bigint[]))"
     ),
     end=text(
@@ -108,7 +112,7 @@ _POSTGRESQL: Final = _Words(
         "WHERE outbox.id = ANY(CAST(:ids AS bigint[])) AND outbox.id = done.id"
     ),
 )
-_LOOK: Final = text(_FIRST)
+_LOOK: Final = text(_FIRST.format(more=""))
 _TROUBLE: Final = text(
     "UPDATE outbox SET trouble = :why WHERE id = :id "
     "AND EXISTS (SELECT 1 FROM outbox_due AS d WHERE d.id = :id AND d.fence = :fence)"
@@ -123,15 +127,24 @@ def look(session: Session, now: int, floor: int = 0) -> int | None:
 
 
 def claim(
-    session: Session, *, now: int, lease_us: int, limit: int, floor: int = 0
+    session: Session,
+    *,
+    now: int,
+    lease_us: int,
+    limit: int,
+    floor: int = 0,
+    shunned: Sequence[str] = (),
 ) -> list[Claimed]:
     """Take the lowest claimable row of each ordering key, at most `limit`, for `lease_us` µs.
 
-    From `floor` on, an id: below it nothing is looked at. On PostgreSQL rows locked by another
-    relay are skipped; on SQLite writers are serialised and the lease alone holds.
+    From `floor` on, an id: below it nothing is looked at; none of the `shunned` departments. On
+    PostgreSQL rows locked by another relay are skipped; on SQLite writers are serialised and the
+    lease alone holds.
     """
     words = _words(session)
-    asked = {"floor": floor, "now": now, "most": limit, "until": now + lease_us}
+    without: Any = list(shunned)
+    asked = {"floor": floor, "now": now, "most": limit, "until": now + lease_us,
+             "shunned": json.dumps(without) if words is _SQLITE else without}  # fmt: skip
     taken = {row[0]: row for row in session.execute(words.claim, asked)}
     if not taken:
         return []
@@ -162,6 +175,13 @@ def put_back(session: Session, failed: Sequence[Failed]) -> None:
         ]
         session.execute(_TROUBLE, rows)
         session.execute(_AGAIN, rows)
+
+
+def hold(session: Session, claimed: Sequence[Claimed], until: int) -> None:
+    """Keep rows for longer, or (with `until` now) give them back untried."""
+    if claimed:
+        ids = sorted((row.id, row.fence) for row in claimed)
+        session.execute(_AGAIN, [{"id": id_, "fence": fence, "at": until} for id_, fence in ids])
 
 
 def park(session: Session, claimed: Claimed, reason: str) -> bool:
