@@ -12,9 +12,9 @@ from typing import Literal
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from queueing import topology
+from queueing import due, topology
+from queueing.due import Claimed
 from queueing.errors import NotParked, Rejected
-from queueing.outbox import Claimed, still_ours
 from queueing.tables import OutboxRow, ParkedRow
 
 Direction = Literal["out", "in", "dead"]
@@ -22,15 +22,8 @@ Direction = Literal["out", "in", "dead"]
 
 def park_claimed(session: Session, claimed: Claimed, *, reason: str, now: int) -> None:
     """Take a claimed row out of the relay's way; nothing happens when the lease was lost."""
-    mine = session.scalar(
-        update(OutboxRow)
-        .where(still_ours([claimed]))
-        .values(state="parked", trouble=reason)
-        .returning(OutboxRow.id)
-        .execution_options(synchronize_session=False)
-    )
-    if mine is not None:
-        _keep(session, "out", claimed.routing_key, claimed.body, reason, now, outbox_id=mine)
+    if due.park(session, claimed, reason):
+        _keep(session, "out", claimed.routing_key, claimed.body, reason, now, outbox_id=claimed.id)
 
 
 def park_reply(
@@ -120,8 +113,4 @@ def replay(session: Session, parked_id: int, now: int) -> None:
             "这条滞留消息不是本系统发出的，不能重发。 "
             "This parked message was not sent from the outbox and cannot be sent again."
         )
-    session.execute(
-        update(OutboxRow)
-        .where(OutboxRow.id == row.outbox_id)
-        .values(state="waiting", claimable_at=now, attempts=0, confirmed_at=None)
-    )
+    due.again(session, row.outbox_id, now)
