@@ -2,9 +2,11 @@
 
 The row that remembers a reply and what the reply does are one transaction, and the broker hears
 the ack only after its commit: a reply that comes twice, or comes again after a crash, finds the
-row. Always holds: a reply is applied at most once for its (source, id); a reply that cannot be
-read, that speaks for another department, or that the handler rejects is parked with its reason
-and then acked; replies are applied in the order they come.
+row. Always holds: a reply is applied at most once for its (department, source, id), where the
+department is the proven one: what another writes as its source and id changes nothing; a repetition
+is one only if it says the same; a reply that cannot be read, that speaks for another department, or
+that is rejected is parked with its code and reason and then acked; replies are applied in the order
+they come.
 """
 
 import logging
@@ -14,11 +16,12 @@ from enum import StrEnum
 from functools import partial
 from typing import NoReturn
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from queueing import messages, parked, topology
-from queueing.errors import Rejected, Unreadable
+from queueing.errors import Code, Rejected, Unreadable
 from queueing.messages import DepartmentReply, Envelope, Replied, Returned, Signed
 from queueing.outbox import Begin, Clock
 from queueing.persistence import until_done
@@ -50,7 +53,7 @@ def apply(session: Session, envelope: Envelope, handler: Handler, now: int) -> R
     """
     reply = envelope.message
     if not isinstance(reply, Signed | Returned | Replied):
-        raise Rejected("不是部门回复。 This message is no reply of a department.")
+        raise Rejected("不是部门回复。 This message is no reply of a department.", "unknown-type")
     insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert
     new = session.scalar(
         insert(InboxRow)
@@ -62,14 +65,33 @@ def apply(session: Session, envelope: Envelope, handler: Handler, now: int) -> R
             work_order=reply.work_order,
             sent_at=envelope.time_us,
             applied_at=now,
+            content_sha256=envelope.digest,
         )
-        .on_conflict_do_nothing(index_elements=["source", "event_id"])
+        .on_conflict_do_nothing(index_elements=["department", "source", "event_id"])
         .returning(InboxRow.id)
     )
     if new is None:
+        _check_repetition(session, reply.department, envelope)
         return Receipt.DUPLICATE
     handler(session, reply, envelope)
     return Receipt.APPLIED
+
+
+def _check_repetition(session: Session, department: str, envelope: Envelope) -> None:
+    """Raises `Rejected` where this id was used for something else."""
+    before = session.scalar(
+        select(InboxRow.content_sha256).where(
+            InboxRow.department == department,
+            InboxRow.source == envelope.source,
+            InboxRow.event_id == envelope.event_id,
+        )
+    )
+    if before and before != envelope.digest:
+        raise Rejected(
+            "此编号已用于另一条回复，请换新编号重发。 "
+            "This id was used for another reply: send it again under a new one.",
+            "conflicting-repeat",
+        )
 
 
 def replay(session: Session, parked_id: int, handler: Handler, now: int) -> Receipt:
@@ -88,7 +110,8 @@ def _read(routing_key: str, body: bytes) -> Envelope:
     envelope = messages.decode(body)
     if routing_key != topology.reply_key(envelope.message.department):
         raise Rejected(
-            "回复的部门与发送通道不符。 The reply speaks for another department than its sender."
+            "回复的部门与发送通道不符。 The reply speaks for another department than its sender.",
+            "wrong-department",
         )
     return envelope
 
@@ -125,16 +148,18 @@ class ReplyConsumer:
             with self._begin() as session:
                 receipt = apply(session, envelope, self._handler, self._clock())
         except (Unreadable, Rejected) as refusal:
-            self._park(delivery, str(refusal), refusal)
+            self._park(delivery, str(refusal), refusal.code, refusal)
         else:
             logger.info("reply %s: %s", ascii(envelope.event_id), receipt)
 
     def _give_up(self, delivery: Delivery, problem: Exception) -> None:
         name = type(problem).__name__
-        self._park(delivery, f"处理时出错 the handler failed: {name}")
+        self._park(delivery, f"处理时出错 the handler failed: {name}", "failed")
 
-    def _park(self, delivery: Delivery, reason: str, refusal: Exception | None = None) -> None:
-        logger.warning("reply parked: %s", reason)
+    def _park(
+        self, delivery: Delivery, reason: str, code: Code, refusal: Exception | None = None
+    ) -> None:
+        logger.warning("reply parked: %s: %s", code, reason)
         with self._begin() as session:
             if isinstance(refusal, Rejected):
                 self._on_refused(session, refusal)
@@ -144,4 +169,5 @@ class ReplyConsumer:
                 body=delivery.body,
                 reason=reason,
                 now=self._clock(),
+                code=code,
             )
