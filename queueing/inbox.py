@@ -38,6 +38,16 @@ OnRefused = Callable[[Session, Rejected], None]
 """Told of a reply that was rejected, in the transaction that parks it."""
 
 
+Speaker = Callable[[Session, str], str | None]
+"""The account a department's replies must come under; empty where it has none of its own, None
+where there is no such department."""
+
+
+def anybody(_session: Session, _department: str) -> str | None:
+    """No department has an account of its own."""
+    return ""
+
+
 class Receipt(StrEnum):
     """What became of one reply."""
 
@@ -102,6 +112,12 @@ def replay(session: Session, parked_id: int, handler: Handler, now: int) -> Rece
     row = parked.take(session, parked_id, now)
     if row.direction != "in":
         raise Rejected("这不是部门回复，请用重发。 This is no reply; send it again instead.")
+    if row.code == "user-mismatch":
+        raise Rejected(
+            "无法证明是谁发的，请部门以自己的账号重发。 "
+            "Who sent it cannot be proven: the department has to send it under its own account.",
+            "user-mismatch",
+        )
     return apply(session, _read(row.routing_key, row.body), handler, now)
 
 
@@ -126,12 +142,14 @@ class ReplyConsumer:
         handler: Handler,
         clock: Clock,
         on_refused: OnRefused = lambda _session, _refusal: None,
+        speaker: Speaker = anybody,
     ) -> None:
         self._begin = begin
         self._transport = transport
         self._handler = handler
         self._clock = clock
         self._on_refused = on_refused
+        self._speaker = speaker
 
     async def run(self) -> NoReturn:
         """Reply after reply, in their order."""
@@ -146,11 +164,24 @@ class ReplyConsumer:
         try:
             envelope = _read(delivery.routing_key, delivery.body)
             with self._begin() as session:
+                self._check_speaker(session, envelope.message.department, delivery.user)
                 receipt = apply(session, envelope, self._handler, self._clock())
         except (Unreadable, Rejected) as refusal:
             self._park(delivery, str(refusal), refusal.code, refusal)
         else:
             logger.info("reply %s: %s", ascii(envelope.event_id), receipt)
+
+    def _check_speaker(self, session: Session, department: str, user: str | None) -> None:
+        """Raises `Rejected` unless the account is the department's own, where it has one."""
+        needed = self._speaker(session, department)
+        if needed is None:
+            raise Rejected("没有这个部门。 There is no such department.", "wrong-department")
+        if needed and user is not None and user != needed:
+            raise Rejected(
+                f"须以账号 {needed} 发送并带 user-id。 "
+                f"It must be sent under the account {needed}, with user-id.",
+                "user-mismatch",
+            )
 
     def _give_up(self, delivery: Delivery, problem: Exception) -> None:
         name = type(problem).__name__

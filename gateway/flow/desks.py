@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.database import Database
@@ -34,6 +35,13 @@ def modes(database: Database) -> dict[str, str]:
     """Every department's code and how it works."""
     with database.reading() as session:
         return {row.code: row.mode for row in session.scalars(select(DepartmentRow))}
+
+
+def speaker(session: Session, code: str) -> str | None:
+    """The broker's account this department's replies must come under; empty: it has none of its
+    own; None: there is no such department."""
+    row = session.get(DepartmentRow, code)
+    return None if row is None else row.amqp_user or ""
 
 
 async def declare(database: Database, transport: Transport) -> set[str]:

@@ -39,7 +39,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 PURE = (
     "telephony/wire.py", "telephony/message.py", "telephony/events.py",
     "telephony/facts.py", "telephony/call.py",
-    "queueing/messages.py", "queueing/topology.py",
+    "queueing/layout.py", "queueing/messages.py", "queueing/topology.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",

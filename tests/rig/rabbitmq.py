@@ -54,6 +54,10 @@ class Broker:
         path = "%2F" if vhost == "/" else vhost
         return f"amqp://guest:guest@127.0.0.1:{self.port}/{path}"
 
+    def url_as(self, user: str, password: str, vhost: str) -> str:
+        """The same for an account of its own."""
+        return f"amqp://{user}:{password}@127.0.0.1:{self.port}/{vhost}"
+
     def fresh_vhost(self) -> str:
         """A new virtual host's name: a test that has its own shares no queue with another."""
         vhost = f"t{next(self._numbers)}"
