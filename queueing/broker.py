@@ -1,4 +1,4 @@
-"""RabbitMQ behind the transport's contract. The only import of aio_pika.
+"""RabbitMQ behind the transport's contract. With `looking`, the only import of aio_pika.
 
 Publishing: confirms, mandatory, a fresh message id for each attempt (aiormq matches returned
 messages by it) with the dedupe key in a header. Two connections, because RabbitMQ stops reading

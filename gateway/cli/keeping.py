@@ -63,8 +63,7 @@ def init(asked: argparse.Namespace) -> Result:
 
 def examine(asked: argparse.Namespace) -> Result:
     """Look at every part: works, or what to do."""
-    del asked
-    findings = doctor.examine(settings.read())
+    findings = doctor.examine(settings.read(), asked.definitions)
     width = max(len(finding.part) for finding in findings)
     text = "\n".join(
         f"{'✓' if finding.works else '✗'} {finding.part:{width}}  {finding.says}"
@@ -221,6 +220,14 @@ COMMANDS = (
         "doctor",
         "逐项检查：正常，或该怎么办 · each part: works, or what to do",
         examine,
+        (
+            arg(
+                "--definitions",
+                type=Path,
+                metavar="FILE",
+                help="rabbitmqctl export_definitions 的结果，一并核对 · compare as well",
+            ),
+        ),
     ),
     Command("db upgrade", "升级数据库 · bring the database up to date", upgrade),
     Command(

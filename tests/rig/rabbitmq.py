@@ -101,6 +101,22 @@ class Broker:
         self.owner.own(path)
         self.ask(f'{{ok, D}} = file:read_file("{path}"), ok = rabbit_definitions:import_raw(D)')
 
+    def export_definitions(self) -> Path:
+        """What `rabbitmqctl export_definitions` writes; the file."""
+        path = self.directory / "exported.json"
+        everything = "rabbit_json:encode(rabbit_definitions:all_definitions())"
+        self.ask(f'ok = file:write_file("{path}", {everything})')
+        return path
+
+    @contextmanager
+    def memory_alarm(self) -> Iterator[None]:
+        """The node reads nothing that is published meanwhile."""
+        self.ask("vm_memory_monitor:set_vm_memory_high_watermark(0.000001)")
+        try:
+            yield
+        finally:
+            self.ask("vm_memory_monitor:set_vm_memory_high_watermark(0.4)")
+
     def start(self) -> None:
         """Start the node and return when it takes AMQP connections."""
         log = (self.directory / "console.log").open("ab")
