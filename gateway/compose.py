@@ -338,6 +338,7 @@ async def _in(made: Parts) -> None:
         replies = ReplyConsumer(
             begin, carrier, on_reply(made), clock,
             lambda session, why: recusing.reply_kept_out(session, why, clock()),
+            desks.speaker,
         )  # fmt: skip
         group.create_task(replies.run())
         group.create_task(DeadLetters(begin, carrier, clock).run())

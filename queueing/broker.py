@@ -28,9 +28,10 @@ logger = logging.getLogger(__name__)
 
 WATCH_S: Final = 3.0  # a consumer that hears nothing for so long is looked after
 AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # consuming again within seconds of the port
-AHEAD: Final = {topology.REPLIES: 50, topology.PARKED: 50}
+AHEAD: Final = {topology.REPLIES: 16, topology.PARKED: 16}
 """How many messages wait in a consumer's hands. Of a department's queue one: what it requeues would
-otherwise come after what it already holds. Our own consumers never requeue."""
+otherwise come after what it already holds. Our own consumers never requeue; that they hold few is
+what bounds their memory when somebody sends noise."""
 
 
 class RabbitMQ:
@@ -135,6 +136,7 @@ class _Taken:
         self.body = message.body
         self.routing_key = message.routing_key or ""
         self.dedupe_key = str(message.headers.get(DEDUPE_HEADER) or "")
+        self.user: str | None = message.user_id or ""
 
     @property
     def death(self) -> str:

@@ -10,6 +10,7 @@ nobody waiting; a queue is declared on a channel of its own, because a refusal c
 import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import aio_pika
@@ -39,8 +40,15 @@ def address(url: str) -> str:
 class Link:
     """A publishing connection with its channel."""
 
-    def __init__(self, connection: AbstractConnection, channel: AbstractChannel, wire: Any) -> None:  # noqa: ANN401 - aiormq's channel
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        channel: AbstractChannel,
+        wire: Any,  # noqa: ANN401 - aiormq's channel
+        user: str | None,
+    ) -> None:
         self.connection = connection
+        self._user = user  # the broker proves it
         self._channel = channel
         self._wire = wire
         self._waiting: set[asyncio.Task[Any]] = set()
@@ -55,7 +63,8 @@ class Link:
         try:
             channel = connection.channel(publisher_confirms=True, on_return_raises=True)
             await bounded(channel.initialize(), TIMEOUT_S)
-            return cls(connection, channel, await channel.get_underlay_channel())
+            user = unquote(urlsplit(url).username or "") or None
+            return cls(connection, channel, await channel.get_underlay_channel(), user)
         except BaseException:
             await close(connection)
             raise
@@ -88,6 +97,7 @@ class Link:
             delivery_mode=2,
             headers={DEDUPE_HEADER: dedupe_key},
             message_id=uuid4().hex,  # fresh for each attempt: aiormq matches returns by it
+            user_id=self._user,
         )
         try:
             await self._wire.basic_publish(

@@ -12,6 +12,7 @@ The envelope is CloudEvents 1.0 in structured JSON mode, Chinese as itself and n
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -26,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from queueing.errors import Unreadable
+from queueing.errors import Code, Unreadable
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 MAX_BYTES: Final = 256 * 1024
@@ -146,6 +147,8 @@ class Envelope:
     type: str
     time_us: int
     message: Message
+    digest: str = ""
+    """SHA-256 of the data as it came: what a repetition has to have in common."""
 
 
 class _Wrapping(_Model):
@@ -184,17 +187,31 @@ def encode(message: Message, *, event_id: str, source: str, time_us: int) -> byt
 def decode(body: bytes) -> Envelope:
     """Read one envelope; raises `Unreadable` with a reason that can be shown and logged."""
     if len(body) > MAX_BYTES:
-        raise Unreadable(f"{len(body)} bytes, at most {MAX_BYTES}")
+        raise Unreadable(f"{len(body)} bytes, at most {MAX_BYTES}", "too-large")
     try:
         event = _Wrapping.model_validate_json(body)
-        if event.type not in TYPES:
-            raise Unreadable(f"unknown type {event.type[:80]!a}")
-        message = TYPES[event.type].validate_python(event.data)
     except ValidationError as problem:
         raise Unreadable(_places(problem)) from None
+    if event.type not in TYPES:
+        raise Unreadable(f"unknown type {event.type[:80]!a}", _unknown(event.type))
+    try:
+        message = TYPES[event.type].validate_python(event.data)
+    except ValidationError as problem:
+        raise Unreadable(_places(problem), "bad-content") from None
     # Whole microseconds; through a float they would be off by one now and then.
     time_us = (event.time - _EPOCH) // timedelta(microseconds=1)
-    return Envelope(event.id, event.source, event.type, time_us, message)
+    return Envelope(event.id, event.source, event.type, time_us, message, digest(event.data))
+
+
+def digest(data: dict[str, Any]) -> str:
+    """SHA-256 (hex) of a message's `data`, whatever the order and the spacing of its fields."""
+    return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _unknown(type_: str) -> Code:
+    """Whether a type that is not ours is another version of one that is."""
+    known = {name.rpartition(".")[0] for name in TYPES}
+    return "wrong-version" if type_.rpartition(".")[0] in known else "unknown-type"
 
 
 def _places(problem: ValidationError) -> str:

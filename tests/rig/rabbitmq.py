@@ -59,6 +59,10 @@ class Broker:
         """Erlang's name of it."""
         return f"hotline{self.port}@localhost"
 
+    def url_as(self, user: str, password: str, vhost: str) -> str:
+        """The same for an account of its own."""
+        return f"amqp://{user}:{password}@127.0.0.1:{self.port}/{vhost}"
+
     def fresh_vhost(self) -> str:
         """A new virtual host's name: a test that has its own shares no queue with another."""
         vhost = f"t{next(self._numbers)}"
@@ -103,6 +107,13 @@ class Broker:
         self.release.own(path)
         called = self.release.inside(path)
         self.ask(f'{{ok, D}} = file:read_file("{called}"), ok = rabbit_definitions:import_raw(D)')
+
+    def export_definitions(self) -> Path:
+        """What `rabbitmqctl export_definitions` writes; the file."""
+        path = self.directory / "exported.json"
+        everything = "rabbit_json:encode(rabbit_definitions:all_definitions())"
+        self.ask(f'ok = file:write_file("{self.release.inside(path)}", {everything})')
+        return path
 
     def start(self) -> None:
         """Start the node and return when it takes AMQP connections."""
@@ -150,6 +161,15 @@ class Broker:
         limit = f"{{resource_limit, {resource}, node()}}"
         self.ask(f"rabbit_alarm:set_alarm({{{limit}, []}})" if on
                  else f"rabbit_alarm:clear_alarm({limit})")  # fmt: skip
+
+    @contextmanager
+    def memory_alarm(self) -> Iterator[None]:
+        """The node reads nothing that is published meanwhile."""
+        self.alarm("memory", on=True)
+        try:
+            yield
+        finally:
+            self.alarm("memory", on=False)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._node is not None, "not started"
