@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from queueing import messages, parked, topology
 from queueing.errors import Code, Rejected, Unreadable
-from queueing.messages import DepartmentReply, Envelope, Replied, Returned, Signed
+from queueing.messages import DepartmentReply, Envelope, Reply
 from queueing.outbox import Begin, Clock
 from queueing.persistence import until_done
 from queueing.tables import InboxRow
@@ -62,7 +62,7 @@ def apply(session: Session, envelope: Envelope, handler: Handler, now: int) -> R
     transaction then has to be undone, and with it the row that would call the reply known.
     """
     reply = envelope.message
-    if not isinstance(reply, Signed | Returned | Replied):
+    if not isinstance(reply, Reply):
         raise Rejected("不是部门回复。 This message is no reply of a department.", "unknown-type")
     insert = (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert
     new = session.scalar(

@@ -27,7 +27,7 @@ SOURCE: Final = "urn:12333:hotline"
 
 def put(
     session: Session,
-    message: messages.WorkOrderOffered | messages.WorkOrderWithdrawn,
+    message: messages.OutMessage,
     *,
     department: str,
     ordering_key: str,
