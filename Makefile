@@ -10,7 +10,7 @@ ARGS   ?=
 # With ARGS one of the two runs may choose no test (pytest's exit 5); without, that is a failure.
 NONE_IS_FINE = || test $$? -eq 5 -a -n '$(ARGS)'
 
-.PHONY: help setup run test check torture-telephony bench fuzz lock clean
+.PHONY: help setup run test check torture-telephony bench fuzz lock lock-contract clean
 
 help: ## 列出所有命令 · list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ lock: $(VENV)/.tests-installed ## 重新生成锁文件 · make the lock files a
 	  --upgrade --extra postgresql --extra s3 pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	  --upgrade --extra postgresql --extra s3 --group test --group check pyproject.toml -o requirements-dev.lock
+
+lock-contract: $(VENV)/.tests-installed ## 锁定消息契约，只增不改 · publish the messages' schemas, additions only
+	@$(BIN)/python -m tests.rig.additive
 
 bench: $(VENV)/.tests-installed ## 测速，对照同一次运行中的基线 · how fast, against what is measured beside it
 	@$(BIN)/python -m tests.bench $(ARGS); held=$$?; $(BIN)/python -m tests.bench.live && exit $$held

@@ -34,7 +34,8 @@ class Recordings:
 
 @dataclass(slots=True)
 class WorkOrders:
-    """How far the work orders offered in the span are."""
+    """How far the work orders offered in the span are: `confirmed` those of which the broker has
+    every message, from the offer to the last urge."""
 
     committed: int = 0
     confirmed: int = 0

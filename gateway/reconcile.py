@@ -192,14 +192,19 @@ def _work_orders(session: Session, count: Count, since: int, until: int) -> None
         select(WorkOrderRow.number, WorkOrderRow.version, WorkOrderRow.signed_at,
                WorkOrderRow.replied_at).where(*offered)
     ).all()  # fmt: skip
-    keys = {f"{number}/v{version}" for number, version, _, _ in rows}
-    states = Counter(
-        state
-        for some in _portions(keys)
-        for (state,) in session.execute(
-            select(OutboxRow.state).where(OutboxRow.dedupe_key.in_(some))
-        )
-    )
+    told = {
+        f"{number}/v{said}": number
+        for number, version, _, _ in rows
+        for said in range(1, version + 1)
+    }
+    states: dict[str, set[str]] = {number: set() for number, _, _, _ in rows}
+    sent = Counter[str]()
+    for some in _portions(told.keys()):
+        wanted = select(OutboxRow.dedupe_key, OutboxRow.state).where(OutboxRow.dedupe_key.in_(some))
+        for key, state in session.execute(wanted):
+            states[told[key]].add(state)
+            sent[told[key]] += 1
+    whole = {number for number, version, _, _ in rows if sent[number] == version}
     # Given up by a department, or a reply that could not be applied: a person has to act.
     waiting = {
         str(parked_id)
@@ -214,10 +219,10 @@ def _work_orders(session: Session, count: Count, since: int, until: int) -> None
     }
     count.work_orders = WorkOrders(
         committed=len(rows),
-        confirmed=states["confirmed"],
+        confirmed=sum(1 for number in whole if states[number] == {"confirmed"}),
         signed=sum(1 for row in rows if row.signed_at is not None),
         replied=sum(1 for row in rows if row.replied_at is not None),
-        parked=states["parked"] + len(waiting),
+        parked=sum(1 for found in states.values() if "parked" in found) + len(waiting),
     )
     count.note("parked", waiting)
 

@@ -1,11 +1,11 @@
-"""The words spoken with departments: versioned models in a CloudEvents envelope. Pure.
+"""The words spoken with departments: every model by its type, in a CloudEvents envelope. Pure.
 
 A message is frozen. Whoever reads one ignores fields it does not know, so adding a field is no new
 version; taking one away or changing what it means is (`.v2` beside `.v1`).
+The models themselves are `orders_out` and `replies_in`.
 Always holds: what `encode` writes, `decode` reads back the same; what `decode` accepts fits the
-database (bounded lengths, no NUL, numbers within 32 bits); a confidential work order names no
-caller (DOMAIN: 保密: departments see the matter and not the person); the reason of `Unreadable`
-names the place and never quotes the content; no `repr` shows a person or a matter.
+database; the reason of `Unreadable` names the place and never quotes the content; no `repr` shows
+a person or a matter.
 The envelope is CloudEvents 1.0 in structured JSON mode, Chinese as itself and not as escapes.
 """
 
@@ -13,129 +13,82 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from queueing.errors import Code, Unreadable
+from queueing.fields import Department, Model, OfWorkOrder, Short
+from queueing.orders_out import (
+    Caller,
+    OutMessage,
+    WorkOrder,
+    WorkOrderExtended,
+    WorkOrderOffered,
+    WorkOrderSupervised,
+    WorkOrderUrged,
+    WorkOrderWithdrawn,
+)
+from queueing.rejected import ReplyRejected
+from queueing.replies_in import (
+    DepartmentReply,
+    ExtensionAsked,
+    Progress,
+    Remarked,
+    Replied,
+    Reply,
+    Returned,
+    Signed,
+)
+
+__all__ = [  # one door: whoever reads or writes messages imports them from here
+    "Caller", "Department", "DepartmentReply", "ExtensionAsked", "OutMessage", "Progress",
+    "Remarked", "Replied", "Reply", "ReplyRejected", "Returned", "Signed", "WorkOrder",
+    "WorkOrderExtended", "WorkOrderOffered", "WorkOrderSupervised", "WorkOrderUrged",
+    "WorkOrderWithdrawn",
+]  # fmt: skip
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 MAX_BYTES: Final = 256 * 1024
 """The longest message there can be, were all of it escapes, is just below; more is noise."""
 
+SCHEMA: Final = "urn:12333:schema:"
+"""Before a type: the name of its schema, in `dataschema`."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-
-def _without_nul(text: str) -> str:
-    if "\0" in text:  # PostgreSQL stores no NUL: it would fail for ever, so it is refused here
-        raise ValueError("contains NUL")
-    return text
-
-
-Short = Annotated[
-    str, StringConstraints(min_length=1, max_length=120), AfterValidator(_without_nul)
-]
-Perhaps = Annotated[str, StringConstraints(max_length=120), AfterValidator(_without_nul)]
-Long = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_without_nul)]
-Department = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
-"""A department's code; it stands in routing keys and queue names, so it has no dot."""
-Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-class Caller(_Model):
-    """Who rang, as far as the department may know."""
-
-    name: Perhaps = Field(repr=False)
-    phone: Perhaps = Field(repr=False)
-
-
-class _OfWorkOrder(_Model):
-    """What every message says first: which work order, which state of it, whose."""
-
-    work_order: Short
-    version: Version
-    department: Department
-
-
-class WorkOrderOffered(_OfWorkOrder):
-    """A work order (派单) for a department; a higher version replaces a lower one."""
-
-    acceptance_no: Short
-    lead: bool
-    kind: Short
-    complaint_class: Short | None
-    level: Short
-    summary: Long = Field(repr=False)
-    demand: Long = Field(repr=False)
-    due_at: AwareDatetime | None
-    """None while the holidays of the year it would fall in are not published."""
-    confidential: bool
-    caller: Caller | None
-
-    @model_validator(mode="after")
-    def _keeps_the_confidence(self) -> "WorkOrderOffered":
-        if self.confidential and self.caller is not None:
-            raise ValueError("a confidential work order names no caller")
-        return self
-
-
-class WorkOrderWithdrawn(_OfWorkOrder):
-    """The hotline takes a work order back (改派, 撤回): the department need do nothing more."""
-
-    reason: Long = Field(repr=False)
-
-
-class Signed(_OfWorkOrder):
-    """签收: the department has it; `by` is the officer."""
-
-    event: Literal["signed"] = "signed"
-    by: Short = Field(repr=False)
-
-
-class Returned(_OfWorkOrder):
-    """退单: not this department's, and why."""
-
-    event: Literal["returned"] = "returned"
-    by: Short = Field(repr=False)
-    reason: Long = Field(repr=False, min_length=1)
-
-
-class Replied(_OfWorkOrder):
-    """反馈: what was found and what was done."""
-
-    event: Literal["replied"] = "replied"
-    by: Short = Field(repr=False)
-    result: Long = Field(repr=False, min_length=1)
-    measures: Long = Field(repr=False)
-
-
-DepartmentReply = Annotated[Signed | Returned | Replied, Field(discriminator="event")]
-Message = WorkOrderOffered | WorkOrderWithdrawn | Signed | Returned | Replied
+Message = (
+    OutMessage | ReplyRejected | Signed | Returned | Replied | ExtensionAsked | Progress | Remarked
+)
 
 OFFERED: Final = "cn.12333.workorder.offered.v1"
+URGED: Final = "cn.12333.workorder.urged.v1"
+SUPERVISED: Final = "cn.12333.workorder.supervised.v1"
+EXTENDED: Final = "cn.12333.workorder.extended.v1"
 WITHDRAWN: Final = "cn.12333.workorder.withdrawn.v1"
+REJECTED: Final = "cn.12333.workorder.rejected.v1"
 REPLY: Final = "cn.12333.reply.v1"
 
 TYPES: Final[dict[str, TypeAdapter[Any]]] = {
     OFFERED: TypeAdapter(WorkOrderOffered),
+    URGED: TypeAdapter(WorkOrderUrged),
+    SUPERVISED: TypeAdapter(WorkOrderSupervised),
+    EXTENDED: TypeAdapter(WorkOrderExtended),
     WITHDRAWN: TypeAdapter(WorkOrderWithdrawn),
+    REJECTED: TypeAdapter(ReplyRejected),
     REPLY: TypeAdapter(DepartmentReply),
 }
 """Every message there is, by its CloudEvents type."""
+
+_TYPE_OF: Final[dict[type[Model], str]] = {
+    WorkOrderOffered: OFFERED,
+    WorkOrderUrged: URGED,
+    WorkOrderSupervised: SUPERVISED,
+    WorkOrderExtended: EXTENDED,
+    WorkOrderWithdrawn: WITHDRAWN,
+    ReplyRejected: REJECTED,
+}
+"""What the hotline sends; all else is a department's reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +104,7 @@ class Envelope:
     """SHA-256 of the data as it came: what a repetition has to have in common."""
 
 
-class _Wrapping(_Model):
+class _Wrapping(Model):
     """CloudEvents 1.0 §3: the attributes we need; others may be there."""
 
     specversion: Literal["1.0"]
@@ -164,23 +117,31 @@ class _Wrapping(_Model):
 
 def type_of(message: Message) -> str:
     """The CloudEvents type of a message."""
-    if isinstance(message, WorkOrderOffered):
-        return OFFERED
-    return WITHDRAWN if isinstance(message, WorkOrderWithdrawn) else REPLY
+    return _TYPE_OF.get(type(message), REPLY)
 
 
 def encode(message: Message, *, event_id: str, source: str, time_us: int) -> bytes:
-    """The message in its envelope as UTF-8 JSON; `time_us` is µs since the epoch, UTC."""
+    """The message in its envelope as UTF-8 JSON; `time_us` is µs since the epoch, UTC.
+
+    `sequence` is the CloudEvents extension of that name: the version, padded so that it orders as
+    text. `dataschema` names the schema in the contract. What is of no work order's version has
+    neither `sequence` nor, where no work order is known, `subject`.
+    """
+    kind = type_of(message)
     event = {
         "specversion": "1.0",
         "id": event_id,
         "source": source,
-        "type": type_of(message),
-        "subject": message.work_order,
+        "type": kind,
         "time": (_EPOCH + timedelta(microseconds=time_us)).isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
+        "dataschema": SCHEMA + kind,
         "data": message.model_dump(mode="json"),
     }
+    if message.work_order:
+        event["subject"] = message.work_order
+    if isinstance(message, OfWorkOrder):
+        event["sequence"] = f"{message.version:010}"
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.api import ledger, matters, recordings
+from gateway.api import ledger, matters, pushes, recordings
 from gateway.api import models as m
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number, run
 from gateway.api.shapes import Done
@@ -305,6 +305,7 @@ ROUTES: tuple[Endpoint, ...] = (
              "退单 · Return", m.OrderReturn),
     *recordings.ENDPOINTS,
     *matters.ENDPOINTS,
+    *pushes.ENDPOINTS,
     Endpoint("GET", "/api/v1/log", lines, (P.LOG_READ,), m.LineOut, "审计日志 · The log",
              many=True, query=("before", "action", "actor")),
     Endpoint("GET", "/api/v1/log/verdict", verify, (P.LOG_READ,), m.VerdictOut,

@@ -27,6 +27,9 @@ from gateway.people.roles import Permission
 READ_TICKET = frozenset({Permission.TICKET_READ_OWN, Permission.TICKET_READ_ALL})
 EDIT = frozenset({Permission.TICKET_EDIT})
 DISPATCH = frozenset({Permission.TICKET_DISPATCH})
+URGE = frozenset({Permission.ORDER_URGE})
+SUPERVISE = frozenset({Permission.ORDER_SUPERVISE})
+DECIDE_ORDER = frozenset({Permission.ORDER_DECIDE})
 DESK = frozenset({Permission.DESK_USE})
 WALLBOARD = frozenset({Permission.WALLBOARD_READ})
 READ_ORDER = frozenset({Permission.ORDER_READ_OWN})
@@ -90,6 +93,10 @@ ROUTES: tuple[Page, ...] = (
     Page(TICKET + "/dispatch", "POST", ticket.dispatch, DISPATCH),
     Page(TICKET + "/close", "POST", ticket.close, EDIT),
     Page(TICKET + "/called-back", "POST", ticket.called_back, EDIT),
+    Page(TICKET + "/urge", "POST", ticket.urge, URGE),
+    Page(TICKET + "/supervise", "POST", ticket.supervise, SUPERVISE),
+    Page(TICKET + "/extend", "POST", ticket.extend, DECIDE_ORDER),
+    Page(TICKET + "/withdraw", "POST", ticket.withdraw, DISPATCH),
     _of_matter("/recusals", recusal.name, RECUSE),
     _of_matter("/recusals/lift", recusal.lift, RECUSE),
     _of_matter("/join", recusal.join, JOIN),

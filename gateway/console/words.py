@@ -14,6 +14,10 @@ TOLD: dict[str, tuple[str, str]] = {
     "accepted": ("good", "已受理，请把受理编号告诉来电人。 Accepted; tell the caller the number."),
     "dispatched": ("good", "已派单，部门将收到。 Dispatched to the department."),
     "closed": ("good", "已办结。 Closed."),
+    "urged": ("good", "已催办，部门将收到。 Urged; the department will hear."),
+    "supervised": ("good", "已督办，部门将收到。 Supervised; the department will hear."),
+    "extended": ("good", "延期审批已告知部门。 The department is told of the decision."),
+    "withdrawn": ("good", "已撤回，可改派其他部门。 Withdrawn; dispatch it elsewhere."),
     "called-back": ("good", "已记为回拨。 Marked as called back."),
     "calling": ("good", "正在呼叫，请接听您的话机。 Calling: take up your own phone."),
     "agent-paused": ("good", "已示忙，已记入日志。 Paused, and on record."),
@@ -80,6 +84,7 @@ FIELD_NAMES: dict[str, tuple[str, str]] = {
     "call": ("通话", "Call"),
     "login": ("账号", "Login"),
     "into": ("并入", "Into"),
+    "order": ("派单", "Work order"),
 }
 
 PURPOSES: tuple[tuple[str, str, str], ...] = (
@@ -162,6 +167,14 @@ STEP_TONES: dict[str, str] = {
     "return": "bad",
     "reply": "accent",
     "close": "good",
+    "urge": "warn",
+    "supervise": "warn",
+    "extend": "good",
+    "withdraw": "bad",
+    "ask-extension": "warn",
+    "progress": "info",
+    "remark": "info",
+    "late": "warn",
 }
 
 AGENT_STATES: dict[str, tuple[str, str]] = {

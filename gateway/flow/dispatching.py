@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway import notices
 from gateway.errors import BadInput, Forbidden
+from gateway.flow import outgoing
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import DepartmentRow, TicketRow, WorkOrderRow
-from gateway.tickets import acts, clocks, lifecycle, numbering
+from gateway.tickets import acts, lifecycle, numbering
 from gateway.tickets.acts import TEXT_MAX
 from gateway.tickets.lifecycle import TRANSITIONS, OrderState
-from queueing import outbox
-from queueing.messages import Caller, WorkOrderOffered
+from queueing.messages import WorkOrderOffered
 
 
 def dispatch(
@@ -105,34 +104,6 @@ def _offer(
     )
     session.add(order)
     session.flush()
-    outbox.put(
-        session,
-        offered(ticket, order),
-        department=department,
-        ordering_key=f"ticket:{ticket.id}",
-        dedupe_key=f"{order.number}/v{order.version}",
-        now=now,
-    )
-    notices.tell(session, f"department:{department}", "offered", order.number)
+    message = WorkOrderOffered(**outgoing.whole(ticket, order))
+    outgoing.send(session, ticket, message, "offered", now)
     return order
-
-
-def offered(ticket: TicketRow, order: WorkOrderRow) -> WorkOrderOffered:
-    """The message that offers `order`: the caller is left out where confidential (保密)."""
-    return WorkOrderOffered(
-        work_order=order.number,
-        version=order.version,
-        department=order.department,
-        acceptance_no=ticket.acceptance_no or "",
-        lead=order.lead,
-        kind=ticket.kind,
-        complaint_class=ticket.complaint_class or None,
-        level=ticket.level,
-        summary=order.question,
-        demand=ticket.demand,
-        due_at=clocks.china(order.due_at) if order.due_at else None,
-        confidential=ticket.confidential,
-        caller=None
-        if ticket.confidential
-        else Caller(name=ticket.caller_name, phone=ticket.caller_phone),
-    )

@@ -15,11 +15,19 @@ from gateway.errors import BadInput, Conflict, Forbidden, HotlineError, NotFound
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow, WorkOrderRow
-from gateway.tickets import acts, lifecycle, recusal
+from gateway.tickets import acts, clocks, lifecycle, recusal
 from gateway.tickets.acts import TEXT_MAX
 from gateway.tickets.lifecycle import ORDER_TRANSITIONS, OrderState, TicketState
-from queueing.errors import Rejected
-from queueing.messages import DepartmentReply, Replied, Returned, Signed
+from queueing.errors import Code, Rejected
+from queueing.messages import (
+    DepartmentReply,
+    ExtensionAsked,
+    Progress,
+    Remarked,
+    Replied,
+    Returned,
+    Signed,
+)
 
 
 class ReplyRecused(Rejected):
@@ -37,13 +45,23 @@ class ReplyRecused(Rejected):
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What a department does with a work order: the step and what goes with it."""
+    """What a department does with a work order: the step and what goes with it.
+
+    `result` is what was found, or how it goes, or a remark; `until` the day an extension asks for.
+    """
 
     action: str
     by: str
     reason: str = ""
     result: str = ""
     measures: str = ""
+    until: str = ""
+
+    @property
+    def why(self) -> str:
+        """What the ticket's story says of it."""
+        asked = f"申请延至 Until {self.until}：" if self.until else ""
+        return asked + (self.reason or self.result)
 
 
 def act(
@@ -79,6 +97,9 @@ def act(
 def reply(session: Session, message: DepartmentReply, department: str, now: int) -> None:
     """What a department's own system answered: the same acts, by the inbox.
 
+    What comes after the ticket was closed, or the work order withdrawn, changes nothing any more
+    and is kept: the story tells of it as late, and the ticket's owner hears.
+
     Raises:
         Rejected: unknown work order, another department's, or a step that is not allowed; the
             message is parked with this reason.
@@ -86,13 +107,19 @@ def reply(session: Session, message: DepartmentReply, department: str, now: int)
     """
     order = _locked(session, message.work_order)
     if order is None or order.department != department:
-        raise Rejected(f"没有这张派单：{message.work_order}。 No such work order for {department}.")
+        raise Rejected(
+            f"没有这张派单：{message.work_order}。 No such work order for {department}.",
+            "unknown-work-order",
+        )
     if recusal.spoken_by(session, order.ticket_id, message.by):
         raise ReplyRecused(order)
+    deed = _deed(message)
     try:
-        _act(session, order, _deed(message), now)
+        if not _kept_as_late(session, order, deed, now):
+            _act(session, order, deed, now)
     except HotlineError as error:
-        raise Rejected(str(error)) from error
+        code: Code = "bad-content" if isinstance(error, BadInput) else "illegal-step"
+        raise Rejected(str(error), code) from error
 
 
 def _deed(message: DepartmentReply) -> Deed:
@@ -103,6 +130,13 @@ def _deed(message: DepartmentReply) -> Deed:
             return Deed("return", message.by, reason=message.reason)
         case Replied():
             return Deed("reply", message.by, result=message.result, measures=message.measures)
+        case ExtensionAsked():
+            until = f"{message.until.astimezone(clocks.CHINA):%Y-%m-%d}"
+            return Deed("ask-extension", message.by, reason=message.reason, until=until)
+        case Progress():
+            return Deed("progress", message.by, result=message.text)
+        case Remarked():
+            return Deed("remark", message.by, result=message.text)
 
 
 def _locked(session: Session, number: str) -> WorkOrderRow | None:
@@ -127,15 +161,28 @@ def _act(session: Session, order: WorkOrderRow, deed: Deed, now: int) -> WorkOrd
     order.state = lifecycle.step(ORDER_TRANSITIONS, order.state, deed.action)
     _write(order, deed, now)
     session.flush()
-    why = deed.reason or deed.result
-    if deed.action != "reply":
-        acts.take(session, ticket, deed.by, deed.action, now, why=why, order=order.number)
-    elif ticket.state == TicketState.SIGNED and _all_replied(session, ticket.id):
-        acts.take(session, ticket, deed.by, "reply", now, why=why, order=order.number)
-    else:
-        acts.story(session, ticket, deed.by, "reply", now, why=why, order=order.number)
+    step = acts.take if _moves(session, ticket, deed) else acts.story
+    step(session, ticket, deed.by, deed.action, now, why=deed.why, order=order.number)
     notices.tell(session, f"department:{order.department}", deed.action, order.number)
     return order
+
+
+def _kept_as_late(session: Session, order: WorkOrderRow, deed: Deed, now: int) -> bool:
+    """Whether this came too late to be done, and was written into the ticket's story instead."""
+    if deed.action in lifecycle.legal(ORDER_TRANSITIONS, order.state):
+        return False
+    ticket = session.scalar(
+        select(TicketRow).where(TicketRow.id == order.ticket_id).with_for_update()
+    )
+    withdrawn = order.state == OrderState.RETURNED and order.returned_at is None
+    if ticket is None or not (withdrawn or ticket.state == TicketState.CLOSED):
+        return False
+    chinese, english = lifecycle.ACTION_NAMES[deed.action]
+    said = "\n".join(text for text in (deed.why, deed.measures) if text)[:TEXT_MAX]
+    acts.story(session, ticket, deed.by, "late", now, why=f"{chinese} {english}\n{said}".strip(),
+               order=order.number)  # fmt: skip
+    notices.tell(session, f"department:{order.department}", "late", order.number)
+    return True
 
 
 def _write(order: WorkOrderRow, deed: Deed, now: int) -> None:
@@ -144,9 +191,17 @@ def _write(order: WorkOrderRow, deed: Deed, now: int) -> None:
             order.signed_at, order.signed_by = now, deed.by
         case "return":
             order.returned_at, order.returned_by, order.return_reason = now, deed.by, deed.reason
-        case _:
+        case "reply":
             order.replied_at, order.replied_by = now, deed.by
             order.result, order.measures = deed.result, deed.measures
+
+
+def _moves(session: Session, ticket: TicketRow, deed: Deed) -> bool:
+    """Whether the ticket takes a step with its order; of the rest its story tells, and its owner
+    hears."""
+    if deed.action == "reply":
+        return ticket.state == TicketState.SIGNED and _all_replied(session, ticket.id)
+    return deed.action in ("sign", "return")
 
 
 def _all_replied(session: Session, ticket_id: int) -> bool:

@@ -43,6 +43,9 @@ class Permission(StrEnum):
     TICKET_DISPATCH = "ticket:dispatch"
     ORDER_READ_OWN = "order:read-own"
     ORDER_ACT = "order:act"
+    ORDER_URGE = "order:urge"
+    ORDER_SUPERVISE = "order:supervise"
+    ORDER_DECIDE = "order:decide"
     RECORDING_SEARCH = "recording:search"
     RECORDING_ASK = "recording:ask"
     RECORDING_DECIDE = "recording:decide"
@@ -71,6 +74,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.TICKET_READ_OWN,
             Permission.TICKET_EDIT,
             Permission.TICKET_DISPATCH,
+            Permission.ORDER_URGE,
             Permission.CALL_PLACE,
             Permission.RECORDING_PAUSE,
             Permission.AGENT_PAUSE_OWN,
@@ -82,6 +86,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.TICKET_READ_ALL,
             Permission.TICKET_EDIT,
             Permission.TICKET_DISPATCH,
+            Permission.ORDER_URGE,
+            Permission.ORDER_DECIDE,
             Permission.RECORDING_SEARCH,
             Permission.RECORDING_ASK,
             Permission.RECORDING_LISTEN,
@@ -101,6 +107,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         {
             Permission.WALLBOARD_READ,
             Permission.TICKET_READ_ALL,
+            Permission.ORDER_SUPERVISE,
             Permission.RECUSAL_NAME,
             Permission.TICKET_JOIN,
             Permission.ALERT_READ,

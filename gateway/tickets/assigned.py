@@ -4,7 +4,7 @@ What always holds: an officer reads their own department's work orders alone, an
 what was not asked to be kept confidential (保密). What may not be seen is not found.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -16,9 +16,10 @@ from gateway.people.roles import Permission
 from gateway.tables import (
     DepartmentRow,
     TicketRow,
+    TicketStepRow,
     WorkOrderRow,
 )
-from gateway.tickets.lifecycle import OrderState
+from gateway.tickets.lifecycle import PUSHES, OrderState
 
 ORDERS = 200
 FINISHED_ORDERS = (OrderState.REPLIED, OrderState.RETURNED)
@@ -33,6 +34,8 @@ class OrderView:
     department: DepartmentRow
     caller_name: str
     caller_phone: str
+    pushes: tuple[TicketStepRow, ...] = ()
+    """How it was urged, supervised and extended, oldest first; of one in front alone."""
 
 
 def _orders(who: Person) -> Select[WorkOrderRow, TicketRow, DepartmentRow]:
@@ -78,7 +81,17 @@ def order(session: Session, who: Person, number: str) -> OrderView:
     row = session.execute(_orders(who).where(WorkOrderRow.number == number)).one_or_none()
     if row is None:
         raise NotFound
-    return _order_view(*row)
+    view = _order_view(*row)
+    pushes = session.scalars(
+        select(TicketStepRow)
+        .where(
+            TicketStepRow.ticket_id == view.ticket.id,
+            TicketStepRow.work_order == number,
+            TicketStepRow.action.in_({action for _, action in PUSHES if action != "withdraw"}),
+        )
+        .order_by(TicketStepRow.id)
+    )
+    return replace(view, pushes=tuple(pushes))
 
 
 def _order_view(order: WorkOrderRow, row: TicketRow, department: DepartmentRow) -> OrderView:

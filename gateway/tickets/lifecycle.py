@@ -7,7 +7,11 @@ what was returned is dispatched again. When every department that has not return
 replied, the ticket is replied; the caller is told, and it is closed.
 
 A work order is offered, then signed or returned; signed, it is replied or still returned. A reply
-before the signature is refused: who answers must first have taken responsibility.
+before the signature is refused: who answers must first have taken responsibility. In hand, it may
+be asked to last longer, and how it goes is told; a remark is taken until the end. Meanwhile the
+hotline urges it (催办), a leader supervises it (督办), an extension is decided, or it is withdrawn
+(撤回): it then stands as returned, with nothing that the department returned, and its ticket waits
+to be dispatched again (改派). What has been replied is not pushed any more.
 
 An unlisted step raises `IllegalStep` and changes nothing (promise 9). Who may take a step, and what
 a step needs to be told, is not here.
@@ -57,6 +61,9 @@ TRANSITIONS: Transitions = {
     (TicketState.DISPATCHED, "return"): TicketState.RETURNED,
     (TicketState.SIGNED, "return"): TicketState.RETURNED,
     (TicketState.RETURNED, "return"): TicketState.RETURNED,
+    (TicketState.DISPATCHED, "withdraw"): TicketState.RETURNED,
+    (TicketState.SIGNED, "withdraw"): TicketState.RETURNED,
+    (TicketState.RETURNED, "withdraw"): TicketState.RETURNED,
     (TicketState.SIGNED, "reply"): TicketState.REPLIED,
     (TicketState.REPLIED, "close"): TicketState.CLOSED,
 }
@@ -66,7 +73,25 @@ ORDER_TRANSITIONS: Transitions = {
     (OrderState.OFFERED, "return"): OrderState.RETURNED,
     (OrderState.SIGNED, "return"): OrderState.RETURNED,
     (OrderState.SIGNED, "reply"): OrderState.REPLIED,
+    (OrderState.SIGNED, "ask-extension"): OrderState.SIGNED,
+    (OrderState.SIGNED, "progress"): OrderState.SIGNED,
+    (OrderState.OFFERED, "remark"): OrderState.OFFERED,
+    (OrderState.SIGNED, "remark"): OrderState.SIGNED,
+    (OrderState.REPLIED, "remark"): OrderState.REPLIED,
 }
+"""What a department does with its work order."""
+
+PUSHES: Transitions = {
+    (OrderState.OFFERED, "urge"): OrderState.OFFERED,
+    (OrderState.SIGNED, "urge"): OrderState.SIGNED,
+    (OrderState.OFFERED, "supervise"): OrderState.OFFERED,
+    (OrderState.SIGNED, "supervise"): OrderState.SIGNED,
+    (OrderState.SIGNED, "extend"): OrderState.SIGNED,
+    (OrderState.SIGNED, "not-extend"): OrderState.SIGNED,
+    (OrderState.OFFERED, "withdraw"): OrderState.RETURNED,
+    (OrderState.SIGNED, "withdraw"): OrderState.RETURNED,
+}
+"""What the hotline does with a department's work order."""
 
 STATE_NAMES: dict[str, tuple[str, str]] = {
     TicketState.DRAFT: ("待登记", "Draft"),
@@ -107,6 +132,15 @@ ACTION_NAMES: dict[str, tuple[str, str]] = {
     "return": ("退单", "Return"),
     "reply": ("反馈", "Reply"),
     "close": ("办结", "Close"),
+    "urge": ("催办", "Urge"),
+    "supervise": ("督办", "Supervise"),
+    "extend": ("同意延期", "Extend"),
+    "not-extend": ("不同意延期", "Refuse to extend"),
+    "withdraw": ("撤回", "Withdraw"),
+    "ask-extension": ("申请延期", "Ask for more time"),
+    "progress": ("办理进展", "Progress"),
+    "late": ("办结或撤回后来复", "Answered too late"),
+    "remark": ("会办意见", "Remark"),
     "join": ("并入", "Joined to"),
     "joined": ("并入本单", "Joined by"),
 }

@@ -32,14 +32,20 @@ HOMES: dict[str, tuple[str, ...]] = {
     "jinja2": ("gateway/console",),
     "starlette": ("gateway/console", "gateway/api", "gateway/compose.py", "gateway/sending.py"),
     "uvicorn": ("gateway/serve.py",),
-    "pydantic": ("queueing/messages.py", "gateway/api"),
+    "pydantic": (
+        *("queueing/messages.py", "queueing/fields.py", "queueing/orders_out.py"),
+        *("queueing/replies_in.py", "gateway/api"),
+    ),
 }
 """Each third-party library with one home: where it may be imported, and nowhere else."""
 
 PURE = (
     "telephony/wire.py", "telephony/message.py", "telephony/events.py",
     "telephony/facts.py", "telephony/call.py",
-    "queueing/differences.py", "queueing/layout.py", "queueing/messages.py", "queueing/topology.py",
+    "queueing/differences.py", "queueing/layout.py",
+    "queueing/messages.py", "queueing/topology.py",
+    "queueing/fields.py", "queueing/orders_out.py", "queueing/rejected.py",
+    "queueing/replies_in.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",

@@ -35,12 +35,14 @@ def _context(visit: Visit, number: str) -> dict[str, Any]:
         if asked not in set(OrderState):
             asked = front.order.state if front else _busiest(counts)
         shown = assigned.orders(session, visit.person, asked)
+        if front is None and shown:
+            front = assigned.order(session, visit.person, shown[0].order.number)
     return {
         "state": asked,
         "states": list(OrderState),
         "counts": Counter(counts),
         "orders": shown,
-        "view": front or (shown[0] if shown else None),
+        "view": front,
         "number": number or visit.asked("front"),
     }
 

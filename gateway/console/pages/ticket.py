@@ -14,7 +14,7 @@ from gateway.console import render
 from gateway.console.pages import desk, recusal
 from gateway.console.visit import Visit, page_number
 from gateway.errors import StaleTicket
-from gateway.flow import dispatching
+from gateway.flow import dispatching, pushing
 from gateway.numbers import natural
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -143,6 +143,20 @@ def _dispatch(session: Session, ticket_id: int, visit: Visit) -> object:
     )
 
 
+def _push(action: str) -> Act:
+    def act(session: Session, _: int, visit: Visit) -> object:
+        number, reason = visit.field("order"), visit.field("reason")
+        return pushing.push(session, number, visit.person, action, visit.now, reason=reason,
+                            until=visit.field("until"))  # fmt: skip
+
+    return act
+
+
+def _extend(session: Session, ticket_id: int, visit: Visit) -> object:
+    action = "extend" if visit.field("granted") == "1" else "not-extend"
+    return _push(action)(session, ticket_id, visit)
+
+
 def _register(session: Session, ticket_id: int, visit: Visit) -> object:
     return acts.register(session, ticket_id, *_person(visit))
 
@@ -157,4 +171,8 @@ refuse = _act("refused", _refuse)
 accept = _act("accepted", _accept)
 dispatch = _act("dispatched", _dispatch)
 close = _act("closed", _close)
+urge = _act("urged", _push("urge"))
+supervise = _act("supervised", _push("supervise"))
+extend = _act("extended", _extend)
+withdraw = _act("withdrawn", _push("withdraw"))
 called_back = _act("called-back", _called_back)

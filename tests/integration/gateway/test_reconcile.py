@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from gateway import cli, reconcile
 from gateway.count import Count
-from gateway.flow import dispatching, linking, orders
+from gateway.flow import dispatching, linking, orders, pushing
 from gateway.parts import Parts
+from gateway.people import accounts
 from gateway.people.roles import Role
-from gateway.tables import RecordingLinkRow, TicketCallRow, TicketRow, WorkOrderRow
+from gateway.tables import AccountRow, RecordingLinkRow, TicketCallRow, TicketRow, WorkOrderRow
 from gateway.tickets import acts
 from queueing import parked
 from queueing.tables import OutboxRow
@@ -225,6 +226,14 @@ def lose_message(_: Parts, session: Session) -> None:
     session.execute(delete(OutboxRow))
 
 
+def urge_unsent(parts: Parts, session: Session) -> None:
+    """The offer has left, and the urge that followed it has not."""
+    order = session.scalars(select(WorkOrderRow)).one()
+    order.state = "signed"
+    agent = accounts.person(session.scalars(select(AccountRow).filter_by(login="8001")).one())
+    pushing.push(session, order.number, agent, "urge", NOW, reason="x")
+
+
 def gap(ended: bool) -> Harm:
     """An interval in which the PBX was not heard, not made good from CEL."""
 
@@ -275,6 +284,7 @@ def at(path: str, found: Count) -> Any:
         (given_up, "faults.parked", ["1"]),
         (reply_unusable, "work_orders.parked", 1),
         (lose_message, "work_orders.confirmed", 0),
+        (urge_unsent, "work_orders.confirmed", 0),
         (gap(ended=False), "gaps", 1),
         (gap(ended=True), "gaps", 1),
         (never_ended, "faults.not_ended", [ANSWERED]),

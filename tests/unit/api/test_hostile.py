@@ -182,6 +182,11 @@ def bodies_with(text: str) -> Mapping[str, str]:
         "POST /api/v1/tickets/{id}/close": f'{{"note": "{text}"}}',
         "POST /api/v1/work-orders/{number}/reply": f'{{"result": "{text}", "measures": "{text}"}}',
         "POST /api/v1/work-orders/{number}/return": f'{{"reason": "{text}"}}',
+        "POST /api/v1/work-orders/{number}/urge": f'{{"reason": "{text}"}}',
+        "POST /api/v1/work-orders/{number}/supervise": f'{{"reason": "{text}"}}',
+        "POST /api/v1/work-orders/{number}/withdraw": f'{{"reason": "{text}"}}',
+        "POST /api/v1/work-orders/{number}/extend":
+            f'{{"granted": true, "reason": "{text}", "until": "{text}"}}',
         "POST /api/v1/recording-requests":
             f'{{"recordings": [1], "purpose": "{text}", "ticket_no": "{text}", '
             f'"reason": "{text}", "kind": "export", "recipient": "{text}"}}',

@@ -307,11 +307,20 @@ def _orders(walk: Walker) -> None:
     walk.go(
         "other-officer", "POST", f"/work-orders/{second['number']}/return", {"reason": "非我职责"}
     )
-    third = walk.go("8001", "POST", path + "/dispatch", {"departments": ["gongshang"]})[0]
+    again = {"departments": ["gongshang"]}
+    taken = walk.go("8001", "POST", path + "/dispatch", again)[0]
+    why = {"reason": "来电人再次来电"}
+    walk.go("8001", "POST", f"/work-orders/{taken['number']}/urge", why)
+    walk.go("leader", "POST", f"/work-orders/{taken['number']}/supervise", why)
+    walk.go("8001", "POST", f"/work-orders/{taken['number']}/withdraw", why)
+    walk.refused("8001", "POST", f"/work-orders/{taken['number']}/urge", why, 409)
+    third = walk.go("8001", "POST", path + "/dispatch", again)[0]
     for officer, order in (("officer", first), ("other-officer", third)):
         done = {"result": "已补发", "measures": "已告知"}
         walk.refused(officer, "POST", f"/work-orders/{order['number']}/reply", done, 409)
         walk.go(officer, "POST", f"/work-orders/{order['number']}/sign")
+        decided = {"granted": False, "reason": "请按期反馈"}
+        walk.go("supervisor", "POST", f"/work-orders/{order['number']}/extend", decided)
         walk.go(officer, "POST", f"/work-orders/{order['number']}/reply", done)
     assert walk.go("officer", "GET", "/work-orders?state=replied")[0]["order"]["result"] == "已补发"
     note = {"note": "电话告知，满意"}
@@ -321,7 +330,8 @@ def _orders(walk: Walker) -> None:
     assert walk.go("8002", "POST", path + "/close", note)["state"] == "closed"
     actions = [step["action"] for step in walk.go("leader", "GET", path)["steps"]]
     assert actions == ["open", "register", "accept", "dispatch", "return", "dispatch",
-                       "sign", "reply", "sign", "reply", "close"]  # fmt: skip
+                       "urge", "supervise", "withdraw", "dispatch",
+                       *("sign", "not-extend", "reply") * 2, "close"]  # fmt: skip
 
 
 def _used(walk: Walker, recording: int, grant: int) -> None:

@@ -10,6 +10,7 @@ from gateway.tickets.lifecycle import (
     ACTION_NAMES,
     ORDER_STATE_NAMES,
     ORDER_TRANSITIONS,
+    PUSHES,
     STATE_NAMES,
     TRANSITIONS,
     OrderState,
@@ -17,11 +18,12 @@ from gateway.tickets.lifecycle import (
     Transitions,
 )
 
-ACTIONS = sorted({action for _, action in (*TRANSITIONS, *ORDER_TRANSITIONS)})
+ACTIONS = sorted({action for _, action in (*TRANSITIONS, *ORDER_TRANSITIONS, *PUSHES)})
 
 
 @pytest.mark.parametrize(
-    ("table", "states"), [(TRANSITIONS, TicketState), (ORDER_TRANSITIONS, OrderState)]
+    ("table", "states"),
+    [(TRANSITIONS, TicketState), (ORDER_TRANSITIONS, OrderState), (PUSHES, OrderState)],
 )
 def test_only_listed_steps_happen(table: Transitions, states: type[TicketState]) -> None:
     """Every state × every action: the listed ones lead where they say, all others are refused."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,16 +12,48 @@ from pydantic import ValidationError
 
 from queueing import messages
 from queueing.errors import Unreadable
-from queueing.messages import Replied, Returned, Signed, WorkOrderOffered, WorkOrderWithdrawn
+from queueing.messages import (
+    ExtensionAsked,
+    Progress,
+    Remarked,
+    Replied,
+    ReplyRejected,
+    Returned,
+    Signed,
+    WorkOrderExtended,
+    WorkOrderOffered,
+    WorkOrderSupervised,
+    WorkOrderUrged,
+    WorkOrderWithdrawn,
+)
 from tests.rig.workorders import offered
 
 ABOUT: dict[str, Any] = {"work_order": "WO-2026-000001-1", "version": 1, "department": "sb"}
+WHOLE: dict[str, Any] = dict(offered(version=2))
 EVERY: list[messages.Message] = [
     offered(),
+    WorkOrderUrged(**WHOLE, by="张三", reason="改派前催一次", times=1),
+    WorkOrderSupervised(**WHOLE, by="张三", instruction="限期改派"),
+    WorkOrderExtended(**WHOLE, by="张三", granted=True, reason="改派需要时间"),
     WorkOrderWithdrawn(**ABOUT, reason="改派"),
+    ReplyRejected(
+        department="sb",
+        work_order=None,
+        reply_id="e7",
+        reply_source="urn:d:sb",
+        code="illegal-step",
+        reason="当前不可办理。 Not now.",
+        digest="0" * 64,
+        size=7,
+    ),
     Signed(**ABOUT, by="张三"),
     Returned(**ABOUT, by="张三", reason="不属本部门"),
     Replied(**ABOUT, by="张三", result="属实", measures="已道歉"),
+    ExtensionAsked(
+        **ABOUT, by="张三", until=datetime(2026, 12, 1, 15, 59, 59, tzinfo=UTC), reason="属实，需时"
+    ),
+    Progress(**ABOUT, by="张三", text="属实，正在整改"),
+    Remarked(**ABOUT, by="张三", text="属实，请工伤科一并核查"),
 ]
 
 
@@ -56,6 +89,14 @@ def test_the_envelope_is_cloudevents() -> None:
     assert event["subject"] == "WO-2026-000001-1"
     assert event["time"] == "2026-09-21T14:13:20.123457Z"
     assert event["datacontenttype"] == "application/json"
+    assert event["dataschema"] == "urn:12333:schema:cn.12333.workorder.offered.v1"
+
+
+def test_the_sequence_orders_as_text() -> None:
+    """Protects: a reader that compares the CloudEvents `sequence` finds the newest version."""
+    found = [sealed(offered(version=version))["sequence"] for version in (2, 9, 10, 2**31 - 1)]
+    assert found == sorted(found)
+    assert {len(sequence) for sequence in found} == {10}
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -149,9 +190,11 @@ def test_the_longest_message_can_be_read() -> None:
     """Protects: no message the models allow is too large for its reader, escapes included."""
     short, long = "\x01" * 120, "\x01" * 20_000
     texts = dict.fromkeys(("acceptance_no", "kind", "complaint_class", "level"), short)
-    longest = WorkOrderOffered(
+    said = {"by": short, "instruction": "\x01" * 1_000}
+    longest = WorkOrderSupervised(
         **(
             offered().model_dump()
+            | said
             | {"work_order": short, "caller": {"name": short, "phone": short}, **texts}
             | {"summary": long, "demand": long}
         )
@@ -163,9 +206,20 @@ def test_the_longest_message_can_be_read() -> None:
 def test_every_type_has_a_schema() -> None:
     """Protects: what others read our messages by is made from the models themselves."""
     schemas = messages.json_schema()
-    assert set(schemas) == {messages.OFFERED, messages.WITHDRAWN, messages.REPLY}
+    assert set(schemas) == set(messages.TYPES)
+    assert {messages.type_of(message) for message in EVERY} == set(messages.TYPES)
     assert "confidential" in schemas[messages.OFFERED]["properties"]
-    assert len(schemas[messages.REPLY]["oneOf"]) == 3
+    assert len(schemas[messages.REPLY]["oneOf"]) == 6
+
+
+def test_every_field_is_described_in_both_languages() -> None:
+    """Protects: a department's programmer reads what a field means, in Chinese first."""
+    for schema in messages.json_schema().values():
+        models = [schema, *schema.get("$defs", {}).values()]
+        fields = [one for model in models for one in model.get("properties", {}).items()]
+        for name, field in fields:
+            said = field.get("description", "")
+            assert name == "event" or ("。 " in said and not said.isascii()), name
 
 
 @given(st.binary(max_size=300))

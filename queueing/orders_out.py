@@ -1,0 +1,90 @@
+"""What the hotline says to a department about a work order (派单). Pure models.
+
+    offered 派单   urged 催办   supervised 督办   extended 延期   withdrawn 撤回
+
+Always holds: each but the last carries the whole order as it stands, so that the newest alone
+suffices and an older one that comes late can be dropped unread; each has a version of its own,
+higher than any before; a confidential order names no caller (DOMAIN: 保密: departments see the
+matter and not the person). How they travel is `messages`' business.
+"""
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from queueing.fields import Brief, Long, Model, OfWorkOrder, Perhaps, Short
+
+
+class Caller(Model):
+    """来电人，仅限部门可知的部分。 Who rang, as far as the department may know."""
+
+    name: Perhaps = Field(repr=False, description="姓名，可为空。 The name; may be empty.")
+    phone: Perhaps = Field(repr=False, description="电话，可为空。 The number; may be empty.")
+
+
+class WorkOrder(OfWorkOrder):
+    """派单全文，以最高版本为准。 The whole order as it stands; the highest version counts."""
+
+    acceptance_no: Short = Field(description="受理编号。 The acceptance number.")
+    lead: bool = Field(description="是否主办。 Whether this department leads.")
+    kind: Short = Field(description="诉求类别代码。 The kind of matter, a code.")
+    complaint_class: Short | None = Field(
+        description="投诉类别代码，非投诉为空。 The class of a complaint, else null."
+    )
+    level: Short = Field(description="级别：ordinary 一般，major 重大。 Ordinary or major.")
+    summary: Long = Field(repr=False, description="请部门答复的内容。 What is to be answered.")
+    demand: Long = Field(repr=False, description="来电人的诉求。 What the caller asks for.")
+    due_at: AwareDatetime | None = Field(
+        description="答复期限；当年节假日未公布时为空。 When the answer is due; null while the "
+        "holidays of the year it would fall in are not published."
+    )
+    confidential: bool = Field(
+        description="来电人要求保密。 The caller asked to be kept confidential."
+    )
+    caller: Caller | None = Field(
+        description="来电人；保密时为空。 Who rang; null where confidential."
+    )
+
+    @model_validator(mode="after")
+    def _keeps_the_confidence(self) -> "WorkOrder":
+        if self.confidential and self.caller is not None:
+            raise ValueError("a confidential work order names no caller")
+        return self
+
+
+class WorkOrderOffered(WorkOrder):
+    """派单：请承办。 A work order for a department."""
+
+
+class WorkOrderUrged(WorkOrder):
+    """催办：来电人或热线催促。 The caller or the hotline asks to hurry."""
+
+    by: Short = Field(repr=False, description="催办人。 Who urges.")
+    reason: Brief = Field(repr=False, description="催办原因。 Why.")
+    times: int = Field(
+        ge=1, le=2**31 - 1, description="第几次催办。 How often so far, this one included."
+    )
+
+
+class WorkOrderSupervised(WorkOrder):
+    """督办：领导督促，并有批示。 A leader's push, with an instruction."""
+
+    by: Short = Field(repr=False, description="督办领导。 The leader.")
+    instruction: Brief = Field(repr=False, description="督办批示。 The instruction.")
+
+
+class WorkOrderExtended(WorkOrder):
+    """延期审批结果；同意时 due_at 为新期限。 An extension decided; `due_at` is as decided."""
+
+    by: Short = Field(repr=False, description="审批人。 Who decided.")
+    granted: bool = Field(description="是否同意延期。 Whether it is granted.")
+    reason: Brief = Field(repr=False, description="审批意见。 Why.")
+
+
+class WorkOrderWithdrawn(OfWorkOrder):
+    """撤回（改派）：部门无须再办。 Taken back: the department need do nothing more."""
+
+    reason: Long = Field(repr=False, description="撤回原因。 Why it is taken back.")
+
+
+OutMessage = (
+    WorkOrderOffered | WorkOrderUrged | WorkOrderSupervised | WorkOrderExtended | WorkOrderWithdrawn
+)
