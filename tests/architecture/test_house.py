@@ -33,6 +33,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "starlette": ("gateway/console", "gateway/api", "gateway/compose.py", "gateway/sending.py"),
     "uvicorn": ("gateway/serve.py",),
     "pydantic": (
+        "queueing/rejected.py",
         *("queueing/messages.py", "queueing/fields.py", "queueing/orders_out.py"),
         *("queueing/replies_in.py", "gateway/api"),
     ),
