@@ -3,10 +3,11 @@
     async for order in Department("sb", RabbitMQ(url)).orders():
         await order.sign("张三")
 
-Orders come one by one, in order. A version that is not higher than the one settled before is a
-repetition: it is acked unseen and counted. A type that is not known here is a newer hotline's: it
-is acked and counted too, so that an upgrade there parks nothing here. What cannot be read goes to
-the parked queue, where the hotline sees it.
+Orders come one by one, in order; each message carries its order whole, and the newest counts. A
+version that is not higher than the one settled before is a repetition: it is acked unseen and
+counted. A type that is not known here is a newer hotline's: it is acked and counted too, so that an
+upgrade there parks nothing here. What cannot be read goes to the parked queue, where the hotline
+sees it.
 Always holds: an order is settled only after its answer is confirmed; an answer has the id of what
 it says (work order, version, event, content), so the hotline applies it once even where this
 program died between its answer and its ack and says the same again; an order that is not settled
@@ -22,7 +23,14 @@ from uuid import UUID, uuid5
 
 from queueing import messages, topology
 from queueing.errors import NotSent, Unreadable
-from queueing.messages import Replied, Returned, Signed, WorkOrderOffered, WorkOrderWithdrawn
+from queueing.messages import (
+    Replied,
+    ReplyRejected,
+    Returned,
+    Signed,
+    WorkOrder,
+    WorkOrderWithdrawn,
+)
 from queueing.transport import Delivery, Transport
 
 logger = logging.getLogger(__name__)
@@ -36,7 +44,8 @@ Seen = MutableMapping[str, int]
 
 
 class Department:
-    """One department's link; `seen` outlives the program when the caller keeps it."""
+    """One department's link; `seen` outlives the program when the caller keeps it; `on_rejected`
+    is told of an answer that the hotline did not take, and why."""
 
     def __init__(
         self,
@@ -44,12 +53,14 @@ class Department:
         transport: Transport,
         clock: Callable[[], int],
         seen: Seen | None = None,
+        on_rejected: Callable[[ReplyRejected], None] = lambda _: None,
     ) -> None:
         self.code = code
         self.repeated = 0
         self.unknown = 0
         self._transport = transport
         self._clock = clock
+        self._on_rejected = on_rejected
         self._seen: Seen = {} if seen is None else seen
 
     async def orders(self) -> AsyncGenerator["Order", None]:
@@ -66,7 +77,7 @@ class Department:
                 finally:
                     await order.requeue_unless_settled()
 
-    async def _read(self, delivery: Delivery) -> WorkOrderOffered | WorkOrderWithdrawn | None:
+    async def _read(self, delivery: Delivery) -> WorkOrder | WorkOrderWithdrawn | None:
         try:
             message = messages.decode(delivery.body).message
         except Unreadable as problem:
@@ -76,7 +87,12 @@ class Department:
             logger.warning("an unreadable work order goes to the parked queue: %s", problem.reason)
             await delivery.reject()
             return None
-        if not isinstance(message, WorkOrderOffered | WorkOrderWithdrawn):
+        if isinstance(message, ReplyRejected):
+            logger.warning("a reply was not taken: %s: %s", message.code, message.reply_id)
+            self._on_rejected(message)
+            await delivery.ack()
+            return None
+        if not isinstance(message, WorkOrder | WorkOrderWithdrawn):
             await self._pass_over(delivery, "no work order")
             return None
         if message.version <= self._seen.get(message.work_order, 0):
@@ -90,7 +106,7 @@ class Department:
         self.unknown += 1
         await delivery.ack()
 
-    def settled(self, message: WorkOrderOffered | WorkOrderWithdrawn) -> None:
+    def settled(self, message: WorkOrder | WorkOrderWithdrawn) -> None:
         """Remember that this version was taken in."""
         self._seen[message.work_order] = message.version
 
@@ -124,7 +140,7 @@ class Order:
         self,
         department: Department,
         delivery: Delivery,
-        message: WorkOrderOffered | WorkOrderWithdrawn,
+        message: WorkOrder | WorkOrderWithdrawn,
     ) -> None:
         self.message = message
         self._department = department

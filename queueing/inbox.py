@@ -5,8 +5,8 @@ the ack only after its commit: a reply that comes twice, or comes again after a 
 row. Always holds: a reply is applied at most once for its (department, source, id), where the
 department is the proven one: what another writes as its source and id changes nothing; a repetition
 is one only if it says the same; a reply that cannot be read, that speaks for another department, or
-that is rejected is parked with its code and reason and then acked; replies are applied in the order
-they come.
+that is rejected is parked with its code and reason, its department is told in the same transaction,
+and then it is acked; replies are applied in the order they come.
 """
 
 import logging
@@ -20,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from queueing import messages, parked, topology
+from queueing import messages, parked, rejections, topology
 from queueing.errors import Code, Rejected, Unreadable
 from queueing.messages import DepartmentReply, Envelope, Reply
 from queueing.outbox import Begin, Clock
@@ -194,7 +194,7 @@ class ReplyConsumer:
         with self._begin() as session:
             if isinstance(refusal, Rejected):
                 self._on_refused(session, refusal)
-            parked.park_reply(
+            row = parked.park_reply(
                 session,
                 routing_key=delivery.routing_key,
                 body=delivery.body,
@@ -202,3 +202,7 @@ class ReplyConsumer:
                 now=self._clock(),
                 code=code,
             )
+            if self._speaker(session, row.department) is not None:
+                rejections.answer(
+                    session, row, delivery.body, code=code, reason=reason, now=self._clock()
+                )

@@ -48,7 +48,7 @@ class Link:
         user: str | None,
     ) -> None:
         self.connection = connection
-        self._user = user  # the broker proves it
+        self._user = user  # who speaks: the broker proves it
         self._channel = channel
         self._wire = wire
         self._waiting: set[asyncio.Task[Any]] = set()
@@ -96,8 +96,8 @@ class Link:
             content_type=CONTENT_TYPE,
             delivery_mode=2,
             headers={DEDUPE_HEADER: dedupe_key},
-            message_id=uuid4().hex,  # fresh for each attempt: aiormq matches returns by it
             user_id=self._user,
+            message_id=uuid4().hex,  # fresh for each attempt: aiormq matches returns by it
         )
         try:
             await self._wire.basic_publish(

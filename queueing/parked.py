@@ -95,10 +95,20 @@ def _keep(
     return row
 
 
-def unresolved(session: Session, limit: int = 100) -> list[ParkedRow]:
-    """What waits for a person, the newest first."""
+def unresolved(session: Session, limit: int = 100, department: str = "") -> list[ParkedRow]:
+    """What waits for a person, the newest first; of one department where one is named."""
     newest = select(ParkedRow).where(ParkedRow.replayed_at.is_(None)).order_by(ParkedRow.id.desc())
+    if department:
+        newest = newest.where(ParkedRow.department == department)
     return list(session.scalars(newest.limit(limit)))
+
+
+def untold(session: Session) -> bool:
+    """Whether something waits that nobody was told of."""
+    new = select(ParkedRow.id).where(
+        ParkedRow.replayed_at.is_(None), ParkedRow.alerted_at.is_(None)
+    )
+    return session.scalar(new.limit(1)) is not None
 
 
 def take(session: Session, parked_id: int, now: int) -> ParkedRow:

@@ -155,6 +155,8 @@ class ParkedRow(Base):
     times: Mapped[int] = mapped_column(Integer, default=1)
     parked_at: Mapped[int] = mapped_column(BigInteger)
     replayed_at: Mapped[int | None] = mapped_column(BigInteger)
+    alerted_at: Mapped[int | None] = mapped_column(BigInteger)
+    """When people were told of it."""
 
 
 class EmbeddedQueueRow(Base):

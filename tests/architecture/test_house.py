@@ -23,7 +23,9 @@ FILES = sorted(
 HOMES: dict[str, tuple[str, ...]] = {
     "asterisk": ("telephony/client.py",),
     "aio_pika": (
-        *("queueing/broker.py", "queueing/link.py", "queueing/looking.py"),
+        "queueing/broker.py",
+        "queueing/link.py",
+        "queueing/looking.py",
         "queueing/publishing.py",
     ),
     "aiormq": ("queueing/link.py", "queueing/looking.py"),
@@ -36,6 +38,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "starlette": ("gateway/console", "gateway/api", "gateway/compose.py", "gateway/sending.py"),
     "uvicorn": ("gateway/serve.py",),
     "pydantic": (
+        "queueing/rejected.py",
         *("queueing/messages.py", "queueing/fields.py", "queueing/orders_out.py"),
         *("queueing/replies_in.py", "gateway/api"),
     ),
@@ -45,9 +48,10 @@ HOMES: dict[str, tuple[str, ...]] = {
 PURE = (
     "telephony/wire.py", "telephony/message.py", "telephony/events.py",
     "telephony/facts.py", "telephony/call.py",
-    "queueing/differences.py", "queueing/layout.py", "queueing/messages.py", "queueing/topology.py",
-    "queueing/window.py",
-    "queueing/fields.py", "queueing/orders_out.py", "queueing/replies_in.py",
+    "queueing/differences.py", "queueing/layout.py",
+    "queueing/messages.py", "queueing/topology.py", "queueing/window.py",
+    "queueing/fields.py", "queueing/orders_out.py", "queueing/rejected.py",
+    "queueing/replies_in.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",

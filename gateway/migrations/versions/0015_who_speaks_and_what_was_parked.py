@@ -22,14 +22,17 @@ def upgrade() -> None:
     op.add_column("parked", sa.Column("code", sa.String(40), server_default="", nullable=False))
     op.add_column("parked", sa.Column("size", sa.BigInteger(), server_default="0", nullable=False))
     op.execute("UPDATE parked SET size = length(body)")
+    op.add_column("parked", sa.Column("alerted_at", sa.BigInteger(), nullable=True))
     op.add_column("department", sa.Column("amqp_user", sa.String(80), nullable=True))
-    for table, column in (("parked", "code"), ("parked", "size"), ("department", "amqp_user")):
-        _on_a_line_of_its_own(table, column)
+    for column in ("code", "size", "alerted_at"):
+        _on_a_line_of_its_own("parked", column)
+    _on_a_line_of_its_own("department", "amqp_user")
 
 
 def downgrade() -> None:
     """Back, as far as no two departments used one source and id."""
     op.drop_column("department", "amqp_user")
+    op.drop_column("parked", "alerted_at")
     op.drop_column("parked", "size")
     op.drop_column("parked", "code")
     _inbox(OLD, hashed=False)

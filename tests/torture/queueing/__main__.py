@@ -35,8 +35,8 @@ def rows(orders: int, kills: int) -> Iterator[Row]:
 def killed(release: Release, kind: Kind, orders: int, kills: int) -> Row:
     """The broker killed again and again.
 
-    A classic queue of 3.10 keeps acks in its memory for a moment; killed, it delivers those messages
-    again, whatever we do. So there it is measured, and judged only by their being recognised.
+    A classic queue of 3.10 keeps acks in its memory for a moment; killed, it delivers those again,
+    whatever we do. So there it is measured, and judged only by their being recognised.
     """
     name = f"{release.name} {kind}, killed {kills} ×"
     may_double = 1.0 if kind == "classic" else DOUBLED
