@@ -9,6 +9,7 @@ from gateway.console import live, player
 from gateway.console.guard import PUBLIC, SIGNED_IN, Handler, Page
 from gateway.console.pages import (
     alerts,
+    contract,
     control,
     department,
     desk,
@@ -137,4 +138,5 @@ ROUTES: tuple[Page, ...] = (
     Page("/alerts", "GET", alerts.show, ALERT),
     Page("/alerts/{alert_id}/seen", "POST", alerts.see, ALERT),
     Page("/state", "GET", state.show, STATE),
+    Page("/asyncapi", "GET", contract.show, PUBLIC),
 )

@@ -34,7 +34,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "uvicorn": ("gateway/serve.py",),
     "pydantic": (
         *("queueing/messages.py", "queueing/fields.py", "queueing/orders_out.py"),
-        *("queueing/replies_in.py", "gateway/api"),
+        *("queueing/replies_in.py", "queueing/asyncapi.py", "gateway/api"),
     ),
 }
 """Each third-party library with one home: where it may be imported, and nowhere else."""
@@ -44,6 +44,7 @@ PURE = (
     "telephony/facts.py", "telephony/call.py",
     "queueing/messages.py", "queueing/topology.py",
     "queueing/fields.py", "queueing/orders_out.py", "queueing/replies_in.py",
+    "queueing/asyncapi.py", "queueing/examples.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",
