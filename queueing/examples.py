@@ -10,6 +10,7 @@ from queueing.messages import (
     Progress,
     Remarked,
     Replied,
+    ReplyRejected,
     Returned,
     Signed,
     WorkOrderExtended,
@@ -47,7 +48,12 @@ OUT: Final[tuple[Message, ...]] = (
         **(_WHOLE | {"due_at": _LONGER}), version=4, by="chen", granted=True, reason="同意延期一周"
     ),
     WorkOrderWithdrawn(**_ABOUT, version=5, reason="改派信息中心"),
-)
+    ReplyRejected(
+        **_ABOUT, reply_id="sb-replied-1", reply_source="urn:12333:department:sb",
+        code="illegal-step", reason="尚未签收，不能反馈。 Not signed yet: it cannot be replied to.",
+        digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", size=412,
+    ),
+)  # fmt: skip
 IN: Final[tuple[Message, ...]] = (
     Signed(**_ABOUT, version=1, by="张三"),
     Returned(**_ABOUT, version=1, by="张三", reason="属医疗保障局职责"),

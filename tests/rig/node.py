@@ -13,8 +13,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.rig.asterisk import CACHE
 from tests.rig.needs import need
+from tests.rig.sid import CACHE
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE = Path("/usr/bin/node")

@@ -75,6 +75,10 @@ async function handle(channel, returned, message) {
     const event = JSON.parse(message.content.toString("utf8"));
     name = NAMES.get(event.type);
     order = event.data;
+    if (name === "rejected") {
+      console.error(`${order.reply_id}: ${order.code} ${order.reason}`); // ours was not taken: see to it
+      name = undefined; // of no version, and nothing to work
+    }
     if (name && !(order.work_order && order.version)) throw new Error("no work order");
   } catch {
     return channel.reject(message, false); // rule 5: parked, where the hotline sees it
