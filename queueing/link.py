@@ -10,7 +10,6 @@ nobody waiting; a queue is declared on a channel of its own, because a refusal c
 import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
-from uuid import uuid4
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -87,8 +86,7 @@ class Link:
             content_type=CONTENT_TYPE,
             delivery_mode=2,
             headers={DEDUPE_HEADER: dedupe_key},
-            message_id=uuid4().hex,  # fresh for each attempt: aiormq matches returns by it
-        )
+        )  # and a message id from aiormq, fresh for each attempt: it matches returns by it
         try:
             await self._wire.basic_publish(
                 body, exchange=exchange, routing_key=routing_key, properties=properties,
