@@ -33,7 +33,12 @@ Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 class Model(BaseModel):
     """Frozen, and blind to what a later version adds."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        json_schema_serialization_defaults_required=True,  # `event` is always written
+    )
 
 
 class OfWorkOrder(Model):

@@ -72,7 +72,7 @@ class WorkOrderSupervised(WorkOrder):
 
 
 class WorkOrderExtended(WorkOrder):
-    """延期审批结果；同意时 due_at 为新期限。 An extension decided; `due_at` is as decided."""
+    """延期审批：同意时 due_at 为新期限。 An extension decided; `due_at` is as decided."""
 
     by: Short = Field(repr=False, description="审批人。 Who decided.")
     granted: bool = Field(description="是否同意延期。 Whether it is granted.")

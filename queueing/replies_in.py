@@ -44,7 +44,7 @@ class Replied(Reply):
 
 
 class ExtensionAsked(Reply):
-    """申请延期，审批结果见 extended 消息。 More time is asked for; `extended` is the answer."""
+    """申请延期：审批结果见 extended 消息。 More time is asked for; `extended` is the answer."""
 
     event: Literal["extension_asked"] = "extension_asked"
     until: AwareDatetime = Field(description="申请延至。 Until when.")
@@ -52,7 +52,7 @@ class ExtensionAsked(Reply):
 
 
 class Progress(Reply):
-    """办理进展，不结束派单。 How it goes; the work order stays in hand."""
+    """办理进展：不结束派单。 How it goes; the work order stays in hand."""
 
     event: Literal["progress"] = "progress"
     text: Long = Field(repr=False, min_length=1, description="进展情况。 How it goes.")

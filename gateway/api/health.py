@@ -1,7 +1,9 @@
-"""For whoever watches the process: alive, ready, and the API's description.
+"""For whoever watches the process or writes for it: alive, ready, the API, departments' contract.
 
 No sign-in, and nothing here that would need one.
 """
+
+from importlib.metadata import version
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +15,7 @@ from starlette.routing import Route
 from gateway import migrations
 from gateway.api.openapi import document
 from gateway.parts import Parts
+from queueing import asyncapi
 
 
 async def alive(_: Request) -> Response:
@@ -38,6 +41,11 @@ async def ready(request: Request) -> Response:
     return JSONResponse({"ready": not faults, "faults": faults}, 503 if faults else 200)
 
 
+async def contract(_: Request) -> Response:
+    """The AsyncAPI document: what departments' systems are written from."""
+    return JSONResponse(asyncapi.document(version("hotline-gateway")))
+
+
 async def description(_: Request) -> Response:
     """The OpenAPI document."""
     return JSONResponse(document())
@@ -47,4 +55,5 @@ ROUTES = (
     Route("/healthz", alive),
     Route("/readyz", ready),
     Route("/api/openapi.json", description),
+    Route("/asyncapi.json", contract),
 )

@@ -9,6 +9,7 @@ from gateway.console import live, player
 from gateway.console.guard import PUBLIC, SIGNED_IN, Handler, Page
 from gateway.console.pages import (
     alerts,
+    contract,
     control,
     department,
     desk,
@@ -142,4 +143,5 @@ ROUTES: tuple[Page, ...] = (
     Page("/parked", "GET", parked.show, PARKED),
     Page("/parked/replay", "POST", parked.replay_all, PARKED),
     Page("/parked/{parked_id}/replay", "POST", parked.replay, PARKED),
+    Page("/asyncapi", "GET", contract.show, PUBLIC),
 )

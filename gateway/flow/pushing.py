@@ -59,19 +59,25 @@ def push(
     *,
     reason: str,
     until: str = "",
+    of_ticket: int | None = None,
 ) -> WorkOrderRow:
-    """Take one of the acts of `NEEDS`; `until` is the new day (`2026-12-01`) of an extension.
+    """Take one of the acts of `NEEDS`; `until` is the new day (`2026-12-01`) of an extension, and
+    `of_ticket` the ticket on whose page it was asked, where it was.
 
     Raises:
         Forbidden: the role does not do this.
-        NotFound: there is no such work order, or its ticket is not for this person's eyes.
+        NotFound: there is no such work order (of that ticket), or not for this person's eyes.
         Recused: the ticket is about them.
         BadInput: no reason, one too long, or no day later than the present one.
         IllegalStep: the department has answered or returned it, or not signed what is to last.
     """
     if not who.may(NEEDS[action]):
         raise Forbidden
+    if of_ticket is not None:
+        recusal.check_handling(session, who, of_ticket)
     order, ticket = _locked(session, number, who)
+    if of_ticket not in (None, ticket.id):
+        raise NotFound
     order.state = lifecycle.step(lifecycle.PUSHES, order.state, action)
     deed = _Push(action, who.login, _reason(reason), _day(action, until, order, now))
     order.due_at = deed.until or order.due_at

@@ -165,6 +165,7 @@ PLACES: tuple[tuple[str, str, str], ...] = (
     ("certificate", "he", "/retention/certificates/1"),
     ("log", "shen", "/log"),
     ("state", "guan", "/state"),
+    ("contract", "", "/asyncapi"),
     ("missing", "wang", "/nowhere"),
 )
 

@@ -40,7 +40,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pydantic": (
         "queueing/rejected.py",
         *("queueing/messages.py", "queueing/fields.py", "queueing/orders_out.py"),
-        *("queueing/replies_in.py", "gateway/api"),
+        *("queueing/replies_in.py", "queueing/asyncapi.py", "gateway/api"),
     ),
 }
 """Each third-party library with one home: where it may be imported, and nowhere else."""
@@ -52,6 +52,7 @@ PURE = (
     "queueing/messages.py", "queueing/topology.py", "queueing/window.py",
     "queueing/fields.py", "queueing/orders_out.py", "queueing/rejected.py",
     "queueing/replies_in.py",
+    "queueing/asyncapi.py", "queueing/examples.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",

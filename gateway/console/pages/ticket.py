@@ -144,10 +144,10 @@ def _dispatch(session: Session, ticket_id: int, visit: Visit) -> object:
 
 
 def _push(action: str) -> Act:
-    def act(session: Session, _: int, visit: Visit) -> object:
+    def act(session: Session, ticket_id: int, visit: Visit) -> object:
         number, reason = visit.field("order"), visit.field("reason")
         return pushing.push(session, number, visit.person, action, visit.now, reason=reason,
-                            until=visit.field("until"))  # fmt: skip
+                            until=visit.field("until"), of_ticket=ticket_id)  # fmt: skip
 
     return act
 

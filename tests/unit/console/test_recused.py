@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.console.guard import Page
-from gateway.console.routes import ACT_ORDER, DISPATCH, EDIT, ROUTES
+from gateway.console.routes import ACT_ORDER, DISPATCH, EDIT, ROUTES, URGE
 from gateway.flow import recusing
 from gateway.flow.recusing import Doing
 from gateway.tables import TicketRow, WorkOrderRow
@@ -13,7 +13,9 @@ from tests.acceptance import look_morning as scene
 from tests.unit.console.conftest import browser
 
 HANDLING = [
-    page for page in ROUTES if page.method == "POST" and page.needs in (EDIT, DISPATCH, ACT_ORDER)
+    page
+    for page in ROUTES
+    if page.method == "POST" and page.needs in (EDIT, DISPATCH, URGE, ACT_ORDER)
 ]
 
 FORM = {"summary": "改", "answer": "已答复", "reason": "不属于", "refer_to": "法院",

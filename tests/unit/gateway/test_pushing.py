@@ -80,9 +80,17 @@ def order(session: Session) -> WorkOrderRow:
     return dispatching.dispatch(session, ticket.id, agent, ["yanglao"], "", NOW)[0]
 
 
-def push(session: Session, order: WorkOrderRow, login: str, action: str, **more: str) -> None:
-    said = {"reason": "来电人再次来电", **more}
-    pushing.push(session, order.number, who(session, login), action, NOW, **said)
+def push(
+    session: Session,
+    order: WorkOrderRow,
+    login: str,
+    action: str,
+    reason: str = "来电人再次来电",
+    until: str = "",
+) -> None:
+    pushing.push(
+        session, order.number, who(session, login), action, NOW, reason=reason, until=until
+    )
 
 
 def sign(session: Session, order: WorkOrderRow) -> None:
@@ -213,6 +221,18 @@ def test_an_unknown_order_is_not_found(session: Session) -> None:
     """A number that is none of ours says so."""
     with pytest.raises(NotFound):
         pushing.push(session, "WO-0", who(session, "chen"), "urge", NOW, reason="x")
+
+
+def test_a_push_is_of_the_ticket_it_was_asked_on(session: Session, order: WorkOrderRow) -> None:
+    """A form that names another ticket's order does nothing to it."""
+    agent = who(session, "8001")
+    with pytest.raises(NotFound):
+        pushing.push(session, order.number, agent, "urge", NOW, reason="x",
+                     of_ticket=order.ticket_id + 1)  # fmt: skip
+    assert order.version == 1
+    pushing.push(session, order.number, agent, "urge", NOW, reason="x",
+                 of_ticket=order.ticket_id)  # fmt: skip
+    assert order.version == 2
 
 
 def told(order: WorkOrderRow, kind: type[Any], **said: Any) -> Any:
