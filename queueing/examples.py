@@ -49,11 +49,15 @@ OUT: Final[tuple[Message, ...]] = (
     ),
     WorkOrderWithdrawn(**_ABOUT, version=5, reason="改派信息中心"),
     ReplyRejected(
-        **_ABOUT, reply_id="sb-replied-1", reply_source="urn:12333:department:sb",
-        code="illegal-step", reason="尚未签收，不能反馈。 Not signed yet: it cannot be replied to.",
-        digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", size=412,
+        **_ABOUT,
+        reply_id="sb-000217",
+        reply_source="urn:department:sb",
+        code="illegal-step",
+        reason="当前不可办理：请先签收。 Not possible now: sign it first.",
+        digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        size=412,
     ),
-)  # fmt: skip
+)
 IN: Final[tuple[Message, ...]] = (
     Signed(**_ABOUT, version=1, by="张三"),
     Returned(**_ABOUT, version=1, by="张三", reason="属医疗保障局职责"),

@@ -94,25 +94,6 @@ class Broker:
         found = f"{{ok, Q}} = rabbit_amqqueue:lookup({_resource(vhost, queue)})"
         self.ask(f'{found}, rabbit_amqqueue:delete(Q, false, false, <<"test">>), ok')
 
-    def alarm(self, on: bool) -> None:
-        """As if memory ran out: connections that publish are blocked and not read any more."""
-        source = "{resource_limit, memory, node()}"
-        self.ask(
-            f"rabbit_alarm:set_alarm({{{source}, []}}), ok"
-            if on
-            else f"rabbit_alarm:clear_alarm({source}), ok"
-        )
-
-    def freeze(self) -> None:
-        """Stop the node where it stands (SIGSTOP); its connections stay."""
-        assert self._node is not None
-        os.killpg(self._node.pid, signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let a frozen node go on."""
-        assert self._node is not None
-        os.killpg(self._node.pid, signal.SIGCONT)
-
     def sicken(self, vhost: str, queue: str, *, sick: bool = True) -> None:
         """A queue that takes what it is sent and answers nobody, until it is well again."""
         found = f"{{ok, Q}} = rabbit_amqqueue:lookup({_resource(vhost, queue)})"
@@ -176,8 +157,8 @@ class Broker:
         """SIGSTOP: the connections stay, and nothing answers."""
         self._signal(signal.SIGSTOP)
 
-    def resume(self) -> None:
-        """SIGCONT."""
+    def thaw(self) -> None:
+        """SIGCONT: a frozen node goes on."""
         self._signal(signal.SIGCONT)
 
     def alarm(self, resource: str, *, on: bool) -> None:

@@ -63,14 +63,14 @@ def test_an_alarm_holds_everything_and_doubles_nothing(
             async with running(relay.run()):
                 put(sqlite_store, 1, 100)
                 await until(lambda: confirmed(sqlite_store) == 100)
-                broker.alarm(True)
+                broker.alarm("memory", on=True)
                 try:
                     put(sqlite_store, 101, 400)
                     await asyncio.sleep(LONG_S)
                     assert confirmed(sqlite_store) == 100
                     assert relay._window.flying <= relay._window.size
                 finally:
-                    broker.alarm(False)
+                    broker.alarm("memory", on=False)
                 await until(lambda: confirmed(sqlite_store) == 400)
         assert broker.depth(vhost, QUEUE) == 400
 

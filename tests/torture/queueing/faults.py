@@ -24,7 +24,7 @@ def frozen(broker: Broker, _vhost: str, _department: str) -> None:
     """SIGSTOP, and resumed."""
     broker.freeze()
     time.sleep(LASTS_S)
-    broker.resume()
+    broker.thaw()
 
 
 def short_of_memory(broker: Broker, _vhost: str, _department: str) -> None:
