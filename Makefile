@@ -10,7 +10,7 @@ ARGS   ?=
 # With ARGS one of the two runs may choose no test (pytest's exit 5); without, that is a failure.
 NONE_IS_FINE = || test $$? -eq 5 -a -n '$(ARGS)'
 
-.PHONY: help setup run test check torture-telephony bench fuzz lock lock-contract clean
+.PHONY: help setup run test check torture-telephony torture-queueing bench fuzz lock lock-contract clean
 
 help: ## 列出所有命令 · list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ check: $(VENV)/.tests-installed ## 格式、规则、类型、架构 · format, 
 
 torture-telephony: $(VENV)/.tests-installed ## 真实交换机千通电话，反复断电 · 1 000 real calls while all dies
 	$(BIN)/python -m tests.torture.telephony $(ARGS)
+
+torture-queueing: $(VENV)/.tests-installed ## 消息服务反复断电、冻结、告警 · work orders while the broker dies
+	$(BIN)/python -m tests.torture.queueing $(ARGS)
 
 lock: $(VENV)/.tests-installed ## 重新生成锁文件 · make the lock files anew
 	$(BIN)/pip install --quiet uv
