@@ -29,7 +29,7 @@ from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
-from gateway.flow import custody, desks, linking, orders, recusing, soundness
+from gateway.flow import custody, desks, linking, orders, parking, recusing, soundness
 from gateway.flow import log as acts
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
@@ -317,7 +317,9 @@ async def _relay(made: Parts) -> None:
         replies = ReplyConsumer(
             begin, carrier, on_reply(made), clock,
             lambda session, why: recusing.reply_kept_out(session, why, clock()),
+            desks.speaker,
         )  # fmt: skip
         group.create_task(replies.run())
         group.create_task(DeadLetters(begin, carrier, clock).run())
         group.create_task(desks.run(made.database, carrier, clock))
+        group.create_task(parking.alarm(made.database, clock))

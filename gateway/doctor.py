@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway import compose, migrations, passphrase, shelves
 from gateway.errors import BadSetting
 from gateway.exchange import Exchange
-from gateway.flow import custody, desks, scrubbing, soundness, unrecorded
+from gateway.flow import broker_look, custody, scrubbing, soundness, unrecorded
 from gateway.flow.unrecorded import Missing
 from gateway.people import accounts
 from gateway.settings import Settings
@@ -46,8 +46,9 @@ class Finding:
         return asdict(self)
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Every part, in the order in which one would set them up."""
+def examine(settings: Settings, exported: Path | None = None) -> list[Finding]:
+    """Every part, in the order in which one would set them up; `exported` is what
+    `rabbitmqctl export_definitions` wrote."""
     return [
         _tried("database 数据库", lambda: _database(settings)),
         _tried("keys 密钥", lambda: _keys(settings)),
@@ -59,7 +60,7 @@ def examine(settings: Settings) -> list[Finding]:
         _tried("recordings 录音", lambda: _recordings(settings)),
         _tried("kept 存证核验", lambda: _kept(settings)),
         _tried("checkpoints 检查点", lambda: _checkpoints(settings)),
-        _tried("broker 消息服务", lambda: _broker(settings)),
+        _tried("broker 消息服务", lambda: _broker(settings, exported)),
     ]
 
 
@@ -278,14 +279,20 @@ def _kept(settings: Settings) -> tuple[bool, str]:
     return False, f"{found.waiting}：{scrubbing.BEHIND}"
 
 
-def _broker(settings: Settings) -> tuple[bool, str]:
+def _broker(settings: Settings, exported: Path | None) -> tuple[bool, str]:
     if not settings.broker_url:
         return True, "内置传输，无需消息服务 embedded: no broker needed"
-
-    async def declared() -> None:
-        with compose.opened(settings) as parts:
-            async with compose.transport(parts) as carrier:
-                await carrier.declare(desks.modes(parts.database))
-
-    asyncio.run(declared())
-    return True, settings.broker_place
+    with compose.opened(settings) as parts, parts.database.reading() as session:
+        wrong = broker_look.troubles(settings, session, exported)
+        sharing = broker_look.sharing(session)
+    if wrong:
+        return False, " ".join(wrong)
+    told = settings.broker_place
+    if exported is None:
+        told += "（绑定与权限请用 --definitions 核对 bindings and rights: with --definitions）"
+    if sharing:
+        told += (
+            f"；{', '.join(sharing)} 尚无自己的账号：hotline department credentials "
+            "(no account of their own yet)"
+        )
+    return True, told

@@ -114,6 +114,8 @@ class DepartmentRow(Base):
     name: Mapped[str] = mapped_column(String(128))
     mode: Mapped[str] = mapped_column(String(8), default="desk")
     active: Mapped[bool] = mapped_column(default=True)
+    amqp_user: Mapped[str | None] = mapped_column(String(80))
+    """The broker's account its replies must come under; None: it has none of its own."""
 
 
 class CounterRow(Base):

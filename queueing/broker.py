@@ -1,4 +1,4 @@
-"""RabbitMQ behind the transport's contract. The only import of aio_pika.
+"""RabbitMQ behind the transport's contract. With `looking`, the only import of aio_pika.
 
 Publishing: confirms, mandatory, a fresh message id for each attempt (aiormq matches returned
 messages by it) with the dedupe key in a header. Two connections, because RabbitMQ stops reading
@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import aio_pika
@@ -41,9 +42,10 @@ SHORT_S: Final = 2.0  # to say goodbye, to ask whether somebody is there, to dec
 WATCH_S: Final = 3.0  # a consumer that hears nothing for so long is looked after
 AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # publishing again within seconds of the port
 HEARTBEAT_S: Final = 10
-AHEAD: Final = {topology.REPLIES: 50, topology.PARKED: 50}
+AHEAD: Final = {topology.REPLIES: 16, topology.PARKED: 16}
 """How many messages wait in a consumer's hands. Of a department's queue one: what it requeues would
-otherwise come after what it already holds. Our own consumers never requeue."""
+otherwise come after what it already holds. Our own consumers never requeue; that they hold few is
+what bounds their memory when somebody sends noise."""
 LOST: Final = (*CONNECTION_EXCEPTIONS, TimeoutError, QueueingError)
 
 
@@ -59,6 +61,7 @@ class RabbitMQ:
     def __init__(self, url: str, *, kind: Kind = "quorum") -> None:
         joint = "&" if "?" in url else "?"
         self._url = url if "heartbeat=" in url else f"{url}{joint}heartbeat={HEARTBEAT_S}"
+        self._user = unquote(urlsplit(url).username or "") or None  # the broker proves it
         self._kind = kind
         self._departments: set[str] = set()
         self._declares = False
@@ -114,6 +117,7 @@ class RabbitMQ:
             content_type=CONTENT_TYPE,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
             headers={DEDUPE_HEADER: dedupe_key},
+            user_id=self._user,
         )
         link: _Link | None = None
         try:
@@ -271,6 +275,7 @@ class _Taken:
         self.body = message.body
         self.routing_key = message.routing_key or ""
         self.dedupe_key = str(message.headers.get(DEDUPE_HEADER) or "")
+        self.user: str | None = message.user_id or ""
 
     @property
     def death(self) -> str:

@@ -3,12 +3,15 @@
     async for order in Department("sb", RabbitMQ(url)).orders():
         await order.sign("张三")
 
-Orders come one by one, in order. A version that is not higher than the one settled before is a
-repetition: it is acked unseen and counted. What cannot be read goes to the parked queue, where the
-hotline sees it.
-Always holds: an order is settled only after its answer is confirmed; an answer is sent under one
-id until it is, so the hotline applies it once; an order that is not settled when the next is asked
-for, comes again.
+Orders come one by one, in order; each message carries its order whole, and the newest counts. A
+version that is not higher than the one settled before is a repetition: it is acked unseen and
+counted. A type that is not known here is a newer hotline's: it is acked and counted too, so that an
+upgrade there parks nothing here. What cannot be read goes to the parked queue, where the hotline
+sees it.
+Always holds: an order is settled only after its answer is confirmed; an answer has the id of what
+it says (work order, version, event, content), so the hotline applies it once even where this
+program died between its answer and its ack and says the same again; an order that is not settled
+when the next is asked for, comes again.
 """
 
 import asyncio
@@ -16,23 +19,33 @@ import logging
 from collections.abc import AsyncGenerator, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid5
 
 from queueing import messages, topology
 from queueing.errors import NotSent, Unreadable
-from queueing.messages import Replied, Returned, Signed, WorkOrderOffered, WorkOrderWithdrawn
+from queueing.messages import (
+    Replied,
+    ReplyRejected,
+    Returned,
+    Signed,
+    WorkOrder,
+    WorkOrderWithdrawn,
+)
 from queueing.transport import Delivery, Transport
 
 logger = logging.getLogger(__name__)
 
 AGAIN_S: Final = (0.2, 0.5, 1.0, 2.0)
+ANSWERS: Final = UUID("5b0c6f8e-3c0f-5e0b-9d55-0f7c1d6a1233")
+"""The namespace of answers' ids (RFC 9562 §5.5)."""
 
 Seen = MutableMapping[str, int]
 """The highest version settled, by work order."""
 
 
 class Department:
-    """One department's link; `seen` outlives the program when the caller keeps it."""
+    """One department's link; `seen` outlives the program when the caller keeps it; `on_rejected`
+    is told of an answer that the hotline did not take, and why."""
 
     def __init__(
         self,
@@ -40,11 +53,14 @@ class Department:
         transport: Transport,
         clock: Callable[[], int],
         seen: Seen | None = None,
+        on_rejected: Callable[[ReplyRejected], None] = lambda _: None,
     ) -> None:
         self.code = code
         self.repeated = 0
+        self.unknown = 0
         self._transport = transport
         self._clock = clock
+        self._on_rejected = on_rejected
         self._seen: Seen = {} if seen is None else seen
 
     async def orders(self) -> AsyncGenerator["Order", None]:
@@ -61,15 +77,23 @@ class Department:
                 finally:
                     await order.requeue_unless_settled()
 
-    async def _read(self, delivery: Delivery) -> WorkOrderOffered | WorkOrderWithdrawn | None:
+    async def _read(self, delivery: Delivery) -> WorkOrder | WorkOrderWithdrawn | None:
         try:
             message = messages.decode(delivery.body).message
         except Unreadable as problem:
+            if problem.code in ("unknown-type", "wrong-version"):
+                await self._pass_over(delivery, problem.reason)
+                return None
             logger.warning("an unreadable work order goes to the parked queue: %s", problem.reason)
             await delivery.reject()
             return None
-        if not isinstance(message, WorkOrderOffered | WorkOrderWithdrawn):
-            await delivery.reject()
+        if isinstance(message, ReplyRejected):
+            logger.warning("a reply was not taken: %s: %s", message.code, message.reply_id)
+            self._on_rejected(message)
+            await delivery.ack()
+            return None
+        if not isinstance(message, WorkOrder | WorkOrderWithdrawn):
+            await self._pass_over(delivery, "no work order")
             return None
         if message.version <= self._seen.get(message.work_order, 0):
             self.repeated += 1
@@ -77,13 +101,18 @@ class Department:
             return None
         return message
 
-    def settled(self, message: WorkOrderOffered | WorkOrderWithdrawn) -> None:
+    async def _pass_over(self, delivery: Delivery, what: str) -> None:
+        logger.info("passed over: %s", what)
+        self.unknown += 1
+        await delivery.ack()
+
+    def settled(self, message: WorkOrder | WorkOrderWithdrawn) -> None:
         """Remember that this version was taken in."""
         self._seen[message.work_order] = message.version
 
     async def send(self, reply: Signed | Returned | Replied) -> None:
         """Publish a reply under one id until it is confirmed; raises `NotSent` when refused."""
-        event_id = uuid4().hex
+        event_id = answer_id(reply)
         source = f"urn:12333:department:{self.code}"
         body = messages.encode(reply, event_id=event_id, source=source, time_us=self._clock())
         key = topology.reply_key(self.code)
@@ -98,6 +127,12 @@ class Department:
             tried += 1
 
 
+def answer_id(reply: Signed | Returned | Replied) -> str:
+    """The id of an answer: the same for the same words about the same state of a work order."""
+    content = messages.digest(reply.model_dump(mode="json"))
+    return uuid5(ANSWERS, f"{reply.work_order}/{reply.version}/{reply.event}/{content}").hex
+
+
 class Order:
     """One work order, or its withdrawal, in a department's hands."""
 
@@ -105,7 +140,7 @@ class Order:
         self,
         department: Department,
         delivery: Delivery,
-        message: WorkOrderOffered | WorkOrderWithdrawn,
+        message: WorkOrder | WorkOrderWithdrawn,
     ) -> None:
         self.message = message
         self._department = department

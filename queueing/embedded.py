@@ -158,6 +158,7 @@ class _Taken:
     death: str
     home: Embedded
     settled: bool = False
+    user: str | None = None
 
     async def ack(self) -> None:
         await self._settle("ack")

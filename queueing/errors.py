@@ -10,8 +10,40 @@
     └── NotParked          a replay of what is not parked, or no longer
 
 Every message says, Chinese first, what happened and what can be done. None carries what a message
-says: names, telephone numbers and the matter stay out of logs.
+says: names, telephone numbers and the matter stay out of logs. What is wrong with a message has one
+of the codes below as well: the list is closed, because departments' programs read it.
 """
+
+from typing import Final, Literal
+
+Code = Literal[
+    "unreadable",
+    "wrong-version",
+    "unknown-type",
+    "too-large",
+    "bad-content",
+    "wrong-department",
+    "user-mismatch",
+    "unknown-work-order",
+    "illegal-step",
+    "conflicting-repeat",
+    "failed",
+]
+
+CODES: Final[dict[Code, tuple[str, str]]] = {
+    "unreadable": ("无法识别", "not JSON, or no CloudEvents envelope"),
+    "wrong-version": ("版本不符", "a version of this type that is not spoken here"),
+    "unknown-type": ("类型不明", "a type that no department sends"),
+    "too-large": ("超过长度", "longer than a message may be"),
+    "bad-content": ("内容有误", "a field is missing or holds what it may not"),
+    "wrong-department": ("部门不符", "it speaks for another department than its sender"),
+    "user-mismatch": ("账号不符", "not sent under the department's own account (user-id)"),
+    "unknown-work-order": ("没有此派单", "the department has no such work order"),
+    "illegal-step": ("当前不可办理", "the work order does not stand so that this can be done"),
+    "conflicting-repeat": ("编号重复", "this id was used before, with other content"),
+    "failed": ("处理出错", "the hotline failed on it; a person looks"),
+}
+"""Why a reply is not taken: each code in Chinese and English."""
 
 
 class QueueingError(Exception):
@@ -31,13 +63,18 @@ class NoTransaction(QueueingError):
 class Unreadable(QueueingError):
     """A body that is not one of our messages; `reason` names the place and never quotes it."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, code: Code = "unreadable") -> None:
         self.reason = reason
+        self.code: Code = code
         super().__init__(f"消息无法识别：{reason}。 The message cannot be read: {reason}.")
 
 
 class Rejected(QueueingError):
-    """A handler's word that this message makes no sense: unknown work order, illegal step…"""
+    """A word that this message makes no sense: unknown work order, illegal step…"""
+
+    def __init__(self, told: str, code: Code = "illegal-step") -> None:
+        self.code: Code = code
+        super().__init__(told)
 
 
 class TransportDown(QueueingError):

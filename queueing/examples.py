@@ -10,6 +10,7 @@ from queueing.messages import (
     Progress,
     Remarked,
     Replied,
+    ReplyRejected,
     Returned,
     Signed,
     WorkOrderExtended,
@@ -47,6 +48,15 @@ OUT: Final[tuple[Message, ...]] = (
         **(_WHOLE | {"due_at": _LONGER}), version=4, by="chen", granted=True, reason="同意延期一周"
     ),
     WorkOrderWithdrawn(**_ABOUT, version=5, reason="改派信息中心"),
+    ReplyRejected(
+        **_ABOUT,
+        reply_id="sb-replied-1",
+        reply_source="urn:12333:department:sb",
+        code="illegal-step",
+        reason="“待签收”状态下不能“反馈”。 Cannot reply while offered.",
+        digest="0" * 64,
+        size=412,
+    ),
 )
 IN: Final[tuple[Message, ...]] = (
     Signed(**_ABOUT, version=1, by="张三"),

@@ -12,11 +12,12 @@ The envelope is CloudEvents 1.0 in structured JSON mode, Chinese as itself and n
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
-from queueing.errors import Unreadable
+from queueing.errors import Code, Unreadable
 from queueing.fields import Department, Model, OfWorkOrder, Short
 from queueing.orders_out import (
     Caller,
@@ -28,6 +29,7 @@ from queueing.orders_out import (
     WorkOrderUrged,
     WorkOrderWithdrawn,
 )
+from queueing.rejected import ReplyRejected
 from queueing.replies_in import (
     DepartmentReply,
     ExtensionAsked,
@@ -41,8 +43,9 @@ from queueing.replies_in import (
 
 __all__ = [  # one door: whoever reads or writes messages imports them from here
     "Caller", "Department", "DepartmentReply", "ExtensionAsked", "OutMessage", "Progress",
-    "Remarked", "Replied", "Reply", "Returned", "Signed", "WorkOrder", "WorkOrderExtended",
-    "WorkOrderOffered", "WorkOrderSupervised", "WorkOrderUrged", "WorkOrderWithdrawn",
+    "Remarked", "Replied", "Reply", "ReplyRejected", "Returned", "Signed", "WorkOrder",
+    "WorkOrderExtended", "WorkOrderOffered", "WorkOrderSupervised", "WorkOrderUrged",
+    "WorkOrderWithdrawn",
 ]  # fmt: skip
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
@@ -54,13 +57,16 @@ SCHEMA: Final = "urn:12333:schema:"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-Message = OutMessage | Signed | Returned | Replied | ExtensionAsked | Progress | Remarked
+Message = (
+    OutMessage | ReplyRejected | Signed | Returned | Replied | ExtensionAsked | Progress | Remarked
+)
 
 OFFERED: Final = "cn.12333.workorder.offered.v1"
 URGED: Final = "cn.12333.workorder.urged.v1"
 SUPERVISED: Final = "cn.12333.workorder.supervised.v1"
 EXTENDED: Final = "cn.12333.workorder.extended.v1"
 WITHDRAWN: Final = "cn.12333.workorder.withdrawn.v1"
+REJECTED: Final = "cn.12333.workorder.rejected.v1"
 REPLY: Final = "cn.12333.reply.v1"
 
 TYPES: Final[dict[str, TypeAdapter[Any]]] = {
@@ -69,16 +75,18 @@ TYPES: Final[dict[str, TypeAdapter[Any]]] = {
     SUPERVISED: TypeAdapter(WorkOrderSupervised),
     EXTENDED: TypeAdapter(WorkOrderExtended),
     WITHDRAWN: TypeAdapter(WorkOrderWithdrawn),
+    REJECTED: TypeAdapter(ReplyRejected),
     REPLY: TypeAdapter(DepartmentReply),
 }
 """Every message there is, by its CloudEvents type."""
 
-_TYPE_OF: Final[dict[type[OfWorkOrder], str]] = {
+_TYPE_OF: Final[dict[type[Model], str]] = {
     WorkOrderOffered: OFFERED,
     WorkOrderUrged: URGED,
     WorkOrderSupervised: SUPERVISED,
     WorkOrderExtended: EXTENDED,
     WorkOrderWithdrawn: WITHDRAWN,
+    ReplyRejected: REJECTED,
 }
 """What the hotline sends; all else is a department's reply."""
 
@@ -92,6 +100,8 @@ class Envelope:
     type: str
     time_us: int
     message: Message
+    digest: str = ""
+    """SHA-256 of the data as it came: what a repetition has to have in common."""
 
 
 class _Wrapping(Model):
@@ -114,7 +124,8 @@ def encode(message: Message, *, event_id: str, source: str, time_us: int) -> byt
     """The message in its envelope as UTF-8 JSON; `time_us` is µs since the epoch, UTC.
 
     `sequence` is the CloudEvents extension of that name: the version, padded so that it orders as
-    text. `dataschema` names the schema in the contract.
+    text. `dataschema` names the schema in the contract. What is of no work order's version has
+    neither `sequence` nor, where no work order is known, `subject`.
     """
     kind = type_of(message)
     event = {
@@ -122,30 +133,46 @@ def encode(message: Message, *, event_id: str, source: str, time_us: int) -> byt
         "id": event_id,
         "source": source,
         "type": kind,
-        "subject": message.work_order,
         "time": (_EPOCH + timedelta(microseconds=time_us)).isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         "dataschema": SCHEMA + kind,
-        "sequence": f"{message.version:010}",
         "data": message.model_dump(mode="json"),
     }
+    if message.work_order:
+        event["subject"] = message.work_order
+    if isinstance(message, OfWorkOrder):
+        event["sequence"] = f"{message.version:010}"
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def decode(body: bytes) -> Envelope:
     """Read one envelope; raises `Unreadable` with a reason that can be shown and logged."""
     if len(body) > MAX_BYTES:
-        raise Unreadable(f"{len(body)} bytes, at most {MAX_BYTES}")
+        raise Unreadable(f"{len(body)} bytes, at most {MAX_BYTES}", "too-large")
     try:
         event = _Wrapping.model_validate_json(body)
-        if event.type not in TYPES:
-            raise Unreadable(f"unknown type {event.type[:80]!a}")
-        message = TYPES[event.type].validate_python(event.data)
     except ValidationError as problem:
         raise Unreadable(_places(problem)) from None
+    if event.type not in TYPES:
+        raise Unreadable(f"unknown type {event.type[:80]!a}", _unknown(event.type))
+    try:
+        message = TYPES[event.type].validate_python(event.data)
+    except ValidationError as problem:
+        raise Unreadable(_places(problem), "bad-content") from None
     # Whole microseconds; through a float they would be off by one now and then.
     time_us = (event.time - _EPOCH) // timedelta(microseconds=1)
-    return Envelope(event.id, event.source, event.type, time_us, message)
+    return Envelope(event.id, event.source, event.type, time_us, message, digest(event.data))
+
+
+def digest(data: dict[str, Any]) -> str:
+    """SHA-256 (hex) of a message's `data`, whatever the order and the spacing of its fields."""
+    return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _unknown(type_: str) -> Code:
+    """Whether a type that is not ours is another version of one that is."""
+    known = {name.rpartition(".")[0] for name in TYPES}
+    return "wrong-version" if type_.rpartition(".")[0] in known else "unknown-type"
 
 
 def _places(problem: ValidationError) -> str:

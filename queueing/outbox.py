@@ -49,7 +49,7 @@ def is_waiting(row: type[OutboxRow] = OutboxRow) -> ColumnElement[bool]:
 
 def put(
     session: Session,
-    message: messages.OutMessage,
+    message: messages.OutMessage | messages.ReplyRejected,
     *,
     department: str,
     ordering_key: str,

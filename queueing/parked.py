@@ -3,21 +3,26 @@
 `out`: the broker had no queue for it or kept refusing it. `dead`: the department's consumer gave
 it up. `in`: a reply that cannot be read or applied.
 Always holds: nothing is removed here; the same bytes are open once and coming again are counted;
-a row is replayed once.
+a row is replayed once; noise is kept as its head, its size and its hash, and cannot fill the
+database; a list of what is parked reads no bodies.
 """
 
 import hashlib
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from queueing import topology
-from queueing.errors import NotParked, Rejected
+from queueing.errors import Code, NotParked, Rejected
+from queueing.messages import MAX_BYTES
 from queueing.outbox import Claimed, still_ours
 from queueing.tables import OutboxRow, ParkedRow
 
 Direction = Literal["out", "in", "dead"]
+
+HEAD: Final = 4096
+"""How much is kept of what is longer than a message may be."""
 
 
 def park_claimed(session: Session, claimed: Claimed, *, reason: str, now: int) -> None:
@@ -34,10 +39,18 @@ def park_claimed(session: Session, claimed: Claimed, *, reason: str, now: int) -
 
 
 def park_reply(
-    session: Session, *, routing_key: str, body: bytes, reason: str, now: int
+    session: Session,
+    *,
+    routing_key: str,
+    body: bytes,
+    reason: str,
+    now: int,
+    code: Code = "failed",
 ) -> ParkedRow:
-    """Keep a reply that cannot be applied."""
-    return _keep(session, "in", routing_key, body, reason, now)
+    """Keep a reply that cannot be applied, and why."""
+    row = _keep(session, "in", routing_key, body, reason, now)
+    row.code = code
+    return row
 
 
 def park_dead(
@@ -78,8 +91,9 @@ def _keep(
         outbox_id=outbox_id,
         department=topology.department_of(routing_key),
         routing_key=routing_key.replace("\0", "")[:255],
-        body=body,
+        body=body if len(body) <= MAX_BYTES else body[:HEAD],
         body_sha256=digest,
+        size=len(body),
         reason=reason,
         parked_at=now,
     )
@@ -88,14 +102,25 @@ def _keep(
     return row
 
 
-def unresolved(session: Session, limit: int = 100) -> list[ParkedRow]:
-    """What waits for a person, the newest first."""
+def unresolved(session: Session, limit: int = 100, department: str = "") -> list[ParkedRow]:
+    """What waits for a person, the newest first; of one department where one is named."""
     newest = select(ParkedRow).where(ParkedRow.replayed_at.is_(None)).order_by(ParkedRow.id.desc())
+    if department:
+        newest = newest.where(ParkedRow.department == department)
     return list(session.scalars(newest.limit(limit)))
 
 
+def untold(session: Session) -> bool:
+    """Whether something waits that nobody was told of."""
+    new = select(ParkedRow.id).where(
+        ParkedRow.replayed_at.is_(None), ParkedRow.alerted_at.is_(None)
+    )
+    return session.scalar(new.limit(1)) is not None
+
+
 def take(session: Session, parked_id: int, now: int) -> ParkedRow:
-    """Mark a row replayed and hand it over; raises `NotParked` when somebody was faster."""
+    """Mark a row replayed and hand it over; raises `NotParked` when somebody was faster, and
+    `Rejected` where not all of it was kept."""
     row: ParkedRow | None = session.scalar(
         update(ParkedRow)
         .where(ParkedRow.id == parked_id, ParkedRow.replayed_at.is_(None))
@@ -104,6 +129,12 @@ def take(session: Session, parked_id: int, now: int) -> ParkedRow:
     )
     if row is None:
         raise NotParked(parked_id)
+    if row.size > MAX_BYTES:
+        raise Rejected(
+            f"这条消息有 {row.size} 字节，只留存了开头，不能重发，请部门另发。 "
+            f"Of its {row.size} bytes only the head was kept: the department has to send anew.",
+            "too-large",
+        )
     return row
 
 

@@ -97,10 +97,11 @@ class OutboxRow(Base):
 
 
 class InboxRow(Base):
-    """One reply that was applied; the same (source, event_id) is never applied again."""
+    """One reply that was applied; of one department the same (source, event_id) is never applied
+    again. Source and id are the sender's free text; the department before them is proven."""
 
     __tablename__ = "inbox"
-    __table_args__ = (UniqueConstraint("source", "event_id"),)
+    __table_args__ = (UniqueConstraint("department", "source", "event_id"),)
 
     id: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
     source: Mapped[str] = mapped_column(String(120))
@@ -110,12 +111,15 @@ class InboxRow(Base):
     work_order: Mapped[str] = mapped_column(String(120))
     sent_at: Mapped[int] = mapped_column(BigInteger)
     applied_at: Mapped[int] = mapped_column(BigInteger)
+    content_sha256: Mapped[str] = mapped_column(String(64), server_default="")
+    """Of its data; empty where it was applied before this was kept."""
 
 
 class ParkedRow(Base):
     """A message that stopped, with its reason; open until it is replayed.
 
-    The same bytes are open once only: coming again counts `times` up.
+    The same bytes are open once only: coming again counts `times` up. Of what is longer than a
+    message may be, `body` is the head alone; `size` and `body_sha256` are of the whole.
     """
 
     __tablename__ = "parked"
@@ -136,12 +140,17 @@ class ParkedRow(Base):
     outbox_id: Mapped[int | None] = mapped_column(ForeignKey("outbox.id"), index=True)
     department: Mapped[str] = mapped_column(String(40))
     routing_key: Mapped[str] = mapped_column(String(255))
-    body: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     body_sha256: Mapped[str] = mapped_column(String(64))
     reason: Mapped[str] = mapped_column(Text)
+    code: Mapped[str] = mapped_column(String(40), server_default="")
+    """Of a reply: why, as `errors.CODES` has it."""
+    size: Mapped[int] = mapped_column(BigInteger, server_default="0")
     times: Mapped[int] = mapped_column(Integer, default=1)
     parked_at: Mapped[int] = mapped_column(BigInteger)
     replayed_at: Mapped[int | None] = mapped_column(BigInteger)
+    alerted_at: Mapped[int | None] = mapped_column(BigInteger)
+    """When people were told of it."""
 
 
 class EmbeddedQueueRow(Base):

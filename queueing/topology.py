@@ -99,6 +99,11 @@ def queues(departments: Iterable[str], kind: Kind) -> list[Queue]:
     ]
 
 
+def user_of(department: str) -> str:
+    """The broker's account a department speaks under."""
+    return f"department.{department}"
+
+
 def queue_for(exchange: str, routing_key: str) -> str:
     """Where a message goes that is published so: what the bindings above say, for `embedded`."""
     if exchange == WORKORDERS:

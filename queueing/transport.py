@@ -40,6 +40,11 @@ class Delivery(Protocol):
         """The same for every publish of the same message; empty when the publisher gave none."""
 
     @property
+    def user(self) -> str | None:
+        """The account it was sent under, as the broker proved it; empty when the sender did not
+        say; None where the transport has no accounts: only the gateway itself writes there."""
+
+    @property
     def death(self) -> str:
         """Why and where it was given up, when it comes from the parked queue; otherwise empty."""
 

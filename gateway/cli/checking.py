@@ -3,17 +3,13 @@
 import argparse
 from datetime import datetime
 
-from sqlalchemy.orm import Session
-
 from gateway import compose, reconcile, settings
 from gateway.cli.command import Command, Result, arg
 from gateway.errors import BadInput
-from gateway.flow import log, standing, unrecorded
+from gateway.flow import parking, standing, unrecorded
 from gateway.flow.standing import Standing
 from gateway.tickets.clocks import CHINA, china
-from queueing import inbox, parked
-from queueing.errors import QueueingError
-from queueing.tables import ParkedRow
+from queueing import parked
 
 
 def count(asked: argparse.Namespace) -> Result:
@@ -129,27 +125,19 @@ def parked_list(asked: argparse.Namespace) -> Result:
 
 
 def parked_replay(asked: argparse.Namespace) -> Result:
-    """Send a parked message again, or apply a parked reply after all."""
+    """Send a parked message again, or apply a parked reply after all; or all of a department."""
+    if (asked.id is None) == (not asked.department):
+        raise BadInput({"id": "请给出编号或 --department 之一。 Give a number or --department."})
+    by = parking.By("operator", "cli")
     with compose.opened(settings.read()) as parts:
-        try:
-            with parts.database.begin() as session:
-                now = parts.clock()
-                row = session.get(ParkedRow, asked.id)
-                if row is not None and row.direction == "in":
-                    inbox.replay(session, asked.id, compose.on_reply(parts), now)
-                else:
-                    parked.replay(session, asked.id, now)
-                _replayed(session, asked.id, "ok", now)
-        except QueueingError:
-            with parts.database.begin() as session:  # what was tried is undone, not forgotten
-                _replayed(session, asked.id, "failed", parts.clock())
-            raise
-    return Result(True, f"已重发 · replayed: {asked.id}", {"id": asked.id})
-
-
-def _replayed(session: Session, parked_id: int, outcome: str, now: int) -> None:
-    log.note(session, "queueing:message:replay", actor="operator", origin="cli",
-             obj=f"parked:{parked_id}", outcome=outcome, now=now)  # fmt: skip
+        if asked.id is not None:
+            parking.replay(parts.database, asked.id, by, parts.clock)
+            return Result(True, f"已重发 · replayed: {asked.id}", {"id": asked.id})
+        found = parking.replay_all(parts.database, asked.department, by, parts.clock)
+    lines = [f"已重发 · replayed: {found.done}"]
+    lines += [f"{count} × {reason}" for reason, count in found.refused.items()]
+    data = {"replayed": found.done, "refused": found.refused}
+    return Result(not found.refused, "\n".join(lines), data)
 
 
 COMMANDS = (
@@ -158,7 +146,10 @@ COMMANDS = (
         "parked replay",
         "重发一条搁置的消息 · replay a parked message",
         parked_replay,
-        (arg("id", type=int, help="编号，见 parked list · its number"),),
+        (
+            arg("id", type=int, nargs="?", help="编号，见 parked list · its number"),
+            arg("--department", metavar="CODE", help="该部门全部 · all of this department"),
+        ),
     ),
     Command(
         "reconcile",

@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 from gateway import compose, doctor, migrations, settings
 from gateway.cli.command import Command, Result, arg
 from gateway.errors import BadInput
-from gateway.flow import log
+from gateway.flow import broker_accounts, log
 from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
 from gateway.people.roles import ROLE_NAMES, Role
 from gateway.tables import DepartmentRow
 from gateway.tickets import assigned
+from queueing import topology
 from recordings import logkeys
 
 OPERATOR = "operator"  # whoever may run the command on the machine
@@ -42,23 +43,27 @@ def init(asked: argparse.Namespace) -> Result:
                          obj="account:admin", outcome="ok", now=now)  # fmt: skip
             else:
                 password = ""
+            definitions = broker_accounts.write(session, set_up)
         key = logkeys.known(set_up.keyring)[-1]
     lines = [
         f"已就绪 · ready: {root}",
         f"日志验证密钥，请交审计员保存 · the log's verifier key, for the auditor to keep: {key}",
     ]
+    lines.append(
+        f"RabbitMQ（如使用）· where it is used: rabbitmqctl import_definitions {definitions}"
+    )
     if password:
         lines.append(f"管理员 · administrator: admin / {password}（只显示一次 · shown once）")
     lines.append(f"启动 · start: HOTLINE_STATE={root} hotline serve")
     data = {"state": str(root), "administrator": "admin" if password else None,
-            "password": password or None, "log_key": key}  # fmt: skip
+            "password": password or None, "log_key": key,
+            "definitions": str(definitions)}  # fmt: skip
     return Result(True, "\n".join(lines), data)
 
 
 def examine(asked: argparse.Namespace) -> Result:
     """Look at every part: works, or what to do."""
-    del asked
-    findings = doctor.examine(settings.read())
+    findings = doctor.examine(settings.read(), asked.definitions)
     width = max(len(finding.part) for finding in findings)
     text = "\n".join(
         f"{'✓' if finding.works else '✗'} {finding.part:{width}}  {finding.says}"
@@ -183,6 +188,24 @@ def department_list(asked: argparse.Namespace) -> Result:
     return Result(True, text or "还没有部门。 No departments yet.", rows)
 
 
+def department_credentials(asked: argparse.Namespace) -> Result:
+    """Give a department an account of its own at the broker, and require it of its replies."""
+    with compose.opened(settings.read()) as parts, parts.database.begin() as session:
+        fragment = broker_accounts.require(
+            session, parts.settings, asked.code, anew=asked.new, now=parts.clock()
+        )
+        file = broker_accounts.address_file(parts.settings, asked.code)
+    user = topology.user_of(asked.code)
+    print(
+        f"地址（含口令，请当面交接）· address with its password: {file}\n"
+        f"账号 · account: {user}；回复须带 user-id · replies must bear it as user-id\n"
+        "导入以下定义 · import this: rabbitmqctl import_definitions FILE",
+        file=sys.stderr,
+    )
+    data = {"code": asked.code, "user": user, "file": str(file), "definitions": fragment}
+    return Result(True, fragment, data)
+
+
 _ROLES = ", ".join(f"{role} {ROLE_NAMES[role][0]}" for role in Role)
 _PBX = "分机所在交换机，多台时必填 · the extension's PBX, where there are several"
 
@@ -197,6 +220,14 @@ COMMANDS = (
         "doctor",
         "逐项检查：正常，或该怎么办 · each part: works, or what to do",
         examine,
+        (
+            arg(
+                "--definitions",
+                type=Path,
+                metavar="FILE",
+                help="rabbitmqctl export_definitions 的结果，一并核对 · compare as well",
+            ),
+        ),
     ),
     Command("db upgrade", "升级数据库 · bring the database up to date", upgrade),
     Command(
@@ -252,4 +283,13 @@ COMMANDS = (
         ),
     ),
     Command("department list", "列出部门 · list the departments", department_list),
+    Command(
+        "department credentials",
+        "部门自己的 RabbitMQ 账号，其回复须出自该账号 · an account its replies must use",
+        department_credentials,
+        (
+            arg("code", help="部门代码 · department code"),
+            arg("--new", action="store_true", help="换新口令 · make a new password"),
+        ),
+    ),
 )

@@ -55,6 +55,7 @@ PLACES: tuple[Place, ...] = (
         "lock",
         _any(Permission.RETENTION_READ, Permission.HOLD_PLACE),
     ),
+    Place("/parked", "搁置消息", "Parked", "inbox", _any(Permission.PARKED_REPLAY)),
 )
 
 

@@ -15,6 +15,7 @@ from gateway.console.pages import (
     desk,
     exports,
     log,
+    parked,
     recordings,
     recusal,
     retention,
@@ -42,6 +43,7 @@ LISTEN = frozenset({Permission.RECORDING_LISTEN})
 LOG = frozenset({Permission.LOG_READ})
 ALERT = frozenset({Permission.ALERT_READ})
 STATE = frozenset({Permission.STATE_READ})
+PARKED = frozenset({Permission.PARKED_REPLAY})
 RETENTION = frozenset({Permission.RETENTION_READ})
 HOLD = frozenset({Permission.HOLD_PLACE})
 CALL = frozenset({Permission.CALL_PLACE})
@@ -139,4 +141,7 @@ ROUTES: tuple[Page, ...] = (
     Page("/alerts/{alert_id}/seen", "POST", alerts.see, ALERT),
     Page("/state", "GET", state.show, STATE),
     Page("/asyncapi", "GET", contract.show, PUBLIC),
+    Page("/parked", "GET", parked.show, PARKED),
+    Page("/parked/replay", "POST", parked.replay_all, PARKED),
+    Page("/parked/{parked_id}/replay", "POST", parked.replay, PARKED),
 )

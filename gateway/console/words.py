@@ -40,6 +40,7 @@ TOLD: dict[str, tuple[str, str]] = {
     ),
     "exported": ("good", "已导出，只有收件人能打开。 Exported; only the recipient opens it."),
     "grant-ended": ("good", "授权已终止。 The grant is ended."),
+    "replayed": ("good", "已重发，已记入日志。 Replayed, and on record."),
     "held": ("good", "已保留，须由另一人解除。 Held; somebody else has to lift it."),
     "lifted": ("good", "已解除保留。 The hold is lifted."),
     "signed-out": ("good", "已退出登录。 You have signed out."),
@@ -132,6 +133,7 @@ ALERTS: dict[str, tuple[str, str, str]] = {
     "log-altered": ("日志被改动", "The log was altered", "bad"),
     "log-restarted": ("日志另起", "The log began anew", "warn"),
     "log-key-missing": ("日志密钥不在", "The log's key is missing", "bad"),
+    "message-parked": ("消息搁置", "A message is parked", "bad"),
     "checkpoint-late": ("检查点未送达", "A checkpoint is late", "warn"),
 }
 """What an alert is about, by its kind; one that is not here stands as its code."""
@@ -174,6 +176,7 @@ STEP_TONES: dict[str, str] = {
     "ask-extension": "warn",
     "progress": "info",
     "remark": "info",
+    "late": "warn",
 }
 
 AGENT_STATES: dict[str, tuple[str, str]] = {

@@ -86,6 +86,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "log:checkpoint:refuse": ("拒签检查点", "A checkpoint was refused"),
     # the house
     "api:request:refuse": ("程序接口被拒", "Refused by the API"),
+    "people:department:credentials": ("部门消息账号", "A department's account at the broker"),
     "queueing:message:replay": ("重发搁置消息", "Replay a parked message"),
     "gateway:process:start": ("启动进程", "A process starts"),
     "gateway:database:upgrade": ("升级数据库", "Upgrade the database"),

@@ -3,16 +3,20 @@
 Every department has its queue. One with a system of its own reads it itself; for one that works at
 our desk page (mode `desk`) this is the program that reads: a work order that has arrived is marked
 delivered, and acked after that is committed. So a work order goes the same way whoever answers it,
-and "delivered" means the same. Departments added while we run are met within seconds.
+and "delivered" means the same. Departments added while we run are met within seconds, and a desk
+ends as soon when its department comes to work by a system of its own: from then on the queue is
+that system's. What goes wrong at one desk is said and tried again, and touches no other.
 """
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import aclosing
 from typing import NoReturn
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.database import Database
@@ -33,6 +37,13 @@ def modes(database: Database) -> dict[str, str]:
         return {row.code: row.mode for row in session.scalars(select(DepartmentRow))}
 
 
+def speaker(session: Session, code: str) -> str | None:
+    """The broker's account this department's replies must come under; empty: it has none of its
+    own; None: there is no such department."""
+    row = session.get(DepartmentRow, code)
+    return None if row is None else row.amqp_user or ""
+
+
 async def declare(database: Database, transport: Transport) -> set[str]:
     """Have every department's queue; what the broker or the database cannot do now is said, and
     later tried again."""
@@ -48,8 +59,8 @@ async def declare(database: Database, transport: Transport) -> set[str]:
 async def run(database: Database, transport: Transport, clock: Clock) -> NoReturn:
     """Meet new departments, and keep the desks, until cancelled."""
     declared: set[str] = set()
-    desks: dict[str, asyncio.Task[None]] = {}
-    async with asyncio.TaskGroup() as group:
+    desks: dict[str, asyncio.Task[NoReturn]] = {}
+    try:
         while True:
             try:
                 known = await asyncio.to_thread(modes, database)
@@ -59,10 +70,31 @@ async def run(database: Database, transport: Transport, clock: Clock) -> NoRetur
                 continue
             if not known.keys() <= declared:
                 declared |= await declare(database, transport)
-            for code in declared & known.keys() - desks.keys():
-                if known[code] == "desk":
-                    desks[code] = group.create_task(_keep(database, transport, clock, code))
+            ours = {code for code in declared if known.get(code) == "desk"}
+            await _end(desks.pop(code) for code in desks.keys() - ours)
+            for code in ours - desks.keys():
+                desks[code] = asyncio.create_task(_guarded(database, transport, clock, code))
             await asyncio.sleep(LOOK_S)
+    finally:
+        await _end(desks.values())
+
+
+async def _end(tasks: Iterable[asyncio.Task[NoReturn]]) -> None:
+    """Stop keeping these desks: what lies in their queues is their department's own to take."""
+    ended = list(tasks)
+    for task in ended:
+        task.cancel()
+    await asyncio.gather(*ended, return_exceptions=True)
+
+
+async def _guarded(database: Database, transport: Transport, clock: Clock, code: str) -> NoReturn:
+    """One desk, begun again whatever happens at it: it must not end the others, nor the process."""
+    while True:
+        try:
+            await _keep(database, transport, clock, code)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other desks go on
+            log.error("desk %s: %s; begun again", code, type(error).__name__)  # noqa: TRY400
+        await asyncio.sleep(LOOK_S)
 
 
 async def _keep(database: Database, transport: Transport, clock: Clock, code: str) -> None:

@@ -18,7 +18,7 @@ from gateway.tables import TicketRow, WorkOrderRow
 from gateway.tickets import acts, clocks, lifecycle, recusal
 from gateway.tickets.acts import TEXT_MAX
 from gateway.tickets.lifecycle import ORDER_TRANSITIONS, OrderState, TicketState
-from queueing.errors import Rejected
+from queueing.errors import Code, Rejected
 from queueing.messages import (
     DepartmentReply,
     ExtensionAsked,
@@ -97,6 +97,9 @@ def act(
 def reply(session: Session, message: DepartmentReply, department: str, now: int) -> None:
     """What a department's own system answered: the same acts, by the inbox.
 
+    What comes after the ticket was closed, or the work order withdrawn, changes nothing any more
+    and is kept: the story tells of it as late, and the ticket's owner hears.
+
     Raises:
         Rejected: unknown work order, another department's, or a step that is not allowed; the
             message is parked with this reason.
@@ -104,13 +107,19 @@ def reply(session: Session, message: DepartmentReply, department: str, now: int)
     """
     order = _locked(session, message.work_order)
     if order is None or order.department != department:
-        raise Rejected(f"没有这张派单：{message.work_order}。 No such work order for {department}.")
+        raise Rejected(
+            f"没有这张派单：{message.work_order}。 No such work order for {department}.",
+            "unknown-work-order",
+        )
     if recusal.spoken_by(session, order.ticket_id, message.by):
         raise ReplyRecused(order)
+    deed = _deed(message)
     try:
-        _act(session, order, _deed(message), now)
+        if not _kept_as_late(session, order, deed, now):
+            _act(session, order, deed, now)
     except HotlineError as error:
-        raise Rejected(str(error)) from error
+        code: Code = "bad-content" if isinstance(error, BadInput) else "illegal-step"
+        raise Rejected(str(error), code) from error
 
 
 def _deed(message: DepartmentReply) -> Deed:
@@ -156,6 +165,24 @@ def _act(session: Session, order: WorkOrderRow, deed: Deed, now: int) -> WorkOrd
     step(session, ticket, deed.by, deed.action, now, why=deed.why, order=order.number)
     notices.tell(session, f"department:{order.department}", deed.action, order.number)
     return order
+
+
+def _kept_as_late(session: Session, order: WorkOrderRow, deed: Deed, now: int) -> bool:
+    """Whether this came too late to be done, and was written into the ticket's story instead."""
+    if deed.action in lifecycle.legal(ORDER_TRANSITIONS, order.state):
+        return False
+    ticket = session.scalar(
+        select(TicketRow).where(TicketRow.id == order.ticket_id).with_for_update()
+    )
+    withdrawn = order.state == OrderState.RETURNED and order.returned_at is None
+    if ticket is None or not (withdrawn or ticket.state == TicketState.CLOSED):
+        return False
+    chinese, english = lifecycle.ACTION_NAMES[deed.action]
+    said = "\n".join(text for text in (deed.why, deed.measures) if text)[:TEXT_MAX]
+    acts.story(session, ticket, deed.by, "late", now, why=f"{chinese} {english}\n{said}".strip(),
+               order=order.number)  # fmt: skip
+    notices.tell(session, f"department:{order.department}", "late", order.number)
+    return True
 
 
 def _write(order: WorkOrderRow, deed: Deed, now: int) -> None:

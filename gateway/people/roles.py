@@ -65,6 +65,7 @@ class Permission(StrEnum):
     HOLD_PLACE = "hold:place"
     RETENTION_READ = "retention:read"
     KEY_CUSTODY = "key:custody"
+    PARKED_REPLAY = "parked:replay"
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -121,6 +122,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(
         {
             Permission.STATE_READ,
+            Permission.ALERT_READ,
+            Permission.PARKED_REPLAY,
             Permission.ACCOUNT_MANAGE,
             Permission.RETENTION_READ,
             Permission.KEY_CUSTODY,

@@ -139,6 +139,7 @@ ACTION_NAMES: dict[str, tuple[str, str]] = {
     "withdraw": ("撤回", "Withdraw"),
     "ask-extension": ("申请延期", "Ask for more time"),
     "progress": ("办理进展", "Progress"),
+    "late": ("办结或撤回后来复", "Answered too late"),
     "remark": ("会办意见", "Remark"),
     "join": ("并入", "Joined to"),
     "joined": ("并入本单", "Joined by"),

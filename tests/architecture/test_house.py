@@ -22,8 +22,8 @@ FILES = sorted(
 
 HOMES: dict[str, tuple[str, ...]] = {
     "asterisk": ("telephony/client.py",),
-    "aio_pika": ("queueing/broker.py",),
-    "aiormq": ("queueing/broker.py",),
+    "aio_pika": ("queueing/broker.py", "queueing/looking.py"),
+    "aiormq": ("queueing/broker.py", "queueing/looking.py"),
     "cryptography": ("recordings/sealed.py", "recordings/notes.py", "recordings/passphrase.py"),
     "obstore": ("recordings/bucket.py",),
     "argon2": ("gateway/people/accounts.py",),
@@ -33,6 +33,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "starlette": ("gateway/console", "gateway/api", "gateway/compose.py", "gateway/sending.py"),
     "uvicorn": ("gateway/serve.py",),
     "pydantic": (
+        "queueing/rejected.py",
         *("queueing/messages.py", "queueing/fields.py", "queueing/orders_out.py"),
         *("queueing/replies_in.py", "queueing/asyncapi.py", "gateway/api"),
     ),
@@ -42,9 +43,10 @@ HOMES: dict[str, tuple[str, ...]] = {
 PURE = (
     "telephony/wire.py", "telephony/message.py", "telephony/events.py",
     "telephony/facts.py", "telephony/call.py",
+    "queueing/differences.py", "queueing/layout.py",
     "queueing/messages.py", "queueing/topology.py",
-    "queueing/fields.py", "queueing/orders_out.py", "queueing/replies_in.py",
-    "queueing/asyncapi.py", "queueing/examples.py",
+    "queueing/fields.py", "queueing/orders_out.py", "queueing/rejected.py",
+    "queueing/replies_in.py", "queueing/asyncapi.py", "queueing/examples.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",

@@ -54,6 +54,10 @@ class Broker:
         path = "%2F" if vhost == "/" else vhost
         return f"amqp://guest:guest@127.0.0.1:{self.port}/{path}"
 
+    def url_as(self, user: str, password: str, vhost: str) -> str:
+        """The same for an account of its own."""
+        return f"amqp://{user}:{password}@127.0.0.1:{self.port}/{vhost}"
+
     def fresh_vhost(self) -> str:
         """A new virtual host's name: a test that has its own shares no queue with another."""
         vhost = f"t{next(self._numbers)}"
@@ -96,6 +100,22 @@ class Broker:
         path.write_text(json.dumps(document))
         self.owner.own(path)
         self.ask(f'{{ok, D}} = file:read_file("{path}"), ok = rabbit_definitions:import_raw(D)')
+
+    def export_definitions(self) -> Path:
+        """What `rabbitmqctl export_definitions` writes; the file."""
+        path = self.directory / "exported.json"
+        everything = "rabbit_json:encode(rabbit_definitions:all_definitions())"
+        self.ask(f'ok = file:write_file("{path}", {everything})')
+        return path
+
+    @contextmanager
+    def memory_alarm(self) -> Iterator[None]:
+        """The node reads nothing that is published meanwhile."""
+        self.ask("vm_memory_monitor:set_vm_memory_high_watermark(0.000001)")
+        try:
+            yield
+        finally:
+            self.ask("vm_memory_monitor:set_vm_memory_high_watermark(0.4)")
 
     def start(self) -> None:
         """Start the node and return when it takes AMQP connections."""

@@ -13,7 +13,8 @@ import pytest
 
 from gateway import compose, doctor, settings
 from gateway.doctor import Finding
-from gateway.flow import log, witnessing
+from gateway.flow import desks, log, witnessing
+from gateway.parts import Parts
 from recordings import logkeys, notes
 from telephony.simulator import Simulator
 from telephony.tables import CallRow
@@ -69,12 +70,20 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return made
 
 
+async def declared(parts: Parts) -> None:
+    """The queues, as a gateway that serves has them."""
+    async with compose.transport(parts) as carrier:
+        await desks.declare(parts.database, carrier)
+
+
 def test_everything_works(environ: dict[str, str], amqp_url: str, postgres_url: str) -> None:
     """On real parts all of them work and say where they are; the PBX tells its version."""
     environ |= {"HOTLINE_BROKER_URL": amqp_url, "HOTLINE_DATABASE_URL": postgres_url}
     read = settings.read(environ)
     with compose.opened(read) as parts:
         compose.prepare(parts)
+        assert "start the gateway" in look(environ)["broker"].says, "it is looked at, not made"
+        asyncio.run(declared(parts))
 
     async def with_pbx() -> dict[str, Finding]:
         clock, rng = compose.clock, random.Random(1)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from hashlib import sha256
 
 import pytest
 from sqlalchemy import select, text
@@ -34,7 +35,7 @@ class Ledger:
             text("INSERT INTO ledger VALUES (:w, :e)"), {"w": reply.work_order, "e": reply.event}
         )
         if reply.work_order in self.refuse:
-            raise Rejected("没有这张派单。 There is no such work order.")
+            raise Rejected("没有这张派单。 There is no such work order.", "unknown-work-order")
         if reply.work_order in self.stumble:
             raise KeyError(reply.work_order)
 
@@ -61,6 +62,46 @@ def test_a_reply_is_applied_once(store: Store, ledger: Ledger) -> None:
     assert ledger.lines() == ["WO-1"]
     row = store.read(lambda s: s.scalars(select(InboxRow)).one())
     assert (row.department, row.work_order, row.sent_at, row.applied_at) == ("sb", "WO-1", 7, 9)
+
+
+def test_another_departments_id_takes_nothing_away(store: Store, ledger: Ledger) -> None:
+    """Protects: source and id are free text: who uses another's first makes no reply vanish."""
+    theirs = messages.decode(signed(1, department="jy", event_id="e9"))
+    ours = messages.decode(signed(2, department="sb", event_id="e9"))
+    for one in (theirs, ours):
+        with store.begin() as session:
+            assert inbox.apply(session, one, ledger, 9) is Receipt.APPLIED
+    assert ledger.lines() == ["WO-1", "WO-2"]
+
+
+def test_an_id_used_for_something_else_is_refused(store: Store, ledger: Ledger) -> None:
+    """Protects: other content under a known id is told, and not swallowed as a repetition."""
+    assert store.read(lambda s: inbox.apply(s, messages.decode(signed(1)), ledger, 9))
+    other = messages.decode(signed(2, event_id="e1"))
+    with pytest.raises(Rejected) as refused:
+        store.read(lambda s: inbox.apply(s, other, ledger, 9))
+    assert refused.value.code == "conflicting-repeat"
+    with store.begin() as session:  # as a version before this left it: without a hash
+        session.execute(text("UPDATE inbox SET content_sha256 = ''"))
+    assert store.read(lambda s: inbox.apply(s, other, ledger, 9)) is Receipt.DUPLICATE
+    assert ledger.lines() == ["WO-1"]
+
+
+def test_noise_is_kept_by_its_head(store: Store, ledger: Ledger, clock: Clock) -> None:
+    """Protects: 10 MiB of noise does not fill the database, nor the memory of who lists it; that
+    it cannot be replayed is said, and it stays."""
+    noise = b"x" * (10 << 20)
+    with store.begin() as session:
+        row_id = parked.park_reply(
+            session, routing_key="reply.sb.v1", body=noise, reason="r", now=1, code="too-large"
+        ).id
+    (row,) = store.read(parked.unresolved)
+    assert "body" not in vars(row)
+    assert (row.size, row.body_sha256) == (len(noise), sha256(noise).hexdigest())
+    assert store.read(lambda s: len(s.get_one(ParkedRow, row_id).body)) == parked.HEAD
+    with pytest.raises(Rejected, match="only the head was kept"):
+        store.read(lambda s: inbox.replay(s, row_id, ledger, clock()))
+    assert len(store.read(parked.unresolved)) == 1
 
 
 def test_what_the_handler_refuses_was_never_applied(store: Store, ledger: Ledger) -> None:
@@ -134,7 +175,12 @@ def test_replies_reach_their_handler_once_and_poison_is_parked(
     asyncio.run(scenario())
     assert ledger.lines() == ["WO-1", "WO-5"]
     stuck = store.read(parked.unresolved)
-    assert [row.body for row in reversed(stuck)] == [sent[2], sent[3], sent[4], sent[5], sent[6]]
+    assert [row.body_sha256 for row in reversed(stuck)] == [
+        sha256(one).hexdigest() for one in sent[2:7]
+    ]
+    assert [row.code for row in reversed(stuck)] == [
+        "unreadable", "wrong-version", "wrong-department", "unknown-work-order", "failed",
+    ]  # fmt: skip
     assert {row.direction for row in stuck} == {"in"}
     assert [len(reason) > 0 and before for reason, before in told] == [2, 3]
     reasons = " | ".join(row.reason for row in stuck)

@@ -145,6 +145,52 @@ def test_a_department_answers_through_it(transports: MakeTransport, clock: Clock
     asyncio.run(scenario())
 
 
+def test_an_answer_said_again_is_the_same_answer(transports: MakeTransport, clock: Clock) -> None:
+    """Protects: a program that died between its answer and its ack, and has forgotten, answers
+    again under the id it used before; other words have another id."""
+
+    async def scenario() -> None:
+        async with transports() as ours:
+            await ours.declare(["sb"])
+            body = messages.encode(offered(), event_id="e", source="s", time_us=clock())
+            for _ in range(3):
+                await ours.publish(WORKORDERS, KEY, body, "k")
+            for by in ("张三", "张三", "李四"):
+                department = Department("sb", ours, clock)
+                async with asyncio.timeout(20), aclosing(department.orders()) as orders:
+                    await (await anext(orders)).sign(by)
+            first, again, other = [
+                messages.decode((await next_of(ours, REPLIES)).body) for _ in range(3)
+            ]
+            assert (first.event_id, first.digest) == (again.event_id, again.digest)
+            assert other.event_id != first.event_id
+
+    asyncio.run(scenario())
+
+
+def test_a_type_not_known_yet_is_passed_over(transports: MakeTransport, clock: Clock) -> None:
+    """Protects: a newer hotline's messages park nothing at an older client, and stop nothing."""
+
+    async def scenario() -> None:
+        async with transports() as ours:
+            await ours.declare(["sb"])
+            good = messages.encode(offered(), event_id="e", source="s", time_us=clock())
+            newer = [
+                good.replace(b"workorder.offered.v1", kind)
+                for kind in (b"workorder.nonesuch.v1", b"workorder.offered.v2")
+            ]
+            for body in (*newer, good):
+                await ours.publish(WORKORDERS, KEY, body, "k")
+            await ours.publish(topology.PARKED, "x", b"marker", "k")
+            department = Department("sb", ours, clock)
+            async with asyncio.timeout(20), aclosing(department.orders()) as orders:
+                assert (await anext(orders)).message == offered()
+            assert department.unknown == 2
+            assert (await next_of(ours, PARKED)).body == b"marker", "and nothing before it"
+
+    asyncio.run(scenario())
+
+
 def test_what_a_department_cannot_read_is_parked(transports: MakeTransport, clock: Clock) -> None:
     """Protects: an unreadable work order does not stop those behind it."""
 

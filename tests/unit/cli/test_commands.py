@@ -67,6 +67,7 @@ TRIED = {
     "parked replay": ("parked", "replay", "1"),
     "department add": ("department", "add", "yanglao", "养老保险科"),
     "department list": ("department", "list"),
+    "department credentials": ("department", "credentials", "yanglao"),
     "keys list": ("keys", "list"),
     "keys new": ("keys", "new", "--month", "2031-01"),
     "keys export": ("keys", "export", "2031-01", "--as", "admin", "--reason", "tried", "--to", "x"),
@@ -106,7 +107,7 @@ TRIED |= {
 }
 FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
          "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
-FAILS |= {"recording drill", "recording restore", "recording verify"}
+FAILS |= {"department credentials", "recording drill", "recording restore", "recording verify"}
 FAILS |= {f"retention {act}" for act in ("hold", "lift", "agree", "certificate")}
 """In a house with no PBX, no CEL, nothing parked and nobody but admin: what these look for is not
 there."""

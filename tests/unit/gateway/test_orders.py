@@ -15,7 +15,7 @@ from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
 from gateway.people.roles import Role
-from gateway.tables import AccountRow, TicketRow, WorkOrderRow
+from gateway.tables import AccountRow, TicketRow, TicketStepRow, WorkOrderRow
 from gateway.tickets import acts, assigned, views
 from gateway.tickets.lifecycle import TicketState
 from queueing import messages
@@ -264,3 +264,30 @@ def test_a_returned_message_is_a_returned_order(session: Session) -> None:
     orders.reply(session, Returned(**reference, by="孙", reason="属工伤"), "yanglao", NOW)
     last = views.ticket(session, who(session, "8001"), order.ticket_id).steps[-1]
     assert (last.action, last.why, last.actor) == ("return", "属工伤", "孙")
+
+
+def test_what_comes_after_the_end_is_kept_as_late(session: Session) -> None:
+    """A department that answers a closed ticket is heard: the story says late and what it said, the
+    owner is told, nothing else changes; before the end the same step is refused."""
+    (order,) = dispatched(session, "yanglao")
+    reference: dict[str, Any] = {"work_order": order.number, "version": 1, "department": "yanglao"}
+    answer = Replied(**reference, by="孙", result="又查到一笔", measures="补发")
+    orders.reply(session, Signed(**reference, by="孙"), "yanglao", NOW)
+    orders.reply(
+        session, Replied(**reference, by="孙", result="已补发", measures=""), "yanglao", NOW
+    )
+    with pytest.raises(Rejected) as refused:
+        orders.reply(session, answer, "yanglao", NOW)
+    assert refused.value.code == "illegal-step"
+    ticket = house.only(session)
+    acts.close(session, ticket.id, who(session, "8002"), "已电话告知", NOW)
+    told = len(session.info["notices"])
+    orders.reply(session, answer, "yanglao", NOW)
+    assert (order.state, order.result, ticket.state) == ("replied", "已补发", "closed")
+    last = session.scalars(select(TicketStepRow).order_by(TicketStepRow.id.desc())).first()
+    assert last is not None
+    assert (last.action, last.work_order, last.actor) == ("late", order.number, "孙")
+    assert "又查到一笔" in last.why
+    assert "补发" in last.why
+    topics = {notice.topic for notice in session.info["notices"][told:]}
+    assert {f"person:{ticket.owner}", "department:yanglao"} <= topics
