@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -20,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from gateway import broadcast, lease, migrations, passphrase, rights, shelves
+from gateway import bells, broadcast, lease, migrations, passphrase, rights, shelves
 from gateway.api import health
 from gateway.api import routes as api
 from gateway.api.shapes import Fault
@@ -43,6 +44,7 @@ from queueing.inbox import Handler, ReplyConsumer
 from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
 from queueing.transport import Transport
+from queueing.waiting import Bell
 from recordings import checkpoints, logkeys, tables_store, watch
 from recordings import passphrase as words
 from recordings.capture import Capture
@@ -54,6 +56,7 @@ from recordings.transit import TransitKeyring
 log = logging.getLogger(__name__)
 
 PBX_AGAIN_S = 5.0
+DECLARED_S = 2.0  # how long the relay waits for the departments' queues at its start
 NOTICES = "notices"  # where processes tell each other, below the state directory
 PLAIN_KEYS = "private"  # where older versions kept the private halves, below the keyring
 
@@ -282,7 +285,7 @@ async def transport(made: Parts) -> AsyncIterator[Transport]:
     opened = (
         RabbitMQ(url, kind=made.settings.queues)
         if url
-        else Embedded(made.database.begin, made.clock)
+        else Embedded(made.database.begin, made.clock, reading=made.database.reading)
     )
     try:
         yield opened
@@ -301,19 +304,37 @@ def on_reply(made: Parts) -> Handler:
 
 
 async def relay(made: Parts) -> None:
-    """Carry work orders to the departments and their replies back, one gateway at a time.
+    """Carry work orders to the departments, as any number of gateways may side by side, and their
+    replies back, one gateway at a time: replies are applied in the order they come."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_out(made))
+        group.create_task(duty(made, "relay", lambda _: _in(made)))
 
-    A message is claimed under a fence of its own, a reply deduplicated: the lease spares work here.
-    """
-    await duty(made, "relay", lambda _: _relay(made))
+
+async def _out(made: Parts) -> None:
+    """A message is claimed under a fence of its own: no lease besides. What is lost of a relay's
+    own commits in a power cut is sent again under the same key."""
+    bell, database = Bell(), made.database
+    async with transport(made) as carrier, asyncio.TaskGroup() as group:
+        # Queues are declared beside it; a moment's start, for what has no queue yet is parked.
+        await asyncio.wait([group.create_task(_declare(made, carrier))], timeout=DECLARED_S)
+        group.create_task(bells.listen(made.hub, bell, lambda _queue: None))
+        begin = partial(database.begin, lasting=False)
+        group.create_task(
+            Relay(begin, carrier, made.clock, reading=database.reading, bell=bell).run()
+        )
 
 
-async def _relay(made: Parts) -> None:
+async def _declare(made: Parts, carrier: Transport) -> None:
+    await desks.declare(made.database, carrier)
+
+
+async def _in(made: Parts) -> None:
     begin, clock = made.database.begin, made.clock
     async with transport(made) as carrier, asyncio.TaskGroup() as group:
-        # Queues first: a message to a queue that is not there would be parked as unroutable.
+        if isinstance(carrier, Embedded):  # its readers are woken by whoever commits something
+            group.create_task(bells.listen(made.hub, Bell(), carrier.ring))
         await desks.declare(made.database, carrier)
-        group.create_task(Relay(begin, carrier, clock).run())
         replies = ReplyConsumer(
             begin, carrier, on_reply(made), clock,
             lambda session, why: recusing.reply_kept_out(session, why, clock()),

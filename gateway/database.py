@@ -14,6 +14,7 @@ import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
@@ -45,6 +46,7 @@ class Database:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(url) if self.sqlite else _postgresql(url)
+        self._brief = _sqlite(url, "NORMAL") if self.sqlite else self.engine
         # PostgreSQL's usual isolation shows each statement a later state; SQLite's is a snapshot.
         self._snapshots = (
             self.engine
@@ -59,10 +61,17 @@ class Database:
         )
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
-        """One transaction that may write: committed at the end of the block, or undone."""
-        with self._turn, Session(self.engine, expire_on_commit=False) as session:
-            session.connection(execution_options={"hotline_writes": True})
+    def begin(self, *, lasting: bool = True) -> Iterator[Session]:
+        """One transaction that may write: committed at the end of the block, or undone.
+
+        Not `lasting`: a power cut may undo the last of these, wholly and none of another kind. For
+        what is then simply done again, and must not wait for the disk (decision 0031).
+        """
+        engine = self.engine if lasting else self._brief
+        with self._turn, Session(engine, expire_on_commit=False) as session:
+            connection = session.connection(execution_options={"hotline_writes": True})
+            if not (lasting or self.sqlite):
+                say(connection, "SET LOCAL synchronous_commit = off")
             yield session
             noted = notices.take(session)
             self._within(session, noted)
@@ -79,6 +88,7 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+        self._brief.dispose()
 
 
 def _postgresql(url: str) -> Engine:
@@ -108,7 +118,7 @@ def _listen(
         raise DisconnectionError
 
 
-def _sqlite(url: str) -> Engine:
+def _sqlite(url: str, synchronous: str = "FULL") -> Engine:
     file = make_url(url).database
     if file:
         Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,16 +128,16 @@ def _sqlite(url: str) -> Engine:
         pool_size=20,
         hide_parameters=True,  # an error quotes no caller's name or number (DESIGN §3, promise 10)
     )
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", partial(_prepare, synchronous))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def _prepare(synchronous: str, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     # The driver's own BEGIN comes late and deferred; ours is sent by `_begin`.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -3,7 +3,8 @@
     web      pages and JSON                       any number of processes
     pbx      each PBX's link → calls, tickets     any number; one at a time has it (gateway.lease)
     capture  finished WAVs → sealed recordings    one process; needs public keys only
-    relay    work orders out, replies in          any number; one at a time works
+    relay    work orders out                      any number, side by side
+             replies in, desks                    any number; one at a time works
     timers   keys ahead, links, checkpoints,
              recordings compared, copied,
              and destroyed when it is time        any number; one at a time works
@@ -119,6 +120,7 @@ def duties(
     """The work behind each name; a PBX's only where its address is set."""
     if "web" in named:
         yield "web", web(parts, started)
+    if {"web", "relay"} & set(named):
         yield "notices", compose.hear(parts)
     for exchange in parts.settings.pbxs:
         if "pbx" in named and exchange.address is not None:

@@ -185,10 +185,10 @@ def _message(example: Message) -> dict[str, Any]:
     """One message: what it is, its envelope around its data, and an example as it travels."""
     said = " ".join(str(type(example).__doc__).split())
     ours = not isinstance(example, Reply)
-    version = getattr(example, "version", None)
     event_id = f"sb-{_name(example)}-1"
-    if ours and version is not None:  # what is of no version is known by its own id
-        event_id = f"{example.work_order}/v{version}"
+    if ours:
+        version = getattr(example, "version", None)  # a rejection is of none
+        event_id = f"{example.work_order}/v{version}" if version else "rejected/217/1"
     source = "urn:12333:hotline" if ours else f"urn:12333:department:{example.department}"
     body = messages.encode(example, event_id=event_id, source=source, time_us=examples.AT_US)
     return {

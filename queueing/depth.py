@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from queueing.outbox import is_waiting
-from queueing.tables import InboxRow, OutboxRow, ParkedRow
+from queueing.tables import InboxRow, OutboxDueRow, OutboxRow, ParkedRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +28,30 @@ class Figures:
     replies: int
 
 
+def waiting(session: Session) -> tuple[int, int | None]:
+    """How many messages are still to be sent, and since when (µs) the first of them."""
+    number, first = session.execute(select(func.count(), func.min(OutboxDueRow.id))).one()
+    since = session.scalar(select(OutboxRow.committed_at).where(OutboxRow.id == first))
+    return number, since
+
+
 def by_department(session: Session) -> list[DepartmentDepth]:
     """Every department that has something waiting or parked."""
-    waiting = {
-        row.department: (row.number, row.oldest)
+    first = (
+        select(
+            OutboxDueRow.department,
+            func.count().label("number"),
+            func.min(OutboxDueRow.id).label("id"),
+        )
+        .group_by(OutboxDueRow.department)
+        .subquery()
+    )
+    unsent = {
+        row.department: (row.number, row.committed_at)
         for row in session.execute(
-            select(
-                OutboxRow.department,
-                func.count().label("number"),
-                func.min(OutboxRow.committed_at).label("oldest"),
+            select(first.c.department, first.c.number, OutboxRow.committed_at).join(
+                OutboxRow, OutboxRow.id == first.c.id
             )
-            .where(is_waiting())
-            .group_by(OutboxRow.department)
         )
     }
     parked = {
@@ -52,8 +63,8 @@ def by_department(session: Session) -> list[DepartmentDepth]:
         )
     }
     depths = []
-    for code in sorted(waiting.keys() | parked.keys()):
-        count, oldest = waiting.get(code, (0, None))
+    for code in sorted(unsent.keys() | parked.keys()):
+        count, oldest = unsent.get(code, (0, None))
         depths.append(DepartmentDepth(code, count, oldest, parked.get(code, 0)))
     return depths
 

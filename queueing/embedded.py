@@ -2,6 +2,8 @@
 
 A queue is its rows by id; an ack removes the row. One consumer at a time has the head of a queue,
 under a lease, so order within a queue is kept even across a crash (the lease then has to run out).
+Readers are woken by their queue's bell (`ring`), and look every `LOOK_S` besides; looking takes no
+writer's turn.
 Always holds: `confirmed` is a committed row; a message for a queue that was not declared is
 unroutable; what is rejected, or delivered more than `DELIVERY_LIMIT` times, moves to the parked
 queue with its reason. What it deliberately has not: a bound on a queue's length.
@@ -9,6 +11,7 @@ queue with its reason. What it deliberately has not: a bound on a queue's length
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -21,14 +24,13 @@ from queueing.outbox import Begin, Clock
 from queueing.tables import EmbeddedQueueRow, EmbeddedRow
 from queueing.topology import DELIVERY_LIMIT, PARKED
 from queueing.transport import Delivery, Outcome
-from queueing.waiting import finish
+from queueing.waiting import Bell, finish
 
 logger = logging.getLogger(__name__)
 
 LEASE_US: Final = 15_000_000
 """How long a dead consumer's message stays out of sight. A live one may take longer: nobody else
 reads its queue, and if somebody does, the message is recognised by its key."""
-POLL_S: Final = 0.2
 AWAY_S: Final = 1.0
 """Between looks at a database that is away."""
 
@@ -36,9 +38,15 @@ AWAY_S: Final = 1.0
 class Embedded:
     """Queues in the tables of `begin`."""
 
-    def __init__(self, begin: Begin, clock: Clock) -> None:
+    def __init__(self, begin: Begin, clock: Clock, *, reading: Begin | None = None) -> None:
         self._begin = begin
+        self._reading = reading or begin
         self._clock = clock
+        self._bells: defaultdict[str, Bell] = defaultdict(Bell)
+
+    def ring(self, queue: str) -> None:
+        """Something may have come into this queue; from any thread."""
+        self._bells[queue].ring()
 
     async def declare(self, departments: Iterable[str]) -> None:
         """Add the queues that are not there yet."""
@@ -53,6 +61,15 @@ class Embedded:
     async def ready(self) -> bool:
         """Always: the database the message comes from is the broker."""
         return True
+
+    @property
+    def blocked(self) -> bool:
+        """Never."""
+        return False
+
+    async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
+        """As `publish`: the database answers, or fails, within its own bounds."""
+        return await self.publish(exchange, routing_key, body, dedupe_key)
 
     async def publish(
         self, exchange: str, routing_key: str, body: bytes, dedupe_key: str
@@ -73,11 +90,15 @@ class Embedded:
             if session.get(EmbeddedQueueRow, row.queue) is None:
                 return Outcome("unroutable", f"no queue {row.queue}")
             session.add(row)
+            session.flush()  # here, and not by the commit: whoever is told of rows is told in time
+        self.ring(row.queue)
         return Outcome("confirmed")
 
     async def deliveries(self, queue: str) -> AsyncGenerator[Delivery, None]:
         """The head of the queue, then the next; what is not settled is given back at once."""
+        bell = self._bells[queue]
         while True:
+            seen = bell.rings
             try:
                 taken = await finish(asyncio.to_thread(self._claim, queue))
             except Exception as problem:  # noqa: BLE001 - the message is still there, whatever it was
@@ -85,7 +106,7 @@ class Embedded:
                 await asyncio.sleep(AWAY_S)
                 continue
             if taken is None:
-                await asyncio.sleep(POLL_S)
+                await bell.wait(seen)
                 continue
             try:
                 yield taken
@@ -95,24 +116,28 @@ class Embedded:
 
     def _claim(self, queue: str) -> "_Taken | None":
         now = self._clock()
-        with self._begin() as session:
-            head = session.scalar(
-                select(EmbeddedRow)
-                .where(EmbeddedRow.queue == queue)
-                .order_by(EmbeddedRow.id)
-                .limit(1)
-                .with_for_update()
-            )
+        first = (
+            select(EmbeddedRow).where(EmbeddedRow.queue == queue).order_by(EmbeddedRow.id).limit(1)
+        )
+        with self._reading() as session:
+            head = session.scalar(first)
             if head is None or head.claimable_at > now:
                 return None
-            if head.fence >= DELIVERY_LIMIT and queue != PARKED:
-                _bury(head, "delivery_limit", now)
+        with self._begin() as session:
+            head = session.scalar(first.with_for_update())
+            if head is None or head.claimable_at > now:
                 return None
-            head.claimable_at = now + LEASE_US
-            head.fence += 1
-            return _Taken(
-                head.id, head.fence, head.body, head.routing_key, head.dedupe_key, head.death, self
-            )
+            if head.fence < DELIVERY_LIMIT or queue == PARKED:
+                head.claimable_at = now + LEASE_US
+                head.fence += 1
+                return _Taken(
+                    head.id, head.fence, queue, head.body, head.routing_key, head.dedupe_key,
+                    head.death, self,
+                )  # fmt: skip
+            _bury(head, "delivery_limit", now)
+        self.ring(queue)  # for those behind it
+        self.ring(PARKED)
+        return None
 
     async def settle(self, taken: "_Taken", how: str) -> None:
         """Remove, give back or bury a row, if the lease is still ours; what fails comes again."""
@@ -131,6 +156,7 @@ class Embedded:
                 session.execute(again)
             else:
                 self._reject(session, taken)
+        self.ring(PARKED if how == "reject" else taken.queue)
 
     def _reject(self, session: Session, taken: "_Taken") -> None:
         row = session.get(EmbeddedRow, taken.id, with_for_update=True)
@@ -152,6 +178,7 @@ class _Taken:
 
     id: int
     fence: int
+    queue: str
     body: bytes
     routing_key: str
     dedupe_key: str

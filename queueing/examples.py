@@ -50,11 +50,11 @@ OUT: Final[tuple[Message, ...]] = (
     WorkOrderWithdrawn(**_ABOUT, version=5, reason="改派信息中心"),
     ReplyRejected(
         **_ABOUT,
-        reply_id="sb-replied-1",
-        reply_source="urn:12333:department:sb",
+        reply_id="sb-000217",
+        reply_source="urn:department:sb",
         code="illegal-step",
-        reason="“待签收”状态下不能“反馈”。 Cannot reply while offered.",
-        digest="0" * 64,
+        reason="当前不可办理：请先签收。 Not possible now: sign it first.",
+        digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         size=412,
     ),
 )

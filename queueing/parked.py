@@ -13,10 +13,10 @@ from typing import Final, Literal
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from queueing import topology
+from queueing import due, topology
+from queueing.due import Claimed
 from queueing.errors import Code, NotParked, Rejected
 from queueing.messages import MAX_BYTES
-from queueing.outbox import Claimed, still_ours
 from queueing.tables import OutboxRow, ParkedRow
 
 Direction = Literal["out", "in", "dead"]
@@ -27,15 +27,8 @@ HEAD: Final = 4096
 
 def park_claimed(session: Session, claimed: Claimed, *, reason: str, now: int) -> None:
     """Take a claimed row out of the relay's way; nothing happens when the lease was lost."""
-    mine = session.scalar(
-        update(OutboxRow)
-        .where(still_ours([claimed]))
-        .values(state="parked", trouble=reason)
-        .returning(OutboxRow.id)
-        .execution_options(synchronize_session=False)
-    )
-    if mine is not None:
-        _keep(session, "out", claimed.routing_key, claimed.body, reason, now, outbox_id=mine)
+    if due.park(session, claimed, reason):
+        _keep(session, "out", claimed.routing_key, claimed.body, reason, now, outbox_id=claimed.id)
 
 
 def park_reply(
@@ -151,8 +144,4 @@ def replay(session: Session, parked_id: int, now: int) -> None:
             "这条滞留消息不是本系统发出的，不能重发。 "
             "This parked message was not sent from the outbox and cannot be sent again."
         )
-    session.execute(
-        update(OutboxRow)
-        .where(OutboxRow.id == row.outbox_id)
-        .values(state="waiting", claimable_at=now, attempts=0, confirmed_at=None)
-    )
+    due.again(session, row.outbox_id, now)

@@ -1,88 +1,215 @@
 """Claim → publish → confirm → mark: what carries the outbox to the broker.
 
-Any number of relays may run side by side. One round claims at most `batch` rows in a transaction
-of its own, publishes them all at once outside any transaction, and marks what became of them in
-another. Between publish and mark anything may die: the lease runs out and the row is published
-again under the same dedupe key.
+Three loops around one buffer: `fill` claims rows ahead of the window, `settle` marks what became of
+them, a hundred or more in one transaction, `watch` keeps the leases of what takes long. Between
+them every claimed row is published as soon as the window has room, in a task of its own that ends
+with the broker's word or the link (`transport.send`). Between publish and mark anything may die:
+the lease runs out and the row is published again under the same dedupe key.
+Any number of relays may run side by side; one whose broker is away, or takes nothing now, claims
+nothing. Whoever commits rings the bell, so an idle relay only looks every `LOOK_S`, and reads.
 Always holds: only `confirmed` ends a row well; `unknown` is tried again for ever, with back-off;
-`unroutable` is parked at once and `refused` after `REFUSALS` attempts, both with their reason;
-while the broker is away no row is touched.
+`unroutable` is parked at once and `refused` after `REFUSALS` attempts, both with their reason; what
+has become of a row is marked even when the database was away meanwhile; nothing is written to the
+broker whose lease is about to run out.
 """
 
 import asyncio
 import logging
-from typing import Final, NoReturn
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, NoReturn
 
-from queueing import outbox, parked
-from queueing.outbox import Begin, Claimed, Clock
+from queueing import due, parked
+from queueing.due import Claimed, Failed
+from queueing.outbox import Begin, Clock
 from queueing.topology import WORKORDERS
 from queueing.transport import Outcome, Transport
-from queueing.waiting import finish
+from queueing.waiting import LOOK_S, Bell, finish
+from queueing.window import Window
 
 logger = logging.getLogger(__name__)
 
-BATCH: Final = 64
-LEASE_US: Final = 30_000_000  # three times the longest publish: a slow answer is no lost lease
+LEASE_US: Final = 60_000_000
+RENEW_US: Final = 40_000_000  # a lease with less than this left is made longer
+LAST_US: Final = 5_000_000  # with less than this left, nothing is published under it
+ASIDE_US: Final = 5_000_000  # before a row for a sick queue is claimed again
 REFUSALS: Final = 5
-IDLE_S: Final = 0.2  # how long a committed row may wait for an idle relay
-AWAY_S: Final = 1.0  # between looks at a broker that is away
+AWAY_S: Final = 1.0  # between looks at a broker or a database that is away
+BLOCKED_S: Final = 0.2  # between looks at a broker that takes nothing now
+MARK_S: Final = 0.02  # how long outcomes are gathered for one transaction
+GRACE_S: Final = 5.0  # for the broker's last words, when we are told to stop
+FULL_LOOK_US: Final = 1_000_000  # how often the claim begins at the very first row
 BACKOFF_US: Final = (250_000, 500_000, 1_000_000, 2_000_000, 4_000_000)
 SAID: Final[dict[str, str]] = {
     "unroutable": "没有接收队列 no queue takes it",
     "refused": "队列拒收 the queue refuses it",
     "unknown": "未收到确认，将重发 no confirmation, to be published again",
 }
+NEVER: Final = Outcome("unknown", "its queue has not answered for two minutes")
 
 
 class Relay:
-    """Carries rows out; `run` until it is cancelled, which lets a round in hand end first."""
+    """Carries rows out; `run` until it is cancelled, which lets what is in flight end first."""
 
-    def __init__(self, begin: Begin, transport: Transport, clock: Clock) -> None:
+    def __init__(
+        self,
+        begin: Begin,
+        transport: Transport,
+        clock: Clock,
+        *,
+        reading: Begin | None = None,
+        bell: Bell | None = None,
+    ) -> None:
         self._begin = begin
+        self._reading = reading or begin
         self._transport = transport
         self._clock = clock
+        self._bell = bell or Bell()
+        self._window = Window()
+        self._up = False  # whether the last we heard of the broker was good
+        self._buffer: deque[Claimed] = deque()
+        self._until: dict[int, int] = {}  # when the lease of each row in our hands ends
+        self._flying: dict[int, tuple[Claimed, asyncio.Task[None]]] = {}
+        self._given_up: set[int] = set()
+        self._done: list[tuple[Claimed, int, Outcome]] = []
+        self._aside: list[Claimed] = []
+        self._something = asyncio.Event()  # to mark
+        self._again_at: list[int] = []
+        self._full_look_at = 0
 
     async def run(self) -> NoReturn:
-        """Round after round; a failing database or broker only makes it wait."""
+        """Carry, until cancelled; a failing database or broker only makes it wait."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for step in (self._fill, self._settle, self._watch):
+                    group.create_task(self._for_ever(step))
+        finally:
+            await finish(self._end())
+        raise AssertionError("the loops do not end")
+
+    async def _for_ever(self, step: Callable[[], Awaitable[None]]) -> NoReturn:
         while True:
             try:
-                carried = await self.run_once()
+                await step()
             except Exception as problem:  # noqa: BLE001 - rows wait, whatever it was
                 # Its name alone: a database error quotes the row it failed on.
-                logger.error("relay round failed: %s", type(problem).__name__)  # noqa: TRY400
+                logger.error("relay %s: %s", step.__name__, type(problem).__name__)  # noqa: TRY400
                 await asyncio.sleep(AWAY_S)
-                continue
-            if carried is None:
-                await asyncio.sleep(AWAY_S)
-            elif carried == 0:
-                await asyncio.sleep(IDLE_S)
 
-    async def run_once(self) -> int | None:
-        """One round: how many rows it took in hand; None when the broker is away."""
-        if not await self._transport.ready():
-            return None
-        return await finish(self._round())
+    async def _fill(self) -> None:
+        """Claim what there is room for, or wait until there is some, or something."""
+        seen = self._bell.rings
+        self._up = await self._transport.ready()
+        if not self._up:
+            self._stand_aside()
+            await asyncio.sleep(AWAY_S)
+            return
+        if self._transport.blocked:
+            await asyncio.sleep(BLOCKED_S)
+            return
+        self._pump()
+        ahead = 2 * self._window.size - len(self._buffer)
+        if ahead < self._window.size or not await finish(self._claimed(ahead)):
+            await self._bell.wait(seen, self._rest_s())
 
-    async def _round(self) -> int:
-        claimed = await asyncio.to_thread(self._claim)
-        if claimed:
-            outcomes = await asyncio.gather(*(self._publish(row) for row in claimed))
-            await asyncio.to_thread(self._mark, list(zip(claimed, outcomes, strict=True)))
-        return len(claimed)
+    def _stand_aside(self) -> None:
+        """Another relay may reach a broker where we do not: what we only hold is given back."""
+        self._aside.extend(self._buffer)
+        self._buffer.clear()
+        if self._aside:
+            self._something.set()
 
-    def _claim(self) -> list[Claimed]:
+    async def _claimed(self, most: int) -> bool:
+        """Whether there was anything to claim; published while this goes on."""
+        now, floor = self._clock(), min(self._until, default=0)
+        if now >= self._full_look_at:
+            self._full_look_at, floor = now + FULL_LOOK_US, 0
+        rows = await asyncio.to_thread(self._claim, now, floor, most, self._window.sick)
+        self._until.update(dict.fromkeys((row.id for row in rows), now + LEASE_US))
+        self._buffer.extend(rows)
+        self._pump()
+        return bool(rows)
+
+    def _claim(self, now: int, floor: int, most: int, sick: list[str]) -> list[Claimed]:
+        with self._reading() as session:
+            if due.look(session, now, floor) is None:
+                return []
         with self._begin() as session:
-            return outbox.claim(session, now=self._clock(), lease_us=LEASE_US, limit=BATCH)
+            return due.claim(
+                session, now=now, lease_us=LEASE_US, limit=most, floor=floor, shunned=sick
+            )
 
-    async def _publish(self, row: Claimed) -> Outcome:
-        return await self._transport.publish(WORKORDERS, row.routing_key, row.body, row.dedupe_key)
-
-    def _mark(self, outcomes: list[tuple[Claimed, Outcome]]) -> None:
+    def _rest_s(self) -> float:
+        """How long to rest when nobody rings: until one of ours is to be tried again."""
         now = self._clock()
+        self._again_at = [at for at in self._again_at if at > now]
+        return min([LOOK_S, *((at - now) / 1e6 for at in self._again_at)])
+
+    def _pump(self) -> None:
+        """Publish from the buffer while the window has room."""
+        if not self._up or not self._buffer or self._transport.blocked:
+            return
+        now = self._clock()
+        while self._buffer and self._window.room(len(self._buffer[0].body)):
+            row = self._buffer.popleft()
+            if self._until[row.id] - now < LAST_US:
+                del self._until[row.id]  # it may be another's before it is there
+            elif self._window.shuns(row.department):
+                self._aside.append(row)
+                self._something.set()
+            else:
+                self._window.begin(row.id, row.department, len(row.body))
+                self._flying[row.id] = (row, asyncio.create_task(self._publish(row, now)))
+
+    async def _publish(self, row: Claimed, now: int) -> None:
+        try:
+            outcome = await self._transport.send(
+                WORKORDERS, row.routing_key, row.body, row.dedupe_key
+            )
+        except asyncio.CancelledError:
+            if row.id not in self._given_up:
+                raise
+            outcome = NEVER
+        self._given_up.discard(row.id)
+        del self._flying[row.id]
+        if outcome.verdict == "unknown":
+            self._up = False  # until we hear better of it
+            self._window.broken(row.id)
+        else:
+            self._window.answered(row.id, well=outcome.verdict == "confirmed")
+        self._done.append((row, now, outcome))
+        self._something.set()
+        self._pump()
+        if not self._up or len(self._buffer) < self._window.size:
+            self._bell.ring()
+
+    async def _settle(self) -> None:
+        """Mark what has come in."""
+        await self._something.wait()
+        await asyncio.sleep(MARK_S)
+        await finish(self._marked())
+
+    async def _marked(self) -> None:
+        self._something.clear()
+        done, self._done = self._done, []
+        aside, self._aside = self._aside, []
+        try:
+            self._again_at += await asyncio.to_thread(self._mark, done, aside)
+        except BaseException:
+            self._done, self._aside = done + self._done, aside + self._aside
+            self._something.set()
+            raise
+        for row in [*aside, *(row for row, _, _ in done)]:
+            self._until.pop(row.id, None)
+        self._bell.ring()  # what waited for them may go now
+
+    def _mark(self, done: list[tuple[Claimed, int, Outcome]], aside: list[Claimed]) -> list[int]:
+        """When those that failed are to be tried again."""
+        now, failed = self._clock(), []
         with self._begin() as session:
-            confirmed = [row for row, outcome in outcomes if outcome.verdict == "confirmed"]
-            outbox.confirm(session, confirmed, now)
-            for row, outcome in outcomes:
+            confirmed = [(row, at) for row, at, outcome in done if outcome.verdict == "confirmed"]
+            due.confirm(session, confirmed, now)
+            for row, _, outcome in done:
                 if outcome.verdict == "confirmed":
                     continue
                 reason = _reason(row, outcome)
@@ -92,7 +219,50 @@ class Relay:
                     parked.park_claimed(session, row, reason=reason, now=now)
                 else:
                     wait = BACKOFF_US[min(row.attempts, len(BACKOFF_US)) - 1]
-                    outbox.retry(session, row, claimable_at=now + wait, trouble=reason)
+                    failed.append(Failed(row, now + wait, reason))
+            due.put_back(session, failed)
+            due.hold(session, aside, now + ASIDE_US)
+        return [one.claimable_at for one in failed]
+
+    async def _watch(self) -> None:
+        """Once a second: rows nobody waits for any more, and leases that run out."""
+        await asyncio.sleep(1)
+        for row in self._window.tick():
+            if row in self._flying:
+                self._given_up.add(row)
+                self._flying[row][1].cancel()
+        self._pump()
+        await finish(self._renewed())
+
+    async def _renewed(self) -> None:
+        now = self._clock()
+        ours = [*(row for row, _ in self._flying.values()), *self._buffer]
+        short = [row for row in ours if self._until[row.id] - now < RENEW_US]
+        if short:
+            await asyncio.to_thread(self._hold, short, now + LEASE_US)
+            self._until.update(dict.fromkeys((row.id for row in short), now + LEASE_US))
+
+    def _hold(self, rows: list[Claimed], until: int) -> None:
+        with self._begin() as session:
+            due.hold(session, rows, until)
+
+    async def _end(self) -> None:
+        """Hear what can still be heard of what is in flight, mark it, and give back the rest."""
+        self._up = False
+        tasks = [task for _, task in self._flying.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE_S)
+        for task in tasks:
+            task.cancel()
+        await self._tried(self._marked())
+        await self._tried(asyncio.to_thread(self._hold, list(self._buffer), self._clock()))
+
+    async def _tried(self, step: Coroutine[Any, Any, None]) -> None:
+        """A last step, whether or not the database is there for it."""
+        try:
+            await step
+        except Exception as problem:  # noqa: BLE001 - the leases run out
+            logger.warning("relay, ending: %s", type(problem).__name__)
 
 
 def _reason(row: Claimed, outcome: Outcome) -> str:

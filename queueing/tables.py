@@ -2,7 +2,7 @@
 
 Times are µs since the epoch, UTC. A row may be claimed by anyone from `claimable_at` on: a claim
 moves that moment behind the lease and raises `fence`, a failure moves it behind the back-off; so
-lease, retry and first try are one rule and one index. Whoever marks a row shows the fence it
+lease, retry and first try are one rule. Whoever marks a row shows the fence it
 claimed with; one that lost its lease marks nothing.
 No table here points into another leaf. Bodies are kept as they went over the wire.
 """
@@ -41,7 +41,6 @@ DIRECTIONS: Final = ("out", "in", "dead")
 given up by the department's consumer (dead-lettered)"""
 
 _Key = BigInteger().with_variant(Integer, "sqlite")
-_WAITING: Final = text("state = 'waiting'")
 _OPEN: Final = text("replayed_at IS NULL")
 
 
@@ -56,26 +55,16 @@ class Base(DeclarativeBase):
 
 
 class OutboxRow(Base):
-    """One message on its way out, committed together with what it tells of."""
+    """One message on its way out, committed together with what it tells of: what was said.
+
+    Written when it is put and when it ends; what happens between stands in `outbox_due`. `fence` is
+    the last one that was given out for it.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
         UniqueConstraint("dedupe_key"),
         CheckConstraint(_one_of("state", OUTBOX_STATES), name="state"),
-        # The lowest unsent row of each ordering key, however many old rows there are.
-        Index(
-            "ix_outbox_unsent",
-            "ordering_key",
-            "id",
-            postgresql_where=_WAITING,
-            sqlite_where=_WAITING,
-        ),
-        Index(
-            "ix_outbox_waiting",
-            "id",
-            postgresql_where=_WAITING,
-            sqlite_where=_WAITING,
-        ),
         Index("ix_outbox_committed_at", "committed_at"),
     )
 
@@ -87,13 +76,30 @@ class OutboxRow(Base):
     dedupe_key: Mapped[str] = mapped_column(String(120))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(String(12), default="waiting")
-    claimable_at: Mapped[int] = mapped_column(BigInteger)
     fence: Mapped[int] = mapped_column(Integer, default=0)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     trouble: Mapped[str | None] = mapped_column(Text)
     committed_at: Mapped[int] = mapped_column(BigInteger)
     published_at: Mapped[int | None] = mapped_column(BigInteger)
     confirmed_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class OutboxDueRow(Base):
+    """A message of the outbox that is still to be sent: what is to be done.
+
+    Narrow, because a claim writes it anew; deleted when the broker has the message or it is parked.
+    """
+
+    __tablename__ = "outbox_due"
+    # The lowest row of each ordering key.
+    __table_args__ = (Index("ix_outbox_due_ordering_key_id", "ordering_key", "id"),)
+
+    id: Mapped[int] = mapped_column(ForeignKey("outbox.id"), primary_key=True, autoincrement=False)
+    ordering_key: Mapped[str] = mapped_column(String(120))
+    department: Mapped[str] = mapped_column(String(40))
+    claimable_at: Mapped[int] = mapped_column(BigInteger)
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
 
 
 class InboxRow(Base):

@@ -70,6 +70,14 @@ class Transport(Protocol):
     async def ready(self) -> bool:
         """Whether publishing has a chance now; connects when it has to. Never raises."""
 
+    @property
+    def blocked(self) -> bool:
+        """Whether nothing new is to be published now; what was published is still answered."""
+
+    async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
+        """Publish once and wait for the answer, however long it takes. `unknown` means that no
+        answer can come any more. Never raises."""
+
     async def publish(
         self, exchange: str, routing_key: str, body: bytes, dedupe_key: str
     ) -> Outcome:

@@ -1,13 +1,54 @@
-"""Two ways to wait: for our own step to its end, and for another's call only so long.
+"""Three ways to wait: for our own step to its end, for another's call only so long, and for a
+bell that somebody's commit rings.
 
-Always holds: a cancellation of ours is never lost, whatever the awaited code does with it.
+Always holds: a cancellation of ours is never lost, whatever the awaited code does with it; a ring
+between looking and waiting is not missed.
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Coroutine
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+LOOK_S: Final = 2.0
+"""Who is woken looks by itself as well, so seldom: a lost ring costs two seconds."""
+
+
+class Bell:
+    """Rung from any thread, heard on any event loop. Who waits says how often it had been rung when
+    they last looked, and is woken at once when that has grown since."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self.rings = 0
+
+    def ring(self) -> None:
+        """Wake whoever waits."""
+        with self._lock:
+            self.rings += 1
+            waiting = list(self._waiting)
+        for loop, heard in waiting:
+            with suppress(RuntimeError):  # its loop has closed: nobody waits there any more
+                loop.call_soon_threadsafe(heard.set)
+
+    async def wait(self, seen: int, seconds: float = LOOK_S) -> None:
+        """Until it has been rung more often than `seen`, for `seconds` at the most."""
+        one = (asyncio.get_running_loop(), asyncio.Event())
+        with self._lock:
+            if self.rings != seen:
+                return
+            self._waiting.add(one)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await one[1].wait()
+        finally:
+            with self._lock:
+                self._waiting.discard(one)
 
 
 async def finish(work: Coroutine[Any, Any, T]) -> T:

@@ -46,8 +46,8 @@ PLACES: tuple[Place, ...] = (
     ),
     Place("/wallboard", "坐席与队列", "Wallboard", "wall", _any(Permission.WALLBOARD_READ)),
     Place("/log", "日志", "Log", "log", _any(Permission.LOG_READ)),
-    Place("/alerts", "告警", "Alerts", "warn", _any(Permission.ALERT_READ)),
     Place("/state", "运行状态", "State", "state", _any(Permission.STATE_READ)),
+    Place("/alerts", "告警", "Alerts", "warn", _any(Permission.ALERT_READ)),
     Place(
         "/retention",
         "保存与销毁",

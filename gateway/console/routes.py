@@ -140,8 +140,8 @@ ROUTES: tuple[Page, ...] = (
     Page("/alerts", "GET", alerts.show, ALERT),
     Page("/alerts/{alert_id}/seen", "POST", alerts.see, ALERT),
     Page("/state", "GET", state.show, STATE),
-    Page("/asyncapi", "GET", contract.show, PUBLIC),
     Page("/parked", "GET", parked.show, PARKED),
     Page("/parked/replay", "POST", parked.replay_all, PARKED),
     Page("/parked/{parked_id}/replay", "POST", parked.replay, PARKED),
+    Page("/asyncapi", "GET", contract.show, PUBLIC),
 )

@@ -14,12 +14,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from gateway import bells
 from gateway.demo.client import Client
 from gateway.demo.stage import PASSWORD, Stage
 from gateway.tables import WorkOrderRow
 from queueing.department import Department
 from queueing.embedded import Embedded
 from queueing.tables import OutboxRow
+from queueing.waiting import Bell
 from recordings.tables import RecordingRow
 from telephony.tables import LinkStateRow
 
@@ -86,8 +88,10 @@ async def linked(house: Stage) -> None:
 async def department(house: Stage) -> None:
     """A department's own program: takes each work order, signs it, and replies."""
     parts = house.parts
-    gongshang = Department("gongshang", Embedded(parts.database.begin, parts.clock), parts.clock)
-    async with aclosing(gongshang.orders()) as arriving:
+    queues = Embedded(parts.database.begin, parts.clock, reading=parts.database.reading)
+    gongshang = Department("gongshang", queues, parts.clock)
+    async with asyncio.TaskGroup() as group, aclosing(gongshang.orders()) as arriving:
+        group.create_task(bells.listen(parts.hub, Bell(), queues.ring))
         async for order in arriving:
             await order.sign("何工")
             await asyncio.sleep(0.5)

@@ -23,7 +23,6 @@ from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import DepartmentRow, RecordingLinkRow
 from queueing import depth, parked
-from queueing.tables import OutboxRow
 from recordings import catalogue
 from recordings.errors import KeysError
 from recordings.tables import AuditHeadRow, CaptureTroubleRow, RecordingRow
@@ -102,9 +101,7 @@ def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
     """
     if not who.may(Permission.STATE_READ):
         raise Forbidden
-    waiting, oldest = session.execute(
-        select(func.count(), func.min(OutboxRow.committed_at)).where(OutboxRow.state == "waiting")
-    ).one()
+    waiting, oldest = depth.waiting(session)
     return Overview(
         links=standing.of_all(session, parts, now),
         queues=_queues(session),

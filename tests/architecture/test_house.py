@@ -22,8 +22,13 @@ FILES = sorted(
 
 HOMES: dict[str, tuple[str, ...]] = {
     "asterisk": ("telephony/client.py",),
-    "aio_pika": ("queueing/broker.py", "queueing/looking.py"),
-    "aiormq": ("queueing/broker.py", "queueing/looking.py"),
+    "aio_pika": (
+        "queueing/broker.py",
+        "queueing/link.py",
+        "queueing/looking.py",
+        "queueing/publishing.py",
+    ),
+    "aiormq": ("queueing/link.py", "queueing/looking.py"),
     "cryptography": ("recordings/sealed.py", "recordings/notes.py", "recordings/passphrase.py"),
     "obstore": ("recordings/bucket.py",),
     "argon2": ("gateway/people/accounts.py",),
@@ -44,9 +49,10 @@ PURE = (
     "telephony/wire.py", "telephony/message.py", "telephony/events.py",
     "telephony/facts.py", "telephony/call.py",
     "queueing/differences.py", "queueing/layout.py",
-    "queueing/messages.py", "queueing/topology.py",
+    "queueing/messages.py", "queueing/topology.py", "queueing/window.py",
     "queueing/fields.py", "queueing/orders_out.py", "queueing/rejected.py",
-    "queueing/replies_in.py", "queueing/asyncapi.py", "queueing/examples.py",
+    "queueing/replies_in.py",
+    "queueing/asyncapi.py", "queueing/examples.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",

@@ -197,3 +197,31 @@ def test_recordings_that_are_there_get_their_line(database_url: str) -> None:
         migrations.upgrade(database)
     finally:
         database.dispose()
+
+
+def test_what_was_on_its_way_is_sent_after_the_upgrade(database_url: str) -> None:
+    """Messages that wait get their row of what is to be done, those that were sent none."""
+    database = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    put = (
+        "INSERT INTO outbox (id, message_type, department, routing_key, ordering_key, dedupe_key, "
+        "body, state, claimable_at, fence, attempts, committed_at) "
+        "VALUES ({0}, 't', 'sb', 'r', 'ticket:{0}', 'k{0}', {1}, '{2}', 7, {0}, 2, 1)"
+    )
+    body = "x'00'" if database.sqlite else "decode('00', 'hex')"
+    try:
+        command.upgrade(migrations.config(database), "0013")
+        with database.engine.begin() as connection:
+            for number, state in ((1, "confirmed"), (2, "waiting"), (3, "parked")):
+                connection.exec_driver_sql(put.format(number, body, state))
+        migrations.upgrade(database)
+        with database.engine.begin() as connection:
+            due = connection.exec_driver_sql("SELECT * FROM outbox_due").all()
+            assert [tuple(row) for row in due] == [(2, "ticket:2", "sb", 7, 2, 2)]
+            connection.exec_driver_sql("UPDATE outbox_due SET fence = 5")
+        command.downgrade(migrations.config(database), "0013")
+        with database.engine.begin() as connection:
+            rows = connection.exec_driver_sql("SELECT id, fence FROM outbox ORDER BY id").all()
+            assert [tuple(row) for row in rows] == [(1, 1), (2, 5), (3, 3)]
+        migrations.upgrade(database)
+    finally:
+        database.dispose()

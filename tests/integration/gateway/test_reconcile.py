@@ -22,7 +22,7 @@ from gateway.people.roles import Role
 from gateway.tables import AccountRow, RecordingLinkRow, TicketCallRow, TicketRow, WorkOrderRow
 from gateway.tickets import acts
 from queueing import parked
-from queueing.tables import OutboxRow
+from queueing.tables import OutboxDueRow, OutboxRow
 from recordings.tables import RecordingRow
 from telephony.cel import COLUMNS
 from telephony.errors import CelUnreadable
@@ -223,6 +223,7 @@ def reply_unusable(_: Parts, session: Session) -> None:
 
 def lose_message(_: Parts, session: Session) -> None:
     """A work order committed without its message."""
+    session.execute(delete(OutboxDueRow))
     session.execute(delete(OutboxRow))
 
 

@@ -75,21 +75,22 @@ def test_cut_between_publish_and_confirm_is_sent_again_and_recognised(
                 await ours.declare(["sb"])
                 relay = Relay(sqlite_store.begin, ours, clock)
                 wire.hold_answers()
-                first = asyncio.ensure_future(relay.run_once())
-                await wire.sends(offered(1).summary.encode())
-                await until(lambda: broker.depth(vhost, QUEUE) == 1)
-                wire.cut()
-                wire.let_answers()
-                assert await first == 1
-                assert confirmed(sqlite_store) == 0
                 async with running(relay.run()):
+                    await wire.sends(offered(1).summary.encode())
+                    await until(lambda: broker.depth(vhost, QUEUE) == 1)
+                    assert confirmed(sqlite_store) == 0
+                    wire.cut()
+                    wire.let_answers()
                     await until(lambda: confirmed(sqlite_store) == 1)
         await until(lambda: broker.depth(vhost, QUEUE) == 2)
         async with closing(RabbitMQ(broker.url(vhost))) as theirs:
             department = Department("sb", theirs, clock)
             put(sqlite_store, 2, 2)
-            async with closing(RabbitMQ(broker.url(vhost), kind="classic")) as ours:
-                await Relay(sqlite_store.begin, ours, clock).run_once()
+            async with (
+                closing(RabbitMQ(broker.url(vhost), kind="classic")) as ours,
+                running(Relay(sqlite_store.begin, ours, clock).run()),
+            ):
+                await until(lambda: confirmed(sqlite_store) == 2)
             names = ["WO-2026-000001-1", "WO-2026-000002-1"]
             assert await take(department, 2) == names
             assert department.repeated == 1

@@ -1,14 +1,18 @@
 """The outbox on SQLite and PostgreSQL: what is claimed, by whom, and in which order."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from queueing import depth, outbox
+from queueing import depth, due, outbox
+from queueing.due import Claimed, Failed
 from queueing.errors import NoTransaction, Rejected
-from queueing.outbox import Claimed
-from queueing.tables import OutboxRow
+from queueing.tables import OutboxDueRow, OutboxRow
 from tests.rig.store import Store
 from tests.rig.workorders import offered
 
@@ -29,11 +33,11 @@ def put(store: Store, number: int, version: int = 1, *, ordering: str | None = N
 
 
 def claim(store: Store, now: int, limit: int = 10) -> list[Claimed]:
-    return store.read(lambda s: outbox.claim(s, now=now, lease_us=LEASE, limit=limit))
+    return store.read(lambda s: due.claim(s, now=now, lease_us=LEASE, limit=limit))
 
 
 def confirm(store: Store, claimed: list[Claimed]) -> None:
-    store.read(lambda s: outbox.confirm(s, claimed, 99))
+    store.read(lambda s: due.confirm(s, [(row, 20) for row in claimed], 99))
 
 
 def state(store: Store, row_id: int) -> str:
@@ -83,7 +87,7 @@ def test_a_row_that_fails_holds_its_successors(store: Store) -> None:
     first = put(store, 1, 1)
     put(store, 1, 2)
     (row,) = claim(store, now=20)
-    store.read(lambda s: outbox.retry(s, row, claimable_at=500, trouble="no answer"))
+    store.read(lambda s: due.put_back(s, [Failed(row, 500, "no answer")]))
     assert claim(store, now=499) == []
     again = claim(store, now=500)
     assert [(row.id, row.attempts) for row in again] == [(first, 2)]
@@ -98,7 +102,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_loser_marks_nothing(store: S
     assert [row.id for row in quick] == [row_id]
     confirm(store, slow)
     assert state(store, row_id) == "waiting"
-    store.read(lambda s: outbox.retry(s, slow[0], claimable_at=0, trouble="late"))
+    store.read(lambda s: due.put_back(s, [Failed(slow[0], 0, "late")]))
     assert claim(store, now=20 + LEASE) == []
     confirm(store, quick)
     assert state(store, row_id) == "confirmed"
@@ -126,19 +130,95 @@ def test_times_and_depth_tell_where_a_message_is(store: Store) -> None:
     assert store.read(lambda s: depth.figures(s, 11, 99)).committed == 0
 
 
-def test_the_claim_reads_the_partial_indexes(sqlite_store: Store) -> None:
-    """Protects: ten million confirmed rows do not slow a claim down."""
-    put(sqlite_store, 1)
-    seen: list[str] = []
-    sqlite_store.engine.dispose()
-    with sqlite_store.begin() as session:
-        connection = session.connection().connection.driver_connection
-        assert connection is not None
-        connection.set_trace_callback(seen.append)
-        outbox.claim(session, now=20, lease_us=LEASE, limit=3)
-        connection.set_trace_callback(None)
-        (statement,) = [line for line in seen if line.startswith("WITH")]
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
-    steps = " ".join(step[3] for step in plan)
-    assert "ix_outbox_waiting" in steps
-    assert "ix_outbox_unsent" in steps
+def test_replayed_it_goes_on_from_its_last_fence(store: Store) -> None:
+    """Protects: who claimed a row in its first life cannot mark it in its second."""
+    row_id = put(store, 1)
+    (frozen,) = claim(store, now=20)
+    (quick,) = claim(store, now=20 + LEASE)
+    assert store.read(lambda s: due.park(s, quick, "nobody there"))
+    assert not store.read(lambda s: due.park(s, frozen, "nobody there"))
+    assert (state(store, row_id), store.read(depth.waiting)) == ("parked", (0, None))
+    store.read(lambda s: due.again(s, row_id, 5_000))
+    assert store.read(depth.waiting) == (1, 10)
+    (again,) = claim(store, now=5_000)
+    assert (again.fence, again.attempts) == (3, 1)
+    confirm(store, [frozen, quick])
+    assert state(store, row_id) == "waiting"
+    confirm(store, [again])
+    assert state(store, row_id) == "confirmed"
+
+
+def test_a_floor_is_a_hint_about_where_to_begin(store: Store) -> None:
+    """Protects: below the floor nothing is looked at, and a look without one finds it."""
+    first, second = put(store, 1), put(store, 2)
+    assert store.read(lambda s: due.look(s, 20, second)) == second
+    assert store.read(lambda s: due.look(s, 20)) == first
+    taken = store.read(lambda s: due.claim(s, now=20, lease_us=LEASE, limit=9, floor=second))
+    assert [row.id for row in taken] == [second]
+    assert [row.id for row in claim(store, now=20)] == [first]
+
+
+def test_no_step_scans_what_was_said(store: Store) -> None:
+    """Protects: ten million sent messages slow no look, claim, mark or parking; and marking one
+    does not read all that wait (measured once: 6.6 ms for three of 50 000)."""
+    fill(store, old=20_000, waiting=3_000)
+    plans: list[tuple[str, str]] = []
+    with store.begin() as session:
+        sqlite = session.get_bind().dialect.name == "sqlite"
+        explained = explaining(session, "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN ", plans)
+        with explained:
+            assert due.look(session, 20) is not None
+            claimed = due.claim(session, now=20, lease_us=LEASE, limit=64)
+            due.confirm(session, [(row, 20) for row in claimed[:60]], 30)
+            due.put_back(session, [Failed(row, 40, "x") for row in claimed[60:63]])
+            assert due.park(session, claimed[63], "x")
+    assert len(plans) >= 9
+    for statement, plan in plans:
+        assert "SCAN outbox\n" not in plan + "\n", statement
+        assert "Seq Scan on outbox " not in plan, statement
+        if "ORDER BY" not in statement:  # a claim walks what waits in its order, and stops soon
+            assert "SCAN outbox_due" not in plan, statement
+            assert "Seq Scan on outbox_due" not in plan, statement
+
+
+def fill(store: Store, *, old: int, waiting: int) -> None:
+    """Messages that were sent, and after them some that wait."""
+    message = offered()
+    with store.begin() as session:
+        template = outbox.put(
+            session, message, department="sb", ordering_key="t", dedupe_key="t", now=10
+        )
+        said = {c.name: getattr(template, c.name) for c in OutboxRow.__table__.columns}
+        rows = [
+            said | {"id": number, "dedupe_key": f"k{number}", "ordering_key": f"t{number}",
+                    "state": "confirmed" if number <= old else "waiting"}
+            for number in range(2, old + waiting)
+        ]  # fmt: skip
+        session.execute(insert(OutboxRow), rows)
+        session.execute(
+            insert(OutboxDueRow),
+            [
+                {"id": row["id"], "ordering_key": row["ordering_key"], "department": "sb",
+                 "claimable_at": 10, "fence": 0, "attempts": 0}
+                for row in rows if row["state"] == "waiting"
+            ],
+        )  # fmt: skip
+        session.execute(text("ANALYZE"))
+
+
+@contextmanager
+def explaining(session: Session, word: str, plans: list[tuple[str, str]]) -> Iterator[None]:
+    """The plan of each statement of the block, as it is about to run."""
+
+    def before(connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        cursor = connection.connection.cursor()
+        cursor.execute(word + statement, given[0] if isinstance(given, list) else given)
+        plans.append((statement, "\n".join(str(row[-1]) for row in cursor.fetchall())))
+        cursor.close()
+
+    engine = session.get_bind()
+    event.listen(engine, "before_cursor_execute", before)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", before)

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from queueing import depth, outbox, parked, topology
+from queueing import depth, due, outbox, parked, topology
 from queueing.deadletters import DeadLetters
 from queueing.department import Department
 from queueing.embedded import Embedded
@@ -35,6 +35,12 @@ def put(store: Store, number: int, version: int = 1, department: str = "sb") -> 
 def states(store: Store) -> list[str]:
     with store.begin() as session:
         return [row.state for row in session.query(OutboxRow).order_by(OutboxRow.id)]
+
+
+async def carried(relay: Relay, store: Store, wanted: list[str]) -> None:
+    """Let the relay work until the rows stand so."""
+    async with running(relay.run()):
+        await until(lambda: states(store) == wanted)
 
 
 def test_committed_rows_reach_the_department_in_order(
@@ -77,9 +83,7 @@ def test_an_unroutable_message_is_parked_and_replayed(
     async def scenario() -> None:
         async with transports() as ours:
             await ours.declare(["sb"])
-            relay = Relay(store.begin, ours, clock)
-            assert await relay.run_once() == 2
-            assert states(store) == ["parked", "confirmed"]
+            await carried(Relay(store.begin, ours, clock), store, ["parked", "confirmed"])
             (stuck,) = store.read(parked.unresolved)
             assert (stuck.direction, stuck.department) == ("out", "nobody")
             assert "no queue" in stuck.reason
@@ -87,8 +91,7 @@ def test_an_unroutable_message_is_parked_and_replayed(
             assert (row.department, row.waiting, row.parked) == ("nobody", 0, 1)
             await ours.declare(["nobody"])
             store.read(lambda s: parked.replay(s, stuck.id, clock()))
-            assert await relay.run_once() == 1
-            assert states(store) == ["confirmed", "confirmed"]
+            await carried(Relay(store.begin, ours, clock), store, ["confirmed", "confirmed"])
             assert store.read(parked.unresolved) == []
             with pytest.raises(NotParked):
                 store.read(lambda s: parked.replay(s, stuck.id, clock()))
@@ -105,8 +108,7 @@ def test_what_a_department_gives_up_comes_back_to_be_seen(
     async def scenario() -> None:
         async with transports() as ours, transports() as theirs:
             await ours.declare(["sb"])
-            relay = Relay(store.begin, ours, clock)
-            await relay.run_once()
+            await carried(Relay(store.begin, ours, clock), store, ["confirmed"])
             department = Department("sb", theirs, clock)
             async with running(DeadLetters(store.begin, ours, clock).run()):
                 async with asyncio.timeout(20), aclosing(department.orders()) as orders:
@@ -115,7 +117,8 @@ def test_what_a_department_gives_up_comes_back_to_be_seen(
                 assert (stuck.direction, stuck.department) == ("dead", "sb")
                 assert "rejected" in stuck.reason
                 store.read(lambda s: parked.replay(s, stuck.id, clock()))
-                await relay.run_once()
+                assert states(store) == ["waiting"]
+                await carried(Relay(store.begin, ours, clock), store, ["confirmed"])
                 async with asyncio.timeout(20), aclosing(department.orders()) as orders:
                     order = await anext(orders)
                     assert order.message == offered(1)
@@ -138,13 +141,19 @@ def test_a_crash_between_publish_and_mark_publishes_again(
         ours = Embedded(store.begin, clock)
         await ours.declare(["sb"])
         crashing = Relay(store.begin, ours, clock)
-        monkeypatch.setattr(crashing, "_mark", lambda _outcomes: None)
-        assert await crashing.run_once() == 1
-        relay = Relay(store.begin, ours, clock)
-        assert await relay.run_once() == 0
+        marked = threading.Event()
+
+        def crash(*_: object) -> list[int]:
+            marked.set()
+            return []
+
+        monkeypatch.setattr(crashing, "_mark", crash)
+        async with running(crashing.run()), asyncio.timeout(10):
+            await asyncio.to_thread(marked.wait)
+        with store.begin() as session:
+            assert due.look(session, clock()) is None, "its lease stands"
         clock.ahead_us = LEASE_US
-        assert await relay.run_once() == 1
-        assert states(store) == ["confirmed"]
+        await carried(Relay(store.begin, ours, clock), store, ["confirmed"])
         deliveries = []
         async with aclosing(ours.deliveries(topology.department_queue("sb"))) as arriving:
             async for delivery in arriving:
@@ -163,8 +172,8 @@ def test_two_claims_at_the_same_moment_take_different_rows(postgres_store: Store
     for number in range(1, 7):
         put(postgres_store, number)
     with postgres_store.begin() as one, postgres_store.begin() as two:
-        first = outbox.claim(one, now=9, lease_us=9, limit=3)
-        second = outbox.claim(two, now=9, lease_us=9, limit=3)
+        first = due.claim(one, now=9, lease_us=9, limit=3)
+        second = due.claim(two, now=9, lease_us=9, limit=3)
     assert [row.id for row in first] == [1, 2, 3]
     assert [row.id for row in second] == [4, 5, 6]
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from queueing import persistence
-from queueing.waiting import bounded, finish
+from queueing.waiting import Bell, bounded, finish
 
 
 def test_a_cancelled_step_runs_to_its_end() -> None:
@@ -149,3 +149,35 @@ def test_what_a_call_returns_or_raises_passes_through() -> None:
             await bounded(fails(), 1)
 
     asyncio.run(scenario())
+
+
+def test_a_ring_between_looking_and_waiting_is_heard() -> None:
+    """Protects: what is committed while a reader looks does not wait for its next look."""
+
+    async def scenario() -> None:
+        bell = Bell()
+        seen = bell.rings
+        bell.ring()
+        async with asyncio.timeout(1):
+            await bell.wait(seen, 60)
+
+    asyncio.run(scenario())
+
+
+def test_everybody_who_waits_is_woken_from_any_thread() -> None:
+    """Protects: two readers of one queue, rung by a commit in a thread of its own."""
+
+    async def scenario() -> None:
+        bell = Bell()
+        waiting = [asyncio.ensure_future(bell.wait(0, 60)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        await asyncio.to_thread(bell.ring)
+        async with asyncio.timeout(1):
+            await asyncio.gather(*waiting)
+
+    asyncio.run(scenario())
+
+
+def test_nobody_rings_and_one_looks_all_the_same() -> None:
+    """Protects: a lost ring costs a while and no more."""
+    asyncio.run(Bell().wait(0, 0.01))
