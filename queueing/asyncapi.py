@@ -10,6 +10,7 @@ is written for AMQP 1.0; on 0-9-1 the content type alone is taken from it.)
 """
 
 import json
+import re
 from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
@@ -182,7 +183,7 @@ def _refs(of: tuple[Message, ...]) -> dict[str, Any]:
 
 def _message(example: Message) -> dict[str, Any]:
     """One message: what it is, its envelope around its data, and an example as it travels."""
-    said = str(type(example).__doc__)
+    said = " ".join(str(type(example).__doc__).split())
     ours = not isinstance(example, Reply)
     event_id = f"sb-{_name(example)}-1"
     if not isinstance(example, Reply | ReplyRejected):  # of a version: named by it
@@ -191,7 +192,7 @@ def _message(example: Message) -> dict[str, Any]:
     body = messages.encode(example, event_id=event_id, source=source, time_us=examples.AT_US)
     return {
         "name": _name(example),
-        "title": said.partition("：")[0],
+        "title": re.split("[：；。]", said)[0],
         "summary": said,
         "contentType": "application/cloudevents+json",
         "correlationId": {"location": "$message.payload#/subject"},

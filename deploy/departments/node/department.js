@@ -75,15 +75,13 @@ async function handle(channel, returned, message) {
     const event = JSON.parse(message.content.toString("utf8"));
     name = NAMES.get(event.type);
     order = event.data;
-    if (name === "rejected") {
-      console.error(`${order.reply_id}: ${order.code} ${order.reason}`); // ours was not taken: see to it
-      name = undefined; // of no version, and nothing to work
-    }
-    if (name && !(order.work_order && order.version)) throw new Error("no work order");
+    if (name && (order === null || typeof order !== "object")) throw new Error("no message");
   } catch {
     return channel.reject(message, false); // rule 5: parked, where the hotline sees it
   }
-  if (name && order.version > (seen.get(order.work_order) || 0)) {
+  if (name && order.version === undefined) {
+    console.error(name, message.content.toString("utf8")); // of no version: a reply was refused, and why
+  } else if (name && order.version > (seen.get(order.work_order) || 0)) {
     for (const answer of work(name, order)) await send(channel, returned, order, answer);
     settle(order.work_order, order.version);
     console.log(`${order.work_order} v${order.version} ${name}`);

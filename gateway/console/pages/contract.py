@@ -32,6 +32,8 @@ class Field:
     kind: str
     always: bool
     said: str
+    values: list[str]
+    """Of a closed list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def _fields(told: dict[str, Any], schema: dict[str, Any], before: str = "") -> l
         kinds = [_followed(told, one) for one in field.get("anyOf", [field])]
         said = field.get("description", "") or f"固定为 {field.get('const', '')}。 Always this."
         shown = " / ".join(_kind(one) for one in kinds)
-        found.append(Field(before + name, shown, name in schema.get("required", ()), said))
+        always = name in schema.get("required", ())
+        found.append(Field(before + name, shown, always, said, field.get("enum", [])))
         for part in kinds:
             if "properties" in part:
                 found += _fields(told, part, f"{before}{name}.")

@@ -21,10 +21,17 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from queueing import asyncapi, messages, outbox, topology
+from queueing import asyncapi, examples, messages, outbox, topology
 from queueing.broker import RabbitMQ
 from queueing.inbox import ReplyConsumer
-from queueing.messages import DepartmentReply, Envelope, Replied, WorkOrderUrged, WorkOrderWithdrawn
+from queueing.messages import (
+    DepartmentReply,
+    Envelope,
+    Replied,
+    ReplyRejected,
+    WorkOrderUrged,
+    WorkOrderWithdrawn,
+)
 from queueing.relay import Relay
 from queueing.tables import OutboxRow, ParkedRow
 from queueing.transport import Transport
@@ -152,7 +159,7 @@ def test_a_node_program_answers_each_order_once_though_it_is_killed(
     amqp_url: str, store: Store, clock: Clock, document: Any, tmp_path: Path
 ) -> None:
     """Protects: a program in another language, from the document alone, survives three kills, a
-    repetition, an urge, a withdrawal, noise and a type it does not know; nothing is done twice."""
+    repetition, an urge, a withdrawal, a refusal, noise, an unknown type; nothing twice."""
     applied = Applied()
     (tmp_path / "asyncapi.json").write_text(json.dumps(document), encoding="utf-8")
     for number in range(1, ORDERS + 1):
@@ -185,6 +192,9 @@ def test_a_node_program_answers_each_order_once_though_it_is_killed(
                 later = again.replace(b"offered.v1", b"invented.v1")
                 await also(ours, again, "again")
                 await also(ours, later, "later")
+                (told,) = [one for one in examples.OUT if isinstance(one, ReplyRejected)]
+                refusal = messages.encode(told, event_id="r1", source="urn:test", time_us=0)
+                await also(ours, refusal, "refusal")
                 await also(ours, b"\xff not JSON", "noise")
                 with department(amqp_url, tmp_path):
                     await until(partial(applied.reaches, 2 * ORDERS), 40)
