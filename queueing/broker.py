@@ -58,6 +58,10 @@ class RabbitMQ:
         """Whether the broker has asked not to be published to now."""
         return self._out.blocked
 
+    async def answers(self) -> bool:
+        """Whether the broker answers over the publishing link, asked for something small."""
+        return await self._out.answers()
+
     async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
         """Publish once; what the broker says, however long it takes, or that the link is gone."""
         return await self._out.send(exchange, routing_key, body, dedupe_key)

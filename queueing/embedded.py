@@ -67,6 +67,10 @@ class Embedded:
         """Never."""
         return False
 
+    async def answers(self) -> bool:
+        """Always, as `ready`."""
+        return True
+
     async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
         """As `publish`: the database answers, or fails, within its own bounds."""
         return await self.publish(exchange, routing_key, body, dedupe_key)

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
-from uuid import uuid4
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
@@ -97,8 +96,7 @@ class Link:
             delivery_mode=2,
             headers={DEDUPE_HEADER: dedupe_key},
             user_id=self._user,
-            message_id=uuid4().hex,  # fresh for each attempt: aiormq matches returns by it
-        )
+        )  # and a message id from aiormq, fresh for each attempt: it matches returns by it
         try:
             await self._wire.basic_publish(
                 body, exchange=exchange, routing_key=routing_key, properties=properties,

@@ -81,6 +81,10 @@ class Publisher:
         """Whether the broker takes nothing at present."""
         return self._link is not None and self._link.alive and self._link.blocked
 
+    async def answers(self) -> bool:
+        """Whether the broker answers over this link."""
+        return self._link is not None and self._link.alive and await self._link.answers()
+
     async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
         """Publish; what the broker says, however long it takes, or that the link is gone."""
         outcome = await self._once(exchange, routing_key, body, dedupe_key)

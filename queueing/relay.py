@@ -7,20 +7,19 @@ with the broker's word or the link (`transport.send`). Between publish and mark 
 the lease runs out and the row is published again under the same dedupe key.
 Any number of relays may run side by side; one whose broker is away, or takes nothing now, claims
 nothing. Whoever commits rings the bell, so an idle relay only looks every `LOOK_S`, and reads.
-Always holds: only `confirmed` ends a row well; `unknown` is tried again for ever, with back-off;
-`unroutable` is parked at once and `refused` after `REFUSALS` attempts, both with their reason; what
-has become of a row is marked even when the database was away meanwhile; nothing is written to the
-broker whose lease is about to run out.
+Always holds: what has become of a row is marked (`ledger`) even when the database was away
+meanwhile; nothing is written to the broker whose lease is about to run out.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-from queueing import due, parked
-from queueing.due import Claimed, Failed
+from queueing.due import Claimed
+from queueing.ledger import LEASE_US, Done, Ledger
 from queueing.outbox import Begin, Clock
 from queueing.topology import WORKORDERS
 from queueing.transport import Outcome, Transport
@@ -29,22 +28,14 @@ from queueing.window import Window
 
 logger = logging.getLogger(__name__)
 
-LEASE_US: Final = 60_000_000
 RENEW_US: Final = 40_000_000  # a lease with less than this left is made longer
 LAST_US: Final = 5_000_000  # with less than this left, nothing is published under it
-ASIDE_US: Final = 5_000_000  # before a row for a sick queue is claimed again
-REFUSALS: Final = 5
 AWAY_S: Final = 1.0  # between looks at a broker or a database that is away
 BLOCKED_S: Final = 0.2  # between looks at a broker that takes nothing now
-MARK_S: Final = 0.02  # how long outcomes are gathered for one transaction
+MARK_S: Final = 0.05  # how long outcomes are gathered for one transaction,
+MARKED: Final = 128  # unless so many have come
 GRACE_S: Final = 5.0  # for the broker's last words, when we are told to stop
 FULL_LOOK_US: Final = 1_000_000  # how often the claim begins at the very first row
-BACKOFF_US: Final = (250_000, 500_000, 1_000_000, 2_000_000, 4_000_000)
-SAID: Final[dict[str, str]] = {
-    "unroutable": "没有接收队列 no queue takes it",
-    "refused": "队列拒收 the queue refuses it",
-    "unknown": "未收到确认，将重发 no confirmation, to be published again",
-}
 NEVER: Final = Outcome("unknown", "its queue has not answered for two minutes")
 
 
@@ -60,8 +51,7 @@ class Relay:
         reading: Begin | None = None,
         bell: Bell | None = None,
     ) -> None:
-        self._begin = begin
-        self._reading = reading or begin
+        self._ledger = Ledger(begin, reading or begin, clock)
         self._transport = transport
         self._clock = clock
         self._bell = bell or Bell()
@@ -71,11 +61,13 @@ class Relay:
         self._until: dict[int, int] = {}  # when the lease of each row in our hands ends
         self._flying: dict[int, tuple[Claimed, asyncio.Task[None]]] = {}
         self._given_up: set[int] = set()
-        self._done: list[tuple[Claimed, int, Outcome]] = []
+        self._done: list[Done] = []
         self._aside: list[Claimed] = []
         self._something = asyncio.Event()  # to mark
+        self._many = asyncio.Event()
         self._again_at: list[int] = []
         self._full_look_at = 0
+        self._drains = False  # the last claim found something
 
     async def run(self) -> NoReturn:
         """Carry, until cancelled; a failing database or broker only makes it wait."""
@@ -124,20 +116,17 @@ class Relay:
         now, floor = self._clock(), min(self._until, default=0)
         if now >= self._full_look_at:
             self._full_look_at, floor = now + FULL_LOOK_US, 0
-        rows = await asyncio.to_thread(self._claim, now, floor, most, self._window.sick)
+        rows = await asyncio.to_thread(
+            self._ledger.claim, now, most,
+            floor=floor, shunned=self._window.sick, look=not self._drains,
+        )  # fmt: skip
+        self._drains = bool(rows)
+        # Our own come again when we could not hold their lease: they are on their way.
+        rows = [row for row in rows if row.id not in self._until]
         self._until.update(dict.fromkeys((row.id for row in rows), now + LEASE_US))
         self._buffer.extend(rows)
         self._pump()
         return bool(rows)
-
-    def _claim(self, now: int, floor: int, most: int, sick: list[str]) -> list[Claimed]:
-        with self._reading() as session:
-            if due.look(session, now, floor) is None:
-                return []
-        with self._begin() as session:
-            return due.claim(
-                session, now=now, lease_us=LEASE_US, limit=most, floor=floor, shunned=sick
-            )
 
     def _rest_s(self) -> float:
         """How long to rest when nobody rings: until one of ours is to be tried again."""
@@ -179,6 +168,8 @@ class Relay:
             self._window.answered(row.id, well=outcome.verdict == "confirmed")
         self._done.append((row, now, outcome))
         self._something.set()
+        if len(self._done) >= MARKED:
+            self._many.set()
         self._pump()
         if not self._up or len(self._buffer) < self._window.size:
             self._bell.ring()
@@ -186,48 +177,34 @@ class Relay:
     async def _settle(self) -> None:
         """Mark what has come in."""
         await self._something.wait()
-        await asyncio.sleep(MARK_S)
+        if len(self._done) < MARKED:
+            self._many.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(MARK_S):
+                    await self._many.wait()
         await finish(self._marked())
 
     async def _marked(self) -> None:
         self._something.clear()
         done, self._done = self._done, []
         aside, self._aside = self._aside, []
+        for row in [*aside, *(row for row, _, _ in done)]:
+            self._until.pop(row.id, None)  # before the mark: after it, a claim may be of its own
         try:
-            self._again_at += await asyncio.to_thread(self._mark, done, aside)
+            self._again_at += await asyncio.to_thread(self._ledger.mark, done, aside)
         except BaseException:
             self._done, self._aside = done + self._done, aside + self._aside
             self._something.set()
             raise
-        for row in [*aside, *(row for row, _, _ in done)]:
-            self._until.pop(row.id, None)
         self._bell.ring()  # what waited for them may go now
-
-    def _mark(self, done: list[tuple[Claimed, int, Outcome]], aside: list[Claimed]) -> list[int]:
-        """When those that failed are to be tried again."""
-        now, failed = self._clock(), []
-        with self._begin() as session:
-            confirmed = [(row, at) for row, at, outcome in done if outcome.verdict == "confirmed"]
-            due.confirm(session, confirmed, now)
-            for row, _, outcome in done:
-                if outcome.verdict == "confirmed":
-                    continue
-                reason = _reason(row, outcome)
-                logger.warning("outbox row %d: %s", row.id, reason)
-                final = outcome.verdict == "refused" and row.attempts >= REFUSALS
-                if outcome.verdict == "unroutable" or final:
-                    parked.park_claimed(session, row, reason=reason, now=now)
-                else:
-                    wait = BACKOFF_US[min(row.attempts, len(BACKOFF_US)) - 1]
-                    failed.append(Failed(row, now + wait, reason))
-            due.put_back(session, failed)
-            due.hold(session, aside, now + ASIDE_US)
-        return [one.claimable_at for one in failed]
 
     async def _watch(self) -> None:
         """Once a second: rows nobody waits for any more, and leases that run out."""
         await asyncio.sleep(1)
-        for row in self._window.tick():
+        heard = (
+            self._window.quiet and not self._transport.blocked and await self._transport.answers()
+        )
+        for row in self._window.tick(heard=heard):
             if row in self._flying:
                 self._given_up.add(row)
                 self._flying[row][1].cancel()
@@ -239,12 +216,10 @@ class Relay:
         ours = [*(row for row, _ in self._flying.values()), *self._buffer]
         short = [row for row in ours if self._until[row.id] - now < RENEW_US]
         if short:
-            await asyncio.to_thread(self._hold, short, now + LEASE_US)
-            self._until.update(dict.fromkeys((row.id for row in short), now + LEASE_US))
-
-    def _hold(self, rows: list[Claimed], until: int) -> None:
-        with self._begin() as session:
-            due.hold(session, rows, until)
+            await asyncio.to_thread(self._ledger.hold, short, now + LEASE_US)
+            # Some have ended meanwhile.
+            still = (row.id for row in short if row.id in self._until)
+            self._until.update(dict.fromkeys(still, now + LEASE_US))
 
     async def _end(self) -> None:
         """Hear what can still be heard of what is in flight, mark it, and give back the rest."""
@@ -255,7 +230,8 @@ class Relay:
         for task in tasks:
             task.cancel()
         await self._tried(self._marked())
-        await self._tried(asyncio.to_thread(self._hold, list(self._buffer), self._clock()))
+        rest = list(self._buffer)
+        await self._tried(asyncio.to_thread(self._ledger.hold, rest, self._clock()))
 
     async def _tried(self, step: Coroutine[Any, Any, None]) -> None:
         """A last step, whether or not the database is there for it."""
@@ -263,7 +239,3 @@ class Relay:
             await step
         except Exception as problem:  # noqa: BLE001 - the leases run out
             logger.warning("relay, ending: %s", type(problem).__name__)
-
-
-def _reason(row: Claimed, outcome: Outcome) -> str:
-    return f"{SAID[outcome.verdict]} ({row.routing_key}): {outcome.detail}"

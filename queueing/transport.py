@@ -74,6 +74,9 @@ class Transport(Protocol):
     def blocked(self) -> bool:
         """Whether nothing new is to be published now; what was published is still answered."""
 
+    async def answers(self) -> bool:
+        """Whether the broker answers when it is asked, within seconds. Never raises."""
+
     async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
         """Publish once and wait for the answer, however long it takes. `unknown` means that no
         answer can come any more. Never raises."""

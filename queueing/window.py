@@ -2,10 +2,10 @@
 
 The window begins small, doubles each time a whole window was confirmed, and falls back when the
 link breaks: what is in flight then is what is published twice. Time is counted in *ages*: `tick` is
-called once a second, and only a second in which the broker answered somebody is one. So a broker
-that is frozen, slow or blocked ages nothing, keeps its window and is sent nothing twice; a row that
-five such seconds have passed by is stuck in a sick queue while the others move. It leaves the
-window to them, and its department gets few more until it is answered.
+called once a second, and only a second in which the broker was heard of is one: it answered for a
+row, or when it was asked. So a broker that is frozen or blocked ages nothing, keeps its window and
+is sent nothing twice; a row that five such seconds have passed by is stuck in a sick queue. It
+leaves the window to the others, and its department gets few more until it is answered.
 
     flying ── SICK ages ──▶ stuck ── LOST ages ──▶ given up (published again, as an unknown)
       └───────────────────────┴── answered ──▶ out
@@ -89,9 +89,15 @@ class Window:
         self._leave(row)
         self._well, self.size = 0, self._least
 
-    def tick(self) -> list[int]:
-        """A second has passed; which rows are not to be waited for any longer."""
-        if not self._answered:
+    @property
+    def quiet(self) -> bool:
+        """Whether somebody waits and nobody was answered since the last tick."""
+        return not self._answered and bool(self._flying or self._stuck)
+
+    def tick(self, *, heard: bool = False) -> list[int]:
+        """A second has passed; `heard`: the broker lives, though it may have answered for no row.
+        Which rows are not to be waited for any longer."""
+        if not (self._answered or heard):
             return []
         self._answered = False
         self._age += 1

@@ -80,7 +80,7 @@ async def _drained(database: Database, hub: Hub, broker: Broker) -> float:
 
 def _emptied(database: Database) -> None:
     while not _empty(database):
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def _empty(database: Database) -> bool:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.rig.account import Account, account, private_directory
 from tests.rig.needs import need
@@ -88,6 +89,30 @@ class Broker:
         found = f"{{ok, Q}} = rabbit_amqqueue:lookup({_resource(vhost, queue)})"
         self.ask(f'{found}, rabbit_amqqueue:delete(Q, false, false, <<"test">>), ok')
 
+    def alarm(self, on: bool) -> None:
+        """As if memory ran out: connections that publish are blocked and not read any more."""
+        source = "{resource_limit, memory, node()}"
+        self.ask(
+            f"rabbit_alarm:set_alarm({{{source}, []}}), ok"
+            if on
+            else f"rabbit_alarm:clear_alarm({source}), ok"
+        )
+
+    def freeze(self) -> None:
+        """Stop the node where it stands (SIGSTOP); its connections stay."""
+        assert self._node is not None
+        os.killpg(self._node.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen node go on."""
+        assert self._node is not None
+        os.killpg(self._node.pid, signal.SIGCONT)
+
+    def sicken(self, vhost: str, queue: str, *, sick: bool = True) -> None:
+        """A queue that takes what it is sent and answers nobody, until it is well again."""
+        found = f"{{ok, Q}} = rabbit_amqqueue:lookup({_resource(vhost, queue)})"
+        self.ask(f"{found}, sys:{'suspend' if sick else 'resume'}(amqqueue:get_pid(Q)), ok")
+
     def limit_queues(self, vhost: str, length: int) -> None:
         """A policy that lets every queue of a virtual host hold no more than `length`."""
         rule = f'[{{<<"max-length">>, {length}}}]'
@@ -109,13 +134,15 @@ class Broker:
         return path
 
     @contextmanager
-    def memory_alarm(self) -> Iterator[None]:
-        """The node reads nothing that is published meanwhile."""
-        self.ask("vm_memory_monitor:set_vm_memory_high_watermark(0.000001)")
+    def with_accounts(self, document: dict[str, Any]) -> Iterator[None]:
+        """These definitions; their accounts, which every virtual host shares, go at the end."""
+        self.import_definitions(document)
         try:
             yield
         finally:
-            self.ask("vm_memory_monitor:set_vm_memory_high_watermark(0.4)")
+            for user in document["users"]:
+                name = f'<<"{user["name"]}">>'
+                self.ask(f'rabbit_auth_backend_internal:delete_user({name}, <<"test">>)')
 
     def start(self) -> None:
         """Start the node and return when it takes AMQP connections."""

@@ -11,7 +11,8 @@ from queueing.deadletters import DeadLetters
 from queueing.department import Department
 from queueing.embedded import Embedded
 from queueing.errors import NotParked
-from queueing.relay import LEASE_US, Relay
+from queueing.ledger import LEASE_US
+from queueing.relay import Relay
 from queueing.tables import OutboxRow
 from tests.integration.queueing.conftest import MakeTransport
 from tests.rig.store import Clock, Store
@@ -147,7 +148,7 @@ def test_a_crash_between_publish_and_mark_publishes_again(
             marked.set()
             return []
 
-        monkeypatch.setattr(crashing, "_mark", crash)
+        monkeypatch.setattr(crashing._ledger, "mark", crash)
         async with running(crashing.run()), asyncio.timeout(10):
             await asyncio.to_thread(marked.wait)
         with store.begin() as session:

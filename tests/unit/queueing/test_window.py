@@ -44,9 +44,9 @@ class Flights(RuleBasedStateMachine):
         self.waiting.clear()
         assert (self.window.size, self.window.flying, self.window.sick) == (4, 0, [])
 
-    @rule()
-    def a_second_passes(self) -> None:
-        for row in self.window.tick():
+    @rule(heard=st.booleans())
+    def a_second_passes(self, heard: bool) -> None:
+        for row in self.window.tick(heard=heard):
             self.window.broken(row)
             del self.waiting[row]
 
@@ -107,6 +107,18 @@ def test_a_frozen_broker_keeps_its_window() -> None:
     assert fill(window, "a", 0) == 16
     assert [window.tick() for _ in range(1_000)] == [[]] * 1_000
     assert fill(window, "a", 100) == fill(window, "b", 100) == 0
+
+
+def test_a_window_full_of_one_sick_queue_opens_for_the_others() -> None:
+    """Protects: nobody at all is answered, but the broker lives: it is asked, and says so."""
+    window = Window()
+    assert fill(window, "sick", 0) == 16
+    assert window.quiet
+    for _ in range(SICK):
+        assert fill(window, "well", 100) == 0
+        assert window.tick(heard=True) == []
+    assert window.sick == ["sick"]
+    assert fill(window, "well", 100) == 16
 
 
 def test_a_sick_queue_leaves_the_window_to_the_others() -> None:
