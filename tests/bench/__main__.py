@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import commits, facts, log, memory, queueing, retention, sealing
+from tests.bench import commits, facts, log, memory, queueing, replies, retention, sealing
 from tests.bench.load import everything, filtered
 from tests.bench.measure import Result, document, table
 from tests.rig.postgres import postgres
@@ -36,6 +36,7 @@ def results(*, quick: bool) -> Iterator[Result]:
         yield from log.results(quick=quick, fresh=fresh)
         # work orders out
         yield from queueing.results(quick=quick, fresh=fresh)
+        yield from replies.results(quick=quick, fresh=fresh)
     yield from sealing.results(256 if quick else 1024, 3 if quick else 9)
     yield from retention.run(100_000 if quick else 1_000_000, 10_000 if quick else 100_000)
     if not quick:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.rig.releases import SERVER, Release, debian
 
@@ -119,6 +120,17 @@ class Broker:
         everything = "rabbit_json:encode(rabbit_definitions:all_definitions())"
         self.ask(f'ok = file:write_file("{self.release.inside(path)}", {everything})')
         return path
+
+    @contextmanager
+    def with_accounts(self, document: dict[str, Any]) -> Iterator[None]:
+        """These definitions; their accounts, which every virtual host shares, go at the end."""
+        self.import_definitions(document)
+        try:
+            yield
+        finally:
+            for user in document["users"]:
+                name = f'<<"{user["name"]}">>'
+                self.ask(f'rabbit_auth_backend_internal:delete_user({name}, <<"test">>)')
 
     def start(self) -> None:
         """Start the node and return when it takes AMQP connections."""

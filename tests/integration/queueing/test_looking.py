@@ -69,19 +69,22 @@ def test_a_binding_is_missing(broker: Broker, vhost: str) -> None:
 def test_rights_that_were_widened(broker: Broker, vhost: str) -> None:
     """Protects: an account that may read more than its own is seen in the exported definitions."""
     users = {"department.sb": layout.hashed("x", b"salt")}
-    broker.import_definitions(layout.definitions(LAYOUT, vhost=vhost, users=users))
-    assert exported(broker, vhost) == []
-    rights = '<<"">>, <<".*">>, <<".*">>, <<"test">>'
-    grant = "rabbit_auth_backend_internal:set_permissions"
-    broker.ask(f'{grant}(<<"department.sb">>, <<"{vhost}">>, {rights})')
-    (told,) = exported(broker, vhost)
-    assert "department.sb has other rights" in told
+    with broker.with_accounts(layout.definitions(LAYOUT, vhost=vhost, users=users)):
+        assert exported(broker, vhost) == []
+        rights = '<<"">>, <<".*">>, <<".*">>, <<"test">>'
+        grant = "rabbit_auth_backend_internal:set_permissions"
+        broker.ask(f'{grant}(<<"department.sb">>, <<"{vhost}">>, {rights})')
+        (told,) = exported(broker, vhost)
+        assert "department.sb has other rights" in told
 
 
 def test_an_alarm_is_told(broker: Broker, vhost: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Protects: a broker that answers and takes nothing is not called well."""
     monkeypatch.setattr(looking, "TIMEOUT_S", 2.0)
-    with broker.memory_alarm():
+    broker.alarm(on=True)
+    try:
         told = found(broker, vhost)
+    finally:
+        broker.alarm(on=False)
     assert any("memory or disk alarm" in line for line in told)
     assert found(broker, vhost) == []

@@ -1,7 +1,7 @@
 """Departments with real accounts at a real RabbitMQ: what they may, and everything they may not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -42,13 +42,13 @@ class House:
 
 
 @pytest.fixture
-def house(broker: Broker) -> House:
+def house(broker: Broker) -> Iterator[House]:
     vhost = broker.fresh_vhost()
     users = (GATEWAY, "department.sb", "department.jy")
     hashes = {user: layout.hashed(f"pw-{user}", b"salt") for user in users}
     document = layout.definitions(Layout(("sb", "jy"), "classic"), vhost=vhost, users=hashes)
-    broker.import_definitions(document)
-    return House(broker, vhost)
+    with broker.with_accounts(document):
+        yield House(broker, vhost)
 
 
 def signed(department: str = "sb", number: int = 1) -> bytes:
