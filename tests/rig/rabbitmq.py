@@ -179,15 +179,6 @@ class Broker:
         self.ask(f"rabbit_alarm:set_alarm({{{limit}, []}})" if on
                  else f"rabbit_alarm:clear_alarm({limit})")  # fmt: skip
 
-    @contextmanager
-    def memory_alarm(self) -> Iterator[None]:
-        """The node reads nothing that is published meanwhile."""
-        self.alarm("memory", on=True)
-        try:
-            yield
-        finally:
-            self.alarm("memory", on=False)
-
     def _signal(self, number: signal.Signals) -> None:
         assert self._node is not None, "not started"
         os.killpg(self._node.pid, number)

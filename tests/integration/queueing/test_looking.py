@@ -81,10 +81,10 @@ def test_rights_that_were_widened(broker: Broker, vhost: str) -> None:
 def test_an_alarm_is_told(broker: Broker, vhost: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Protects: a broker that answers and takes nothing is not called well."""
     monkeypatch.setattr(looking, "TIMEOUT_S", 2.0)
-    broker.alarm(on=True)
+    broker.alarm("memory", on=True)
     try:
         told = found(broker, vhost)
     finally:
-        broker.alarm(on=False)
+        broker.alarm("memory", on=False)
     assert any("memory or disk alarm" in line for line in told)
     assert found(broker, vhost) == []
