@@ -65,8 +65,13 @@ class Settings:
 
     @property
     def broker_place(self) -> str:
-        """The broker URL without its password, or `embedded`."""
-        return without_secret(self.broker_url) if self.broker_url else "embedded"
+        """The broker's URLs without their passwords, or `embedded`."""
+        return " ".join(map(without_secret, self.broker_url.split())) or "embedded"
+
+    @property
+    def broker_node(self) -> str:
+        """The first node of the broker: its account, virtual host and scheme are those of all."""
+        return (self.broker_url.split() or [""])[0]
 
 
 def without_secret(url: str) -> str:
@@ -163,13 +168,15 @@ def _database(url: str) -> str:
     return url
 
 
-def _broker(url: str) -> str:
-    if url and not url.startswith(("amqp://", "amqps://")):
+def _broker(urls: str) -> str:
+    if any(not url.startswith(("amqp://", "amqps://")) for url in urls.split()):
         raise BadSetting(
-            "HOTLINE_BROKER_URL 应为 amqp:// 或 amqps:// 开头；不设则用内置传输。 "
-            "HOTLINE_BROKER_URL must start with amqp:// or amqps://; leave it unset for none."
+            "HOTLINE_BROKER_URL 应为 amqp:// 或 amqps:// 开头，集群各节点以空格分隔；"
+            "不设则用内置传输。 "
+            "HOTLINE_BROKER_URL must start with amqp:// or amqps://, the nodes of a cluster with "
+            "blanks between; leave it unset for none."
         )
-    return url
+    return " ".join(urls.split())
 
 
 def _queues(kind: str) -> Kind:

@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable
 from contextlib import aclosing
 from typing import Any, Final
 
-import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from queueing import link, topology
@@ -35,11 +34,15 @@ what bounds their memory when somebody sends noise."""
 
 
 class RabbitMQ:
-    """The broker at `url` (amqp:// or amqps://), with queues of one `kind`."""
+    """The broker at `url` (amqp:// or amqps://), with queues of one `kind`.
+
+    Of a cluster `url` may name several nodes, with blanks between: the first that lets us in is
+    taken, each time anew.
+    """
 
     def __init__(self, url: str, *, kind: Kind = "quorum") -> None:
-        self._url = link.address(url)
-        self._out = Publisher(self._url, kind)
+        self._nodes = link.addresses(url)
+        self._out = Publisher(self._nodes, kind)
 
     async def declare(self, departments: Iterable[str]) -> None:
         """Declare the topology for these departments as well, now and after each reconnection.
@@ -87,7 +90,7 @@ class RabbitMQ:
             tried += 1
 
     async def _consume(self, queue: str) -> AsyncGenerator[AbstractIncomingMessage, None]:
-        connection = await bounded(aio_pika.connect(self._url), TIMEOUT_S)
+        connection = await link.connect(self._nodes)
         try:
             wanted = [q for q in self._out.queues if q.name == queue]
             for _, problem in await link.declare_all(connection, wanted, SHORT_S):

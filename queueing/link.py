@@ -8,7 +8,7 @@ nobody waiting; a queue is declared on a channel of its own, because a refusal c
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +17,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed
 from aiormq import spec
 
-from queueing.errors import QueueingError, TopologyMismatch
+from queueing.errors import QueueingError, TopologyMismatch, TransportDown
 from queueing.messages import CONTENT_TYPE
 from queueing.topology import DEDUPE_HEADER, EXCHANGES, Queue
 from queueing.waiting import bounded
@@ -30,10 +30,27 @@ AT_ONCE: Final = 8  # queues that are declared side by side
 LOST: Final = (*CONNECTION_EXCEPTIONS, TimeoutError, QueueingError)
 
 
-def address(url: str) -> str:
-    """`url` with our heartbeat, unless it has one of its own."""
-    joint = "&" if "?" in url else "?"
-    return url if "heartbeat=" in url else f"{url}{joint}heartbeat={HEARTBEAT_S}"
+def addresses(urls: str) -> tuple[str, ...]:
+    """The nodes that `urls` names, one or several of a cluster with blanks between; each with our
+    heartbeat, unless it has one of its own."""
+    return tuple(
+        url if "heartbeat=" in url else f"{url}{'&' if '?' in url else '?'}heartbeat={HEARTBEAT_S}"
+        for url in urls.split()
+    )
+
+
+async def connect(nodes: Sequence[str]) -> AbstractConnection:
+    """To the first of the nodes that lets us in, within `TIMEOUT_S` for all of them together.
+
+    Raises what the last of them said, one of `LOST`.
+    """
+    met: BaseException = TransportDown("no node is named")
+    for url in nodes:
+        try:
+            return await bounded(aio_pika.connect(url), TIMEOUT_S / len(nodes))
+        except LOST as problem:
+            met = problem
+    raise met
 
 
 class Link:
@@ -56,13 +73,13 @@ class Link:
         channel.close_callbacks.add(self._closed)
 
     @classmethod
-    async def open(cls, url: str) -> "Link":
+    async def open(cls, nodes: Sequence[str]) -> "Link":
         """Connect; the exchanges are not asked for. Raises one of `LOST`."""
-        connection = await bounded(aio_pika.connect(url), TIMEOUT_S)
+        connection = await connect(nodes)
         try:
             channel = connection.channel(publisher_confirms=True, on_return_raises=True)
             await bounded(channel.initialize(), TIMEOUT_S)
-            user = unquote(urlsplit(url).username or "") or None
+            user = unquote(urlsplit(nodes[0]).username or "") or None  # of a cluster: of all
             return cls(connection, channel, await channel.get_underlay_channel(), user)
         except BaseException:
             await close(connection)

@@ -22,7 +22,7 @@ from aio_pika.exceptions import (
 )
 from aiormq import exceptions
 
-from queueing import topology
+from queueing import link, topology
 from queueing.errors import TransportDown
 from queueing.topology import Queue
 from queueing.waiting import bounded
@@ -49,7 +49,7 @@ async def troubles(url: str, wanted: Iterable[Queue]) -> list[str]:
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[AbstractConnection]:
     try:
-        connection = await bounded(aio_pika.connect(url), TIMEOUT_S)
+        connection = await bounded(link.connect(link.addresses(url)), TIMEOUT_S)
     except (*CONNECTION_EXCEPTIONS, TimeoutError) as problem:
         raise TransportDown(type(problem).__name__) from problem
     try:

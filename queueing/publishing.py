@@ -10,7 +10,7 @@ key); after each reconnection everything that was ever declared is declared agai
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from aio_pika.exceptions import DeliveryError, PublishError
@@ -28,10 +28,10 @@ RETURNED: Final = "unroutable"
 
 
 class Publisher:
-    """The publishing half of the broker at `url`."""
+    """The publishing half of the broker at these nodes."""
 
-    def __init__(self, url: str, kind: Kind) -> None:
-        self._url = url
+    def __init__(self, nodes: Sequence[str], kind: Kind) -> None:
+        self._nodes = nodes
         self._kind = kind
         self._departments: set[str] = set()
         self._declares = False
@@ -146,7 +146,7 @@ class Publisher:
             return self._link
 
     async def _open(self) -> Link:
-        opened = await Link.open(self._url)
+        opened = await Link.open(self._nodes)
         if self._declares:
             try:
                 await bounded(link.declare_exchanges(opened.connection), TIMEOUT_S)

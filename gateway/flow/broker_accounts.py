@@ -42,7 +42,7 @@ def vhost(settings: Settings) -> str:
     """The virtual host the gateway's address names; where none is set, the one we propose."""
     if not settings.broker_url:
         return layout.VHOST
-    return unquote(urlsplit(settings.broker_url).path.removeprefix("/")) or "/"
+    return unquote(urlsplit(settings.broker_node).path.removeprefix("/")) or "/"
 
 
 def write(session: Session, settings: Settings) -> Path:
@@ -92,7 +92,7 @@ def address_file(settings: Settings, code: str) -> Path:
 
 
 def _gateway_is_ours(settings: Settings) -> bool:
-    return not settings.broker_url or urlsplit(settings.broker_url).username == GATEWAY
+    return not settings.broker_url or urlsplit(settings.broker_node).username == GATEWAY
 
 
 def _password(settings: Settings, user: str, name: str) -> str:
@@ -101,9 +101,9 @@ def _password(settings: Settings, user: str, name: str) -> str:
     with suppress(OSError):
         known = unquote(urlsplit(file.read_text(encoding="utf-8").strip()).password or "")
     if name == GATEWAY and settings.broker_url:
-        known = unquote(urlsplit(settings.broker_url).password or "") or known
+        known = unquote(urlsplit(settings.broker_node).password or "") or known
     password = known or secrets.token_urlsafe(24)
-    given = urlsplit(settings.broker_url or "amqp://localhost:5672")
+    given = urlsplit(settings.broker_node or "amqp://localhost:5672")
     host = given.netloc.rpartition("@")[2]
     word, path = quote(password, safe=""), quote(vhost(settings), safe="")
     url = f"{given.scheme}://{user}:{word}@{host}/{path}"

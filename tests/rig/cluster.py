@@ -32,10 +32,6 @@ class Cluster:
         """Messages in a queue, as its leader counts them."""
         return self.leader(vhost, queue).depth(vhost, queue)
 
-    def others(self, *but: Broker) -> list[Broker]:
-        """The nodes that are none of these."""
-        return [node for node in self.nodes if all(node is not one for one in but)]
-
     def start(self, *nodes: Broker) -> None:
         """Start nodes, all at once: one alone might wait for those that were up after it."""
         with ThreadPoolExecutor(len(nodes)) as pool:

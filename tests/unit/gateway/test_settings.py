@@ -40,6 +40,16 @@ def test_a_file_can_hold_any_setting(tmp_path: Path) -> None:
     assert read.broker_url == "amqps://u:p@mq.example/"
 
 
+def test_the_nodes_of_a_cluster_stand_in_one_setting() -> None:
+    """Each is checked, the first names account and virtual host, and no password is shown."""
+    nodes = "amqps://u:p@one.example/hotline  amqps://u:p@two.example/hotline"
+    read = settings.read({"HOTLINE_BROKER_URL": nodes})
+    assert read.broker_node == "amqps://u:p@one.example/hotline"
+    assert read.broker_place == "amqps://one.example/hotline amqps://two.example/hotline"
+    with pytest.raises(BadSetting, match="HOTLINE_BROKER_URL"):
+        settings.read({"HOTLINE_BROKER_URL": "amqps://u:p@one.example/ two.example"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
