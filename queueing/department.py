@@ -18,12 +18,17 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, MutableMapping
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
 
 from queueing import messages, topology
 from queueing.errors import NotSent, Unreadable
 from queueing.messages import (
+    DepartmentReply,
+    ExtensionAsked,
+    Progress,
+    Remarked,
     Replied,
     ReplyRejected,
     Returned,
@@ -110,8 +115,9 @@ class Department:
         """Remember that this version was taken in."""
         self._seen[message.work_order] = message.version
 
-    async def send(self, reply: Signed | Returned | Replied) -> None:
-        """Publish a reply under one id until it is confirmed; raises `NotSent` when refused."""
+    async def send(self, reply: DepartmentReply) -> None:
+        """Say it, whether or not the order is in hand: published under one id until it is
+        confirmed. Raises `NotSent` when refused."""
         event_id = answer_id(reply)
         source = f"urn:12333:department:{self.code}"
         body = messages.encode(reply, event_id=event_id, source=source, time_us=self._clock())
@@ -127,10 +133,10 @@ class Department:
             tried += 1
 
 
-def answer_id(reply: Signed | Returned | Replied) -> str:
+def answer_id(reply: DepartmentReply) -> str:
     """The id of an answer: the same for the same words about the same state of a work order."""
-    content = messages.digest(reply.model_dump(mode="json"))
-    return uuid5(ANSWERS, f"{reply.work_order}/{reply.version}/{reply.event}/{content}").hex
+    content = messages.digest(reply.model_dump(mode="json"))  # its event is part of it
+    return uuid5(ANSWERS, f"{reply.work_order}/{reply.version}/{content}").hex
 
 
 class Order:
@@ -165,6 +171,20 @@ class Order:
         answer = Replied(**self._about(), by=by, result=result, measures=measures)
         await self._answer(answer)
 
+    async def ask_extension(self, by: str, until: datetime, reason: str) -> None:
+        """申请延期: more time is needed, until when and why; the order stays in hand."""
+        await self._department.send(
+            ExtensionAsked(**self._about(), by=by, until=until, reason=reason)
+        )
+
+    async def progress(self, by: str, text: str) -> None:
+        """办理进展: how it goes; the order stays in hand."""
+        await self._department.send(Progress(**self._about(), by=by, text=text))
+
+    async def remark(self, by: str, text: str) -> None:
+        """会办意见: a remark for the hotline and the others; the order stays in hand."""
+        await self._department.send(Remarked(**self._about(), by=by, text=text))
+
     async def ack(self) -> None:
         """Taken in, with nothing to say (yet)."""
         if not self._settled:
@@ -184,7 +204,7 @@ class Order:
             self._settled = True
             await self._delivery.requeue()
 
-    async def _answer(self, reply: Signed | Returned | Replied) -> None:
+    async def _answer(self, reply: DepartmentReply) -> None:
         await self._department.send(reply)
         await self.ack()
 

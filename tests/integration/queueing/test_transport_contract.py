@@ -5,10 +5,12 @@ The kill tests are elsewhere; here the broker is well.
 
 import asyncio
 from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
 
 from queueing import messages, topology
 from queueing.department import Department
-from queueing.messages import Signed
+from queueing.messages import ExtensionAsked, Progress, Remarked, Signed
 from queueing.topology import DELIVERY_LIMIT, PARKED, REPLIES, WORKORDERS
 from queueing.transport import Delivery, Transport
 from tests.integration.queueing.conftest import MakeTransport
@@ -141,6 +143,41 @@ def test_a_department_answers_through_it(transports: MakeTransport, clock: Clock
             assert envelope.message == Signed(
                 work_order="WO-2026-000001-1", version=1, department="sb", by="张三"
             )
+
+    asyncio.run(scenario())
+
+
+def test_a_department_tells_how_it_goes_and_keeps_the_order(
+    transports: MakeTransport, clock: Clock
+) -> None:
+    """Protects: progress, a wish for more time and a remark are no end: what is not answered comes
+    again to a program that dies over it."""
+    until = datetime(2026, 12, 3, tzinfo=UTC)
+
+    async def scenario() -> None:
+        async with transports() as ours:
+            await ours.declare(["sb"])
+            body = messages.encode(offered(), event_id="e", source="s", time_us=clock())
+            await ours.publish(WORKORDERS, KEY, body, "k")
+            department = Department("sb", ours, clock)
+            async with asyncio.timeout(20), aclosing(department.orders()) as orders:
+                order = await anext(orders)
+                await order.progress("张三", "已调取监控")
+                await order.ask_extension("张三", until, "须外单位协助")
+                await order.remark("张三", "请一并核查叫号系统")
+            said = [messages.decode((await next_of(ours, REPLIES)).body).message for _ in range(3)]
+            about: dict[str, Any] = {
+                "work_order": "WO-2026-000001-1",
+                "version": 1,
+                "department": "sb",
+            }
+            assert said == [
+                Progress(**about, by="张三", text="已调取监控"),
+                ExtensionAsked(**about, by="张三", until=until, reason="须外单位协助"),
+                Remarked(**about, by="张三", text="请一并核查叫号系统"),
+            ]
+            async with asyncio.timeout(20), aclosing(department.orders()) as orders:
+                assert (await anext(orders)).message == offered()
 
     asyncio.run(scenario())
 
