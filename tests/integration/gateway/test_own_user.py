@@ -261,7 +261,7 @@ def test_capture_that_could_open_does_not_start(
 
 def test_the_group_shares_what_it_must_and_no_key(house: tuple[Path, dict[str, str]]) -> None:
     """Rights as they are on the disk: database, store, spool and notices for the group, public
-    halves to read, keys for their owner; nothing for anybody else."""
+    halves to read, keys and passwords for their owner; nothing for anybody else."""
     state, _ = house
     rights = {
         str(path.relative_to(state)): path.stat().st_mode & 0o7777
@@ -280,6 +280,9 @@ def test_the_group_shares_what_it_must_and_no_key(house: tuple[Path, dict[str, s
         "keys/log.pubs": 0o644,
         "keys/public": 0o2750,
         "notices": 0o2770,
+        "rabbitmq": 0o2700,
+        "rabbitmq/definitions.json": 0o600,
+        "rabbitmq/hotline.url": 0o600,
         "spool": 0o2770,
         "store": 0o2770,
     }
