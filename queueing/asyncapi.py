@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from queueing import examples, messages, topology
-from queueing.messages import Message, Reply, ReplyRejected
+from queueing.messages import ConnectionTested, Message, Reply, ReplyRejected
 
 _REF: Final = "#/components/schemas/{model}"
 _BINDING: Final = "0.3.0"
@@ -186,7 +186,9 @@ def _message(example: Message) -> dict[str, Any]:
     said = " ".join(str(type(example).__doc__).split())
     ours = not isinstance(example, Reply)
     event_id = f"sb-{_name(example)}-1"
-    if not isinstance(example, Reply | ReplyRejected):  # of a version: named by it
+    if not isinstance(
+        example, Reply | ReplyRejected | ConnectionTested
+    ):  # of a version: named by it
         event_id = f"{example.work_order}/v{example.version}"
     source = "urn:12333:hotline" if ours else f"urn:12333:department:{example.department}"
     body = messages.encode(example, event_id=event_id, source=source, time_us=examples.AT_US)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from queueing.messages import (
     Caller,
+    ConnectionTested,
     ExtensionAsked,
     Message,
     Progress,
@@ -57,6 +58,7 @@ OUT: Final[tuple[Message, ...]] = (
         digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         size=412,
     ),
+    ConnectionTested(department=DEPARTMENT, text="测试消息，不需回复。 A test message."),
 )
 IN: Final[tuple[Message, ...]] = (
     Signed(**_ABOUT, version=1, by="张三"),

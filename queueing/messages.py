@@ -40,10 +40,11 @@ from queueing.replies_in import (
     Returned,
     Signed,
 )
+from queueing.tested import ConnectionTested
 
 __all__ = [  # one door: whoever reads or writes messages imports them from here
-    "Caller", "Department", "DepartmentReply", "ExtensionAsked", "OutMessage", "Progress",
-    "Remarked", "Replied", "Reply", "ReplyRejected", "Returned", "Signed", "WorkOrder",
+    "Caller", "ConnectionTested", "Department", "DepartmentReply", "ExtensionAsked", "OutMessage",
+    "Progress", "Remarked", "Replied", "Reply", "ReplyRejected", "Returned", "Signed", "WorkOrder",
     "WorkOrderExtended", "WorkOrderOffered", "WorkOrderSupervised", "WorkOrderUrged",
     "WorkOrderWithdrawn",
 ]  # fmt: skip
@@ -58,7 +59,15 @@ SCHEMA: Final = "urn:12333:schema:"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Message = (
-    OutMessage | ReplyRejected | Signed | Returned | Replied | ExtensionAsked | Progress | Remarked
+    OutMessage
+    | ReplyRejected
+    | ConnectionTested
+    | Signed
+    | Returned
+    | Replied
+    | ExtensionAsked
+    | Progress
+    | Remarked
 )
 
 OFFERED: Final = "cn.12333.workorder.offered.v1"
@@ -67,6 +76,7 @@ SUPERVISED: Final = "cn.12333.workorder.supervised.v1"
 EXTENDED: Final = "cn.12333.workorder.extended.v1"
 WITHDRAWN: Final = "cn.12333.workorder.withdrawn.v1"
 REJECTED: Final = "cn.12333.workorder.rejected.v1"
+TESTED: Final = "cn.12333.workorder.tested.v1"
 REPLY: Final = "cn.12333.reply.v1"
 
 TYPES: Final[dict[str, TypeAdapter[Any]]] = {
@@ -76,6 +86,7 @@ TYPES: Final[dict[str, TypeAdapter[Any]]] = {
     EXTENDED: TypeAdapter(WorkOrderExtended),
     WITHDRAWN: TypeAdapter(WorkOrderWithdrawn),
     REJECTED: TypeAdapter(ReplyRejected),
+    TESTED: TypeAdapter(ConnectionTested),
     REPLY: TypeAdapter(DepartmentReply),
 }
 """Every message there is, by its CloudEvents type."""
@@ -87,6 +98,7 @@ _TYPE_OF: Final[dict[type[Model], str]] = {
     WorkOrderExtended: EXTENDED,
     WorkOrderWithdrawn: WITHDRAWN,
     ReplyRejected: REJECTED,
+    ConnectionTested: TESTED,
 }
 """What the hotline sends; all else is a department's reply."""
 

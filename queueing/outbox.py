@@ -27,7 +27,7 @@ SOURCE: Final = "urn:12333:hotline"
 
 def put(
     session: Session,
-    message: messages.OutMessage | messages.ReplyRejected,
+    message: messages.OutMessage | messages.ReplyRejected | messages.ConnectionTested,
     *,
     department: str,
     ordering_key: str,

@@ -23,6 +23,7 @@ from gateway.cli import (
     counting,
     custodians,
     custody,
+    departments,
     keeping,
     replaying,
     restoring,
@@ -40,6 +41,7 @@ from telephony.errors import TelephonyError
 COMMANDS: tuple[Command, ...] = (
     *running.COMMANDS,
     *keeping.COMMANDS,
+    *departments.COMMANDS,
     *custody.COMMANDS,
     *custodians.COMMANDS,
     *checking.COMMANDS,

@@ -2,7 +2,6 @@
 
 import argparse
 import getpass
-import re
 import secrets
 import sys
 from collections.abc import Callable
@@ -18,9 +17,6 @@ from gateway.parts import Parts
 from gateway.people import accounts
 from gateway.people.accounts import Person
 from gateway.people.roles import ROLE_NAMES, Role
-from gateway.tables import DepartmentRow
-from gateway.tickets import assigned
-from queueing import topology
 from recordings import logkeys
 
 OPERATOR = "operator"  # whoever may run the command on the machine
@@ -158,54 +154,6 @@ def _changed(login: str, act: str, change: Callable[[Session], Person]) -> Resul
     return Result(True, f"已完成 · done: {login}", {"login": login})
 
 
-def department_add(asked: argparse.Namespace) -> Result:
-    """Add a department that work orders can go to."""
-    code = asked.code
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", code):
-        told = (
-            "部门代码为小写字母、数字、-、_，最多 32 个。 "
-            "A code is lower-case letters, digits, - and _, at most 32."
-        )
-        raise BadInput({"code": told})
-    if not 0 < len(asked.name) <= 128 or not asked.name.isprintable():
-        raise BadInput({"name": "名称为 1–128 个可见字符。 1 to 128 visible characters."})
-    with compose.opened(settings.read()) as parts, parts.database.begin() as session:
-        if session.get(DepartmentRow, code):
-            raise BadInput({"code": f"部门 {code} 已存在。 {code} exists already."})
-        session.add(DepartmentRow(code=code, name=asked.name, mode=asked.mode))
-        log.note(session, "people:department:add", actor=OPERATOR, origin="cli",
-                 obj=f"department:{code}", outcome="ok", now=parts.clock())  # fmt: skip
-    return Result(True, f"已添加 · added: {code} {asked.name}", {"code": code})
-
-
-def department_list(asked: argparse.Namespace) -> Result:
-    """List the departments."""
-    del asked
-    with compose.opened(settings.read()) as parts, parts.database.reading() as session:
-        rows = [{"code": row.code, "name": row.name, "mode": row.mode}
-                for row in assigned.departments(session)]  # fmt: skip
-    text = "\n".join(f"{row['code']:12} {row['mode']:6} {row['name']}" for row in rows)
-    return Result(True, text or "还没有部门。 No departments yet.", rows)
-
-
-def department_credentials(asked: argparse.Namespace) -> Result:
-    """Give a department an account of its own at the broker, and require it of its replies."""
-    with compose.opened(settings.read()) as parts, parts.database.begin() as session:
-        fragment = broker_accounts.require(
-            session, parts.settings, asked.code, anew=asked.new, now=parts.clock()
-        )
-        file = broker_accounts.address_file(parts.settings, asked.code)
-    user = topology.user_of(asked.code)
-    print(
-        f"地址（含口令，请当面交接）· address with its password: {file}\n"
-        f"账号 · account: {user}；回复须带 user-id · replies must bear it as user-id\n"
-        "导入以下定义 · import this: rabbitmqctl import_definitions FILE",
-        file=sys.stderr,
-    )
-    data = {"code": asked.code, "user": user, "file": str(file), "definitions": fragment}
-    return Result(True, fragment, data)
-
-
 _ROLES = ", ".join(f"{role} {ROLE_NAMES[role][0]}" for role in Role)
 _PBX = "分机所在交换机，多台时必填 · the extension's PBX, where there are several"
 
@@ -266,30 +214,5 @@ COMMANDS = (
         "重设密码，解除锁定与关闭 · set a password (stdin); ends a lock or a closing",
         user_password,
         (arg("login", help="账号 · login"),),
-    ),
-    Command(
-        "department add",
-        "添加承办部门 · add a department",
-        department_add,
-        (
-            arg("code", help="代码，小写字母和数字 · code, lower-case letters and digits"),
-            arg("name", help="名称 · name"),
-            arg(
-                "--mode",
-                choices=["desk", "queue"],
-                default="desk",
-                help="desk 在网页办理，queue 用自己的系统 · by our page, or by its own system",
-            ),
-        ),
-    ),
-    Command("department list", "列出部门 · list the departments", department_list),
-    Command(
-        "department credentials",
-        "部门自己的 RabbitMQ 账号，其回复须出自该账号 · an account its replies must use",
-        department_credentials,
-        (
-            arg("code", help="部门代码 · department code"),
-            arg("--new", action="store_true", help="换新口令 · make a new password"),
-        ),
     ),
 )

@@ -44,6 +44,7 @@ LOG = frozenset({Permission.LOG_READ})
 ALERT = frozenset({Permission.ALERT_READ})
 STATE = frozenset({Permission.STATE_READ})
 PARKED = frozenset({Permission.PARKED_REPLAY})
+DEPARTMENT_TEST = frozenset({Permission.DEPARTMENT_TEST})
 RETENTION = frozenset({Permission.RETENTION_READ})
 HOLD = frozenset({Permission.HOLD_PLACE})
 CALL = frozenset({Permission.CALL_PLACE})
@@ -140,6 +141,7 @@ ROUTES: tuple[Page, ...] = (
     Page("/alerts", "GET", alerts.show, ALERT),
     Page("/alerts/{alert_id}/seen", "POST", alerts.see, ALERT),
     Page("/state", "GET", state.show, STATE),
+    Page("/state/departments/{code}/test", "POST", state.test, DEPARTMENT_TEST),
     Page("/parked", "GET", parked.show, PARKED),
     Page("/parked/replay", "POST", parked.replay_all, PARKED),
     Page("/parked/{parked_id}/replay", "POST", parked.replay, PARKED),

@@ -87,6 +87,7 @@ ACTS: dict[str, tuple[str, str]] = {
     # the house
     "api:request:refuse": ("程序接口被拒", "Refused by the API"),
     "people:department:credentials": ("部门消息账号", "A department's account at the broker"),
+    "queueing:department:test": ("发测试消息", "A test message to a department"),
     "queueing:message:replay": ("重发搁置消息", "Replay a parked message"),
     "gateway:process:start": ("启动进程", "A process starts"),
     "gateway:database:upgrade": ("升级数据库", "Upgrade the database"),

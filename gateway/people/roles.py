@@ -66,6 +66,7 @@ class Permission(StrEnum):
     RETENTION_READ = "retention:read"
     KEY_CUSTODY = "key:custody"
     PARKED_REPLAY = "parked:replay"
+    DEPARTMENT_TEST = "department:test"
 
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -124,6 +125,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.STATE_READ,
             Permission.ALERT_READ,
             Permission.PARKED_REPLAY,
+            Permission.DEPARTMENT_TEST,
             Permission.ACCOUNT_MANAGE,
             Permission.RETENTION_READ,
             Permission.KEY_CUSTODY,

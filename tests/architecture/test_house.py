@@ -38,7 +38,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "starlette": ("gateway/console", "gateway/api", "gateway/compose.py", "gateway/sending.py"),
     "uvicorn": ("gateway/serve.py",),
     "pydantic": (
-        "queueing/rejected.py",
+        *("queueing/rejected.py", "queueing/tested.py"),
         *("queueing/messages.py", "queueing/fields.py", "queueing/orders_out.py"),
         *("queueing/replies_in.py", "queueing/asyncapi.py", "gateway/api"),
     ),
@@ -51,7 +51,7 @@ PURE = (
     "queueing/differences.py", "queueing/layout.py",
     "queueing/messages.py", "queueing/topology.py", "queueing/window.py",
     "queueing/fields.py", "queueing/orders_out.py", "queueing/rejected.py",
-    "queueing/replies_in.py",
+    "queueing/tested.py", "queueing/replies_in.py",
     "queueing/asyncapi.py", "queueing/examples.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",

@@ -109,6 +109,7 @@ WITNESSES: dict[str, str] = {
     "api:request:refuse": "tests/unit/api/test_permissions.py::test_a_refusal_is_in_the_log",
     "people:department:credentials":
         f"{_CLI}/test_departments.py::test_a_department_gets_an_account_of_its_own",
+    "queueing:department:test": f"{_ALSO}::test_a_test_message",
     "queueing:message:replay": f"{_ALSO}::test_a_parked_message_sent_again",
     "gateway:process:start": f"{_ALSO}::test_a_process_that_starts",
     "gateway:database:upgrade":

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway import compose, serve, settings
+from gateway.cli import departments
 from gateway.flow import keeping
 from queueing import parked
 from recordings.clocked import Sighting
@@ -40,6 +41,19 @@ def test_a_parked_message_sent_again(ready: Hotline) -> None:
         number = row.id
     assert ready("parked", "replay", str(number)).status == 1
     assert lines("queueing:message:replay") == [("operator", f"parked:{number}", "failed")]
+
+
+def test_a_test_message(ready: Hotline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word to somebody outside; with no gateway running the command says that it did not
+    arrive, and a department without a system is sent none."""
+    monkeypatch.setattr(departments, "TEST_WAIT_S", 0.1)
+    assert ready("department", "add", "sb", "社保局", "--mode", "queue").status == 0
+    assert ready("department", "add", "jy", "就业局").status == 0
+    said = ready("department", "test", "sb")
+    assert said.status == 1
+    assert "尚未确认" in said.out + said.err
+    assert ready("department", "test", "jy").status != 0
+    assert lines("queueing:department:test") == [("operator", "department:sb", "ok")]
 
 
 def test_a_process_that_starts(ready: Hotline) -> None:

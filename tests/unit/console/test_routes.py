@@ -102,6 +102,7 @@ MAY: dict[str, frozenset[Role] | None] = {
     "GET /alerts": KEEPERS,
     "POST /alerts/{alert_id}/seen": KEEPERS,
     "GET /state": ADMINISTRATOR,
+    "POST /state/departments/{code}/test": ADMINISTRATOR,
     "GET /parked": ADMINISTRATOR,
     "POST /parked/replay": ADMINISTRATOR,
     "POST /parked/{parked_id}/replay": ADMINISTRATOR,
