@@ -41,7 +41,8 @@ def send(session: Session, code: str, *, by: str, origin: str, now: int) -> int:
     Raises:
         BadInput: there is no such department, or it has no system of its own.
     """
-    row = session.get(DepartmentRow, code)
+    plain = code.isascii() and code.isprintable()  # what else stands in an address no database asks
+    row = session.get(DepartmentRow, code) if plain else None
     if row is None:
         raise BadInput({"code": "没有这个部门。 There is no such department."})
     if row.mode != "queue":

@@ -70,6 +70,7 @@ def path_of(made: scene.Morning, page: Page, odd: str | None) -> str:
         "recording_id": made.recordings[0], "request_id": 2, "login": "ayi",
         "grant_id": 99, "export_id": 99,
         "plan_id": 1, "hold_id": 1, "alert_id": 1, "parked_id": 1,
+        "code": "jy",
     }  # fmt: skip
     if odd is not None:
         there = dict.fromkeys(there, quote(odd.encode("utf-8", "surrogatepass"), safe=""))

@@ -200,6 +200,7 @@ def test_who_may(still: scene.Morning, spare: Spare, page: Page, role: Role | No
         login="ayi",
         alert_id=still_told(still, role),
         parked_id=7,
+        code="nowhere",
     )
     query = f"?grant={still.grant}" if "recording_id" in page.path else ""
     query = f"?play={still.play}" if page.path.endswith(("/audio", "/peaks")) else query
