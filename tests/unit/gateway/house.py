@@ -139,3 +139,23 @@ def cel_file_of(exchange: Exchange) -> Path:
     """One PBX's CEL file."""
     assert isinstance(exchange.cel, Path)
     return exchange.cel
+
+
+class _Undo(Exception):
+    pass
+
+
+@contextmanager
+def undone(parts: Parts) -> Iterator[Session]:
+    """A transaction that is undone: every test in it starts from the same house."""
+    try:
+        with parts.database.begin() as session:
+            yield session
+            raise _Undo
+    except _Undo:
+        pass
+
+
+def who(session: Session, login: str) -> Person:
+    """The person of that login."""
+    return accounts.person(session.scalars(select(AccountRow).filter_by(login=login)).one())

@@ -12,10 +12,8 @@ from sqlalchemy.orm import Session
 from gateway.errors import BadInput, Forbidden, HotlineError, IllegalStep, NotFound
 from gateway.flow import dispatching, orders
 from gateway.parts import Parts
-from gateway.people import accounts
-from gateway.people.accounts import Person
 from gateway.people.roles import Role
-from gateway.tables import AccountRow, TicketRow, TicketStepRow, WorkOrderRow
+from gateway.tables import TicketRow, TicketStepRow, WorkOrderRow
 from gateway.tickets import acts, assigned, views
 from gateway.tickets.lifecycle import TicketState
 from queueing import messages
@@ -23,7 +21,7 @@ from queueing.errors import Rejected
 from queueing.messages import Replied, Returned, Signed, WorkOrderOffered
 from queueing.tables import OutboxRow
 from tests.unit.gateway import house
-from tests.unit.gateway.house import NOW
+from tests.unit.gateway.house import NOW, who
 
 
 @pytest.fixture(scope="module")
@@ -37,23 +35,11 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
         yield made
 
 
-class Undo(Exception):
-    pass
-
-
 @pytest.fixture
 def session(parts: Parts) -> Iterator[Session]:
-    """A transaction that is undone: every test starts from the same house."""
-    try:
-        with parts.database.begin() as opened:
-            yield opened
-            raise Undo
-    except Undo:
-        pass
-
-
-def who(session: Session, login: str) -> Person:
-    return accounts.person(session.scalars(select(AccountRow).filter_by(login=login)).one())
+    """A transaction that is undone."""
+    with house.undone(parts) as opened:
+        yield opened
 
 
 def accepted(session: Session, **fields: str) -> TicketRow:
@@ -229,32 +215,28 @@ def test_whatever_departments_do_ticket_and_orders_agree(
 ) -> None:
     """Any order of signing, returning, replying and dispatching again: the ticket says replied
     only when every part that was not returned is, and a refused act changes nothing."""
-    try:
-        with parts.database.begin() as session:
-            made = dispatched(session, "yanglao", "gongshang")
-            ticket, agent = house.only(session), who(session, "8001")
-            officers = {"yanglao": who(session, "sun"), "gongshang": who(session, "he")}
-            for place, action in acts_done:
-                before = (ticket.state, [one.state for one in made])
-                order = made[place % len(made)]
-                try:  # no savepoint: a refusal itself has to leave everything as it was
-                    if action == "dispatch":
-                        made += dispatching.dispatch(
-                            session, ticket.id, agent, [order.department], "", NOW
-                        )
-                    else:
-                        orders.act(session, order.number, officers[order.department], action,
-                                   NOW, result="r", reason="r")  # fmt: skip
-                except HotlineError:
-                    assert before == (ticket.state, [one.state for one in made])
-                standing = [one.state for one in made if one.state != "returned"]
-                if ticket.state == "replied":
-                    assert standing
-                    assert set(standing) == {"replied"}
-                assert sum(one.lead for one in made if one.state != "returned") <= 1
-            raise Undo
-    except Undo:
-        pass
+    with house.undone(parts) as session:
+        made = dispatched(session, "yanglao", "gongshang")
+        ticket, agent = house.only(session), who(session, "8001")
+        officers = {"yanglao": who(session, "sun"), "gongshang": who(session, "he")}
+        for place, action in acts_done:
+            before = (ticket.state, [one.state for one in made])
+            order = made[place % len(made)]
+            try:  # no savepoint: a refusal itself has to leave everything as it was
+                if action == "dispatch":
+                    made += dispatching.dispatch(
+                        session, ticket.id, agent, [order.department], "", NOW
+                    )
+                else:
+                    orders.act(session, order.number, officers[order.department], action,
+                               NOW, result="r", reason="r")  # fmt: skip
+            except HotlineError:
+                assert before == (ticket.state, [one.state for one in made])
+            standing = [one.state for one in made if one.state != "returned"]
+            if ticket.state == "replied":
+                assert standing
+                assert set(standing) == {"replied"}
+            assert sum(one.lead for one in made if one.state != "returned") <= 1
 
 
 def test_a_returned_message_is_a_returned_order(session: Session) -> None:

@@ -11,10 +11,8 @@ from sqlalchemy.orm import Session
 from gateway.errors import BadInput, Forbidden, IllegalStep, NotFound, Recused
 from gateway.flow import dispatching, orders, pushing
 from gateway.parts import Parts
-from gateway.people import accounts
-from gateway.people.accounts import Person
 from gateway.people.roles import Role
-from gateway.tables import AccountRow, TicketStepRow, WorkOrderRow
+from gateway.tables import TicketStepRow, WorkOrderRow
 from gateway.tickets import acts, assigned, clocks, recusal
 from queueing import messages
 from queueing.errors import Rejected
@@ -31,7 +29,7 @@ from queueing.messages import (
 )
 from queueing.tables import OutboxRow
 from tests.unit.gateway import house
-from tests.unit.gateway.house import NOW
+from tests.unit.gateway.house import NOW, who
 
 PEOPLE = (
     ("8001", Role.AGENT, None),
@@ -51,23 +49,11 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
         yield made
 
 
-class Undo(Exception):
-    pass
-
-
 @pytest.fixture
 def session(parts: Parts) -> Iterator[Session]:
-    """A transaction that is undone: every test starts from the same house."""
-    try:
-        with parts.database.begin() as opened:
-            yield opened
-            raise Undo
-    except Undo:
-        pass
-
-
-def who(session: Session, login: str) -> Person:
-    return accounts.person(session.scalars(select(AccountRow).filter_by(login=login)).one())
+    """A transaction that is undone."""
+    with house.undone(parts) as opened:
+        yield opened
 
 
 @pytest.fixture
