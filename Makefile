@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # How many test processes run side by side, each with servers of its own; what measures time or
 # fills the machine runs alone.
-JOBS   ?= 2
+JOBS   ?= 3
 ARGS   ?=
 # With ARGS one of the two runs may choose no test (pytest's exit 5); without, that is a failure.
 NONE_IS_FINE = || test $$? -eq 5 -a -n '$(ARGS)'

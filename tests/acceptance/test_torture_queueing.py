@@ -3,8 +3,7 @@
 import pytest
 
 from tests.rig import releases
-from tests.torture.queueing.__main__ import befallen, killed
-from tests.torture.queueing.faults import unbound
+from tests.torture.queueing.__main__ import killed
 
 pytestmark = pytest.mark.alone
 
@@ -15,8 +14,3 @@ def test_a_broker_killed_again_and_again_loses_nothing() -> None:
     row = killed(releases.newest(), "quorum", orders=300, kills=3)
     row.may_double = 1.0
     assert row.failures == []
-
-
-def test_a_queue_unbound_under_load_is_bound_again() -> None:
-    """Protects: an operator's slip parks nothing and loses nothing."""
-    assert befallen(releases.debian(), "classic", "queue unbound", unbound).failures == []
