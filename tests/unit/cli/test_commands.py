@@ -68,6 +68,7 @@ TRIED = {
     "department add": ("department", "add", "yanglao", "养老保险科"),
     "department list": ("department", "list"),
     "department credentials": ("department", "credentials", "yanglao"),
+    "department test": ("department", "test", "yanglao"),
     "keys list": ("keys", "list"),
     "keys new": ("keys", "new", "--month", "2031-01"),
     "keys export": ("keys", "export", "2031-01", "--as", "admin", "--reason", "tried", "--to", "x"),
@@ -107,7 +108,13 @@ TRIED |= {
 }
 FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
          "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
-FAILS |= {"department credentials", "recording drill", "recording restore", "recording verify"}
+FAILS |= {
+    "department credentials",
+    "department test",
+    "recording drill",
+    "recording restore",
+    "recording verify",
+}
 FAILS |= {f"retention {act}" for act in ("hold", "lift", "agree", "certificate")}
 """In a house with no PBX, no CEL, nothing parked and nobody but admin: what these look for is not
 there."""

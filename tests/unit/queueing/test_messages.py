@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from queueing import messages
 from queueing.errors import Unreadable
 from queueing.messages import (
+    ConnectionTested,
     ExtensionAsked,
     Progress,
     Remarked,
@@ -46,6 +47,7 @@ EVERY: list[messages.Message] = [
         digest="0" * 64,
         size=7,
     ),
+    ConnectionTested(department="sb", text="测试消息"),
     Signed(**ABOUT, by="张三"),
     Returned(**ABOUT, by="张三", reason="不属本部门"),
     Replied(**ABOUT, by="张三", result="属实", measures="已道歉"),
