@@ -30,7 +30,7 @@ from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
-from gateway.flow import custody, desks, linking, orders, parking, recusing, soundness
+from gateway.flow import answering, custody, desks, linking, parking, recusing, soundness
 from gateway.flow import log as acts
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
@@ -41,7 +41,6 @@ from queueing.broker import RabbitMQ
 from queueing.deadletters import DeadLetters
 from queueing.embedded import Embedded
 from queueing.inbox import Handler, ReplyConsumer
-from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
 from queueing.transport import Transport
 from queueing.waiting import Bell
@@ -294,13 +293,9 @@ async def transport(made: Parts) -> AsyncIterator[Transport]:
 
 
 def on_reply(made: Parts) -> Handler:
-    """What a department's reply does to its work order and ticket."""
-
-    def apply(session: Session, reply: DepartmentReply, _: Envelope) -> None:
-        # The inbox has checked that this department may speak by the key the reply came with.
-        orders.reply(session, reply, reply.department, made.clock())
-
-    return apply
+    """What departments' replies do to their work orders and tickets. The inbox has checked that a
+    department may speak, by the key its reply came with."""
+    return lambda session, replies: answering.apply(session, replies, made.clock())
 
 
 async def relay(made: Parts) -> None:

@@ -20,14 +20,15 @@ from queueing.errors import TransportDown
 from queueing.link import LOST, SHORT_S, TIMEOUT_S
 from queueing.publishing import Publisher, named
 from queueing.topology import DEDUPE_HEADER, Kind
-from queueing.transport import Delivery, Outcome
+from queueing.transport import Delivery, Gathered, Outcome
 from queueing.waiting import bounded
 
 logger = logging.getLogger(__name__)
 
+TOGETHER: Final = 16  # and as many again arrive meanwhile
 WATCH_S: Final = 3.0  # a consumer that hears nothing for so long is looked after
 AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # consuming again within seconds of the port
-AHEAD: Final = {topology.REPLIES: 16, topology.PARKED: 16}
+AHEAD: Final = {topology.REPLIES: 32, topology.PARKED: 16}
 """How many messages wait in a consumer's hands. Of a department's queue one: what it requeues would
 otherwise come after what it already holds. Our own consumers never requeue; that they hold few is
 what bounds their memory when somebody sends noise."""
@@ -77,19 +78,27 @@ class RabbitMQ:
 
     async def deliveries(self, queue: str) -> AsyncGenerator[Delivery, None]:
         """The queue's messages, for ever; a lost consumer is replaced on a fresh connection."""
+        async with aclosing(self.gathered(queue)) as arriving:
+            async for gathered in arriving:
+                for delivery in gathered.deliveries:
+                    yield delivery
+
+    async def gathered(self, queue: str) -> AsyncGenerator[Gathered, None]:
+        """As `deliveries`, as many at once as have come; at most `TOGETHER` of them."""
         tried = 0
         while True:
             try:
                 async with aclosing(self._consume(queue)) as arriving:
-                    async for message in arriving:
+                    async for messages in arriving:
                         tried = 0
-                        yield _Taken(message)
+                        taken = [_Taken(message) for message in messages]
+                        yield Gathered(taken, taken[-1].ack_so_far)
             except LOST as problem:
                 logger.warning("consumer of %s lost: %s", queue, named(problem))
             await asyncio.sleep(AGAIN_S[min(tried, len(AGAIN_S) - 1)])
             tried += 1
 
-    async def _consume(self, queue: str) -> AsyncGenerator[AbstractIncomingMessage, None]:
+    async def _consume(self, queue: str) -> AsyncGenerator[list[AbstractIncomingMessage], None]:
         connection = await link.connect(self._nodes)
         try:
             wanted = [q for q in self._out.queues if q.name == queue]
@@ -106,9 +115,12 @@ class RabbitMQ:
                 except TimeoutError:
                     await bounded(_watch(channel, queue, tag), TIMEOUT_S)
                     continue
-                if message is None:
+                messages = [message]
+                while not arrived.empty() and len(messages) < TOGETHER:
+                    messages.append(arrived.get_nowait())
+                if None in messages:  # what came before it comes again: it can no longer be settled
                     raise TransportDown("the channel was closed")
-                yield message
+                yield [one for one in messages if one is not None]
         finally:
             await link.close(connection)
 
@@ -154,6 +166,10 @@ class _Taken:
 
     async def ack(self) -> None:
         await self._settle(self._message.ack())
+
+    async def ack_so_far(self) -> None:
+        """This one, and each before it that is not settled."""
+        await self._settle(self._message.ack(multiple=True))
 
     async def requeue(self) -> None:
         await self._settle(self._message.reject(requeue=True))

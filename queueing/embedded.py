@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +24,7 @@ from queueing import topology
 from queueing.outbox import Begin, Clock
 from queueing.tables import EmbeddedQueueRow, EmbeddedRow
 from queueing.topology import DELIVERY_LIMIT, PARKED
-from queueing.transport import Delivery, Outcome
+from queueing.transport import Delivery, Gathered, Outcome
 from queueing.waiting import Bell, finish
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,12 @@ class Embedded:
             finally:
                 if not taken.settled:
                     await taken.requeue()
+
+    async def gathered(self, queue: str) -> AsyncGenerator[Gathered, None]:
+        """The head of the queue, by itself: the next is claimed when this one is settled."""
+        async with aclosing(self.deliveries(queue)) as arriving:
+            async for delivery in arriving:
+                yield Gathered([delivery], delivery.ack)
 
     def _claim(self, queue: str) -> "_Taken | None":
         now = self._clock()

@@ -6,7 +6,7 @@ is right; a delivery that is not settled comes again. Hence at least once, and o
 queue as long as its consumer settles one before it takes the next.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -58,6 +58,15 @@ class Delivery(Protocol):
         """Never: it goes to the parked queue."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Several deliveries of one queue, in their order; each can be settled by itself."""
+
+    deliveries: Sequence[Delivery]
+    ack: Callable[[], Awaitable[None]]
+    """All of them are done: said in one word. Settling one whose link was lost does nothing."""
+
+
 class Transport(Protocol):
     """A broker, or what stands in for one."""
 
@@ -88,6 +97,10 @@ class Transport(Protocol):
 
     def deliveries(self, queue: str) -> AsyncGenerator[Delivery, None]:
         """The queue's messages, for ever; lost links are mended inside. Close it when done."""
+
+    def gathered(self, queue: str) -> AsyncGenerator[Gathered, None]:
+        """As `deliveries`, several at once where several have come. All are settled before the next
+        are asked for."""
 
     async def close(self) -> None:
         """Give every connection back."""

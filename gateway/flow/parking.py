@@ -20,12 +20,11 @@ from sqlalchemy.orm import Session
 
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, Forbidden
-from gateway.flow import log, orders
+from gateway.flow import answering, log
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role
 from queueing import inbox, parked
 from queueing.errors import QueueingError
-from queueing.messages import DepartmentReply, Envelope
 from queueing.tables import ParkedRow
 
 logger = logging.getLogger(__name__)
@@ -191,10 +190,7 @@ def _grouped(
 
 
 def _apply(now: int) -> inbox.Handler:
-    def apply(session: Session, reply: DepartmentReply, _: Envelope) -> None:
-        orders.reply(session, reply, reply.department, now)
-
-    return apply
+    return lambda session, replies: answering.apply(session, replies, now)
 
 
 def _keeper(who: Person) -> None:

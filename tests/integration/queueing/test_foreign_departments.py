@@ -9,7 +9,7 @@ import json
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,7 +26,6 @@ from queueing.broker import RabbitMQ
 from queueing.inbox import ReplyConsumer
 from queueing.messages import (
     DepartmentReply,
-    Envelope,
     Replied,
     ReplyRejected,
     WorkOrderUrged,
@@ -55,8 +54,8 @@ class Applied:
 
     replies: list[DepartmentReply] = field(default_factory=list)
 
-    def __call__(self, _session: Session, reply: DepartmentReply, _envelope: Envelope) -> None:
-        self.replies.append(reply)
+    def __call__(self, _session: Session, replies: Sequence[DepartmentReply]) -> None:
+        self.replies.extend(replies)
 
     def reaches(self, many: int) -> bool:
         """Whether so many have come."""
