@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
@@ -44,6 +45,7 @@ from queueing.inbox import Handler, ReplyConsumer
 from queueing.relay import Relay
 from queueing.transport import Transport
 from queueing.waiting import Bell
+from queueing.warden import Warden
 from recordings import checkpoints, logkeys, tables_store, watch
 from recordings import passphrase as words
 from recordings.capture import Capture
@@ -55,6 +57,7 @@ from recordings.transit import TransitKeyring
 log = logging.getLogger(__name__)
 
 PBX_AGAIN_S = 5.0
+DEPARTMENTS_AGAIN_S = 1.0
 DECLARED_S = 2.0  # how long the relay waits for the departments' queues at its start
 NOTICES = "notices"  # where processes tell each other, below the state directory
 PLAIN_KEYS = "private"  # where older versions kept the private halves, below the keyring
@@ -279,11 +282,10 @@ def relink(made: Parts) -> None:
 @asynccontextmanager
 async def transport(made: Parts) -> AsyncIterator[Transport]:
     """RabbitMQ where one is set, the database's own queues otherwise."""
-    url = made.settings.broker_url
     opened: Transport
     opened = (
-        RabbitMQ(url, kind=made.settings.queues)
-        if url
+        RabbitMQ(made.settings.broker_now, kind=made.settings.queues)
+        if made.settings.broker_url
         else Embedded(made.database.begin, made.clock, reading=made.database.reading)
     )
     try:
@@ -335,7 +337,28 @@ async def _in(made: Parts) -> None:
             lambda session, why: recusing.reply_kept_out(session, why, clock()),
             desks.speaker,
         )  # fmt: skip
-        group.create_task(replies.run())
-        group.create_task(DeadLetters(begin, carrier, clock).run())
-        group.create_task(desks.run(made.database, carrier, clock))
-        group.create_task(parking.alarm(made.database, clock))
+        works: dict[str, Callable[[], Awaitable[NoReturn]]] = {
+            "replies": replies.run,
+            "dead letters": DeadLetters(begin, carrier, clock).run,
+            "desks": partial(desks.run, made.database, carrier, clock),
+            "alarm": partial(parking.alarm, made.database, clock),
+        }
+        if made.settings.broker_url:
+            works["warden"] = Warden(made.settings.broker_now, partial(_at_work, made)).run
+        for name, work in works.items():
+            group.create_task(_for_ever(name, work))
+
+
+async def _for_ever(name: str, work: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
+    """Whatever goes wrong in one of them is said, and ends neither the others nor the process."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            log.error("%s: %s; begun again", name, _why(error))  # noqa: TRY400
+        await asyncio.sleep(DEPARTMENTS_AGAIN_S)
+
+
+def _at_work(made: Parts) -> list[str]:
+    """Departments whose own programs read their queues."""
+    return [code for code, mode in desks.modes(made.database).items() if mode == "queue"]

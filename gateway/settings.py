@@ -52,6 +52,8 @@ class Settings:
     port: int
     region: str
     archive: Archive
+    broker_file: Path | None = None
+    """Where `broker_url` was read from, if from a file."""
 
     @property
     def keyring(self) -> Path:
@@ -72,6 +74,16 @@ class Settings:
     def broker_node(self) -> str:
         """The first node of the broker: its account, virtual host and scheme are those of all."""
         return (self.broker_url.split() or [""])[0]
+
+    def broker_now(self) -> str:
+        """The broker's URLs as their file has them by now, so that a changed password is taken up
+        without a restart; what was read at the start where that cannot be used."""
+        if self.broker_file is None:
+            return self.broker_url
+        try:
+            return _broker(_file("HOTLINE_BROKER_URL_FILE", str(self.broker_file)))
+        except BadSetting:
+            return self.broker_url
 
 
 def without_secret(url: str) -> str:
@@ -104,6 +116,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         port=port,
         region=given.get("REGION") or "本市",
         archive=archive.read(given, state),
+        broker_file=Path(file) if (file := environ.get("HOTLINE_BROKER_URL_FILE")) else None,
     )
 
 

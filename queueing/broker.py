@@ -17,7 +17,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from queueing import link, topology
 from queueing.errors import TransportDown
-from queueing.link import LOST, SHORT_S, TIMEOUT_S
+from queueing.link import LOST, SHORT_S, TIMEOUT_S, Where
 from queueing.publishing import Publisher, named
 from queueing.topology import DEDUPE_HEADER, Kind
 from queueing.transport import Delivery, Gathered, Outcome
@@ -38,12 +38,13 @@ class RabbitMQ:
     """The broker at `url` (amqp:// or amqps://), with queues of one `kind`.
 
     Of a cluster `url` may name several nodes, with blanks between: the first that lets us in is
-    taken, each time anew.
+    taken, each time anew. It may be a function that says it, asked before each connection: a
+    changed password is taken up without a restart.
     """
 
-    def __init__(self, url: str, *, kind: Kind = "quorum") -> None:
-        self._nodes = link.addresses(url)
-        self._out = Publisher(self._nodes, kind)
+    def __init__(self, url: Where, *, kind: Kind = "quorum") -> None:
+        self._where = url
+        self._out = Publisher(url, kind)
 
     async def declare(self, departments: Iterable[str]) -> None:
         """Declare the topology for these departments as well, now and after each reconnection.
@@ -99,7 +100,7 @@ class RabbitMQ:
             tried += 1
 
     async def _consume(self, queue: str) -> AsyncGenerator[list[AbstractIncomingMessage], None]:
-        connection = await link.connect(self._nodes)
+        connection = await link.connect(link.addresses(self._where))
         try:
             wanted = [q for q in self._out.queues if q.name == queue]
             for _, problem in await link.declare_all(connection, wanted, SHORT_S):

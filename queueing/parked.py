@@ -65,7 +65,7 @@ def _keep(
     now: int,
     outbox_id: int | None = None,
 ) -> ParkedRow:
-    digest = hashlib.sha256(body).hexdigest()
+    digest, routing_key = hashlib.sha256(body).hexdigest(), routing_key.replace("\0", "")
     row = session.scalar(
         select(ParkedRow)
         .where(
@@ -83,7 +83,7 @@ def _keep(
         direction=direction,
         outbox_id=outbox_id,
         department=topology.department_of(routing_key),
-        routing_key=routing_key.replace("\0", "")[:255],
+        routing_key=routing_key[:255],
         body=body if len(body) <= MAX_BYTES else body[:HEAD],
         body_sha256=digest,
         size=len(body),

@@ -10,14 +10,14 @@ key); after each reconnection everything that was ever declared is declared agai
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from queueing import link, topology
 from queueing.errors import TopologyMismatch, TransportDown
-from queueing.link import LOST, SHORT_S, TIMEOUT_S, Link
+from queueing.link import LOST, SHORT_S, TIMEOUT_S, Link, Where
 from queueing.topology import Kind, Queue
 from queueing.transport import Outcome
 from queueing.waiting import bounded
@@ -28,10 +28,10 @@ RETURNED: Final = "unroutable"
 
 
 class Publisher:
-    """The publishing half of the broker at these nodes."""
+    """The publishing half of the broker at these URLs."""
 
-    def __init__(self, nodes: Sequence[str], kind: Kind) -> None:
-        self._nodes = nodes
+    def __init__(self, where: Where, kind: Kind) -> None:
+        self._where = where
         self._kind = kind
         self._departments: set[str] = set()
         self._declares = False
@@ -146,7 +146,7 @@ class Publisher:
             return self._link
 
     async def _open(self) -> Link:
-        opened = await Link.open(self._nodes)
+        opened = await Link.open(link.addresses(self._where))
         if self._declares:
             try:
                 await bounded(link.declare_exchanges(opened.connection), TIMEOUT_S)

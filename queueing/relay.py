@@ -93,7 +93,7 @@ class Relay:
         seen = self._bell.rings
         self._up = await self._transport.ready()
         if not self._up:
-            self._stand_aside()
+            await finish(self._stand_aside())
             await asyncio.sleep(AWAY_S)
             return
         if self._transport.blocked:
@@ -104,12 +104,15 @@ class Relay:
         if ahead < self._window.size or not await finish(self._claimed(ahead)):
             await self._bell.wait(seen, self._rest_s())
 
-    def _stand_aside(self) -> None:
-        """Another relay may reach a broker where we do not: what we only hold is given back."""
-        self._aside.extend(self._buffer)
+    async def _stand_aside(self) -> None:
+        """Another relay may reach a broker where we do not: what we only hold is given back, to be
+        claimed at once, by us too when the broker is there in a moment."""
+        rows = list(self._buffer)
         self._buffer.clear()
-        if self._aside:
-            self._something.set()
+        for row in rows:
+            del self._until[row.id]
+        if rows:
+            await asyncio.to_thread(self._ledger.hold, rows, self._clock())
 
     async def _claimed(self, most: int) -> bool:
         """Whether there was anything to claim; published while this goes on."""
@@ -141,8 +144,8 @@ class Relay:
         now = self._clock()
         while self._buffer and self._window.room(len(self._buffer[0].body)):
             row = self._buffer.popleft()
-            if self._until[row.id] - now < LAST_US:
-                del self._until[row.id]  # it may be another's before it is there
+            if self._until.get(row.id, 0) - now < LAST_US:
+                self._until.pop(row.id, None)  # it may be another's before it is there
             elif self._window.shuns(row.department):
                 self._aside.append(row)
                 self._something.set()
@@ -159,6 +162,9 @@ class Relay:
             if row.id not in self._given_up:
                 raise
             outcome = NEVER
+        except Exception as problem:  # noqa: BLE001 - whatever it was, the row must not be stuck
+            logger.error("relay, publishing: %s", type(problem).__name__)  # noqa: TRY400
+            outcome = Outcome("unknown", type(problem).__name__)
         self._given_up.discard(row.id)
         del self._flying[row.id]
         if outcome.verdict == "unknown":
@@ -214,7 +220,7 @@ class Relay:
     async def _renewed(self) -> None:
         now = self._clock()
         ours = [*(row for row, _ in self._flying.values()), *self._buffer]
-        short = [row for row in ours if self._until[row.id] - now < RENEW_US]
+        short = [row for row in ours if self._until.get(row.id, 0) - now < RENEW_US]
         if short:
             await asyncio.to_thread(self._ledger.hold, short, now + LEASE_US)
             # Some have ended meanwhile.
@@ -229,6 +235,8 @@ class Relay:
             await asyncio.wait(tasks, timeout=GRACE_S)
         for task in tasks:
             task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)
         await self._tried(self._marked())
         rest = list(self._buffer)
         await self._tried(asyncio.to_thread(self._ledger.hold, rest, self._clock()))
