@@ -41,6 +41,7 @@ from queueing.transport import Delivery, Transport
 logger = logging.getLogger(__name__)
 
 AGAIN_S: Final = (0.2, 0.5, 1.0, 2.0)
+REFUSALS: Final = 8
 ANSWERS: Final = UUID("5b0c6f8e-3c0f-5e0b-9d55-0f7c1d6a1233")
 """The namespace of answers' ids (RFC 9562 §5.5)."""
 
@@ -117,17 +118,20 @@ class Department:
 
     async def send(self, reply: DepartmentReply) -> None:
         """Say it, whether or not the order is in hand: published under one id until it is
-        confirmed. Raises `NotSent` when refused."""
+        confirmed. Raises `NotSent` when refused for some ten seconds: a queue of the hotline's that
+        was deleted or has no leader is there again by then, and a program that gave its order back
+        at once would have it parked after twenty times."""
         event_id = answer_id(reply)
         source = f"urn:12333:department:{self.code}"
         body = messages.encode(reply, event_id=event_id, source=source, time_us=self._clock())
         key = topology.reply_key(self.code)
-        tried = 0
+        tried = refused = 0
         while True:
             outcome = await self._transport.publish(topology.REPLIES, key, body, event_id)
             if outcome.verdict == "confirmed":
                 return
-            if outcome.verdict != "unknown":
+            refused += outcome.verdict != "unknown"
+            if refused == REFUSALS:
                 raise NotSent(f"{outcome.verdict} {outcome.detail}")
             await asyncio.sleep(AGAIN_S[min(tried, len(AGAIN_S) - 1)])
             tried += 1
