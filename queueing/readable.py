@@ -18,6 +18,8 @@ from aiormq.connection import TCPTransportFactory, TLSTransportFactory, Transpor
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
+from queueing import corked
+
 METHOD: Final = 1
 HEADER: Final = 2
 """Types of frames (AMQP 0-9-1, 4.2.3)."""
@@ -27,7 +29,7 @@ DELIVER: Final = bytes((0, 60, 0, 60))
 
 
 class Connection(aio_pika.Connection):
-    """aio_pika's, that reads whatever comes."""
+    """aio_pika's, that reads whatever comes, and writes together what is written together."""
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - as the library's
         super().__init__(*args, **named)
@@ -42,7 +44,7 @@ class _Factory(TransportFactory):
 
     async def create(self, url: Any, **named: Any) -> Any:  # noqa: ANN401 - as the library's
         reader, writer = await self._plain.create(url, **named)
-        return Reader(reader), writer
+        return Reader(reader), corked.Writer(writer)
 
 
 class Reader:
