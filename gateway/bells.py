@@ -26,7 +26,7 @@ AGAIN_S: Final = 0.2  # before subscribing again after too many notices at once
 @event.listens_for(OutboxDueRow, "after_insert")
 def _to_be_sent(_mapper: Any, _connection: Any, row: OutboxDueRow) -> None:  # noqa: ANN401 - theirs
     if (session := object_session(row)) is not None:
-        notices.tell(session, OUTBOX, "due")
+        notices.tell(session, OUTBOX, "due", row.department)
 
 
 @event.listens_for(EmbeddedRow, "after_insert")

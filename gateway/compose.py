@@ -31,7 +31,17 @@ from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
-from gateway.flow import answering, custody, desks, linking, parking, recusing, soundness
+from gateway.flow import (
+    answering,
+    custody,
+    desks,
+    lending,
+    linking,
+    parking,
+    pulling,
+    recusing,
+    soundness,
+)
 from gateway.flow import log as acts
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
@@ -203,6 +213,8 @@ def application(made: Parts) -> ASGIApp:
         exception_handlers=handlers,
     )
     app.state.parts = made
+    app.state.waiting = pulling.Waiting()
+    app.state.replies = replies(made, Embedded(made.database.begin, made.clock))
     return web.wrapped(app)
 
 
@@ -300,11 +312,22 @@ def on_reply(made: Parts) -> Handler:
     return lambda session, replies: answering.apply(session, replies, made.clock())
 
 
+def replies(made: Parts, carrier: Transport) -> ReplyConsumer:
+    """Who takes departments' replies, from `carrier` or handed in over HTTPS."""
+    return ReplyConsumer(
+        made.database.begin, carrier, on_reply(made), made.clock,
+        lambda session, why: recusing.reply_kept_out(session, why, made.clock()),
+        desks.speaker,
+    )  # fmt: skip
+
+
 async def relay(made: Parts) -> None:
     """Carry work orders to the departments, as any number of gateways may side by side, and their
     replies back, one gateway at a time: replies are applied in the order they come."""
     async with asyncio.TaskGroup() as group:
         group.create_task(_out(made))
+        if made.settings.broker_url:  # whose departments that pull are carried to apart from it
+            group.create_task(lending.carry(made))
         group.create_task(duty(made, "relay", lambda _: _in(made)))
 
 
@@ -317,8 +340,11 @@ async def _out(made: Parts) -> None:
         await asyncio.wait([group.create_task(_declare(made, carrier))], timeout=DECLARED_S)
         group.create_task(bells.listen(made.hub, bell, lambda _queue: None))
         begin = partial(database.begin, lasting=False)
+        among = desks.at_the_broker if made.settings.broker_url else None
         group.create_task(
-            Relay(begin, carrier, made.clock, reading=database.reading, bell=bell).run()
+            Relay(
+                begin, carrier, made.clock, reading=database.reading, bell=bell, among=among
+            ).run()
         )
 
 
@@ -332,13 +358,8 @@ async def _in(made: Parts) -> None:
         if isinstance(carrier, Embedded):  # its readers are woken by whoever commits something
             group.create_task(bells.listen(made.hub, Bell(), carrier.ring))
         await desks.declare(made.database, carrier)
-        replies = ReplyConsumer(
-            begin, carrier, on_reply(made), clock,
-            lambda session, why: recusing.reply_kept_out(session, why, clock()),
-            desks.speaker,
-        )  # fmt: skip
         works: dict[str, Callable[[], Awaitable[NoReturn]]] = {
-            "replies": replies.run,
+            "replies": replies(made, carrier).run,
             "dead letters": DeadLetters(begin, carrier, clock).run,
             "desks": partial(desks.run, made.database, carrier, clock),
             "alarm": partial(parking.alarm, made.database, clock),

@@ -7,7 +7,7 @@ PBX, writes and removes a file) and changes nothing that stays.
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from gateway.errors import BadSetting
 from gateway.exchange import Exchange
 from gateway.flow import broker_look, custody, scrubbing, soundness, unrecorded
 from gateway.flow.unrecorded import Missing
-from gateway.people import accounts
+from gateway.people import accounts, machines
 from gateway.settings import Settings
 from gateway.storage import Where
 from queueing.errors import QueueingError
@@ -61,6 +61,7 @@ def examine(settings: Settings, exported: Path | None = None) -> list[Finding]:
         _tried("kept 存证核验", lambda: _kept(settings)),
         _tried("checkpoints 检查点", lambda: _checkpoints(settings)),
         _tried("broker 消息服务", lambda: _broker(settings, exported)),
+        _tried("machines 部门密钥", lambda: _machines(settings)),
     ]
 
 
@@ -277,6 +278,21 @@ def _kept(settings: Settings) -> tuple[bool, str]:
     if found.stalled:
         return False, f"{'、'.join(found.stalled)}：{scrubbing.STALLED}"
     return False, f"{found.waiting}：{scrubbing.BEHIND}"
+
+
+def _machines(settings: Settings) -> tuple[bool, str]:
+    """Whether every department that fetches its messages has a key to do it with."""
+    wanting: Sequence[str] = ()
+    with suppress(SQLAlchemyError):  # then the database itself is told of above
+        if _database(settings)[0]:
+            with compose.opened(settings) as parts, parts.database.reading() as session:
+                wanting = machines.wanting(session, parts.clock())
+    if wanting:
+        return False, (
+            f"{', '.join(wanting)} 没有密钥，或两周内到期：hotline department key {wanting[0]}。 "
+            "These departments fetch their messages and have no key that holds for two weeks."
+        )
+    return True, "领取派单的部门均有密钥 every department that fetches has a key"
 
 
 def _broker(settings: Settings, exported: Path | None) -> tuple[bool, str]:

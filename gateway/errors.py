@@ -14,7 +14,7 @@
     │   └── ControlFailed    the PBX is not asked, away, or says no
     ├── LeaseLost 500        another process does this duty now; nothing was written
     ├── AccountLocked 429    too many wrong passwords
-    ├── TooBusy 429          too many sign in at once
+    ├── TooBusy 429          not possible just now; the same again works later
     └── BadSetting 500       the environment says something that cannot be used
 
 Every message is Chinese first, English beside it, and says what to do. An error never carries a
@@ -144,14 +144,16 @@ class AccountLocked(HotlineError):
 
 
 class TooBusy(HotlineError):
-    """More people sign in at once than passwords can be judged; the pages of the others go on."""
+    """More than can be done now, such as more sign-ins at once than passwords can be judged."""
 
     status = 429
 
-    def __init__(self) -> None:
-        super().__init__(
-            "登录人数过多，请几秒后再试。 Too many sign in at once; try again in a few seconds."
-        )
+    def __init__(
+        self,
+        message: str = "登录人数过多，请几秒后再试。 "
+        "Too many sign in at once; try again in a few seconds.",
+    ) -> None:
+        super().__init__(message)
 
 
 class BadSetting(HotlineError):

@@ -105,10 +105,11 @@ class SignInRow(Base):
 
 
 class DepartmentRow(Base):
-    """A department that answers work orders: at its desk page, or by its own system (queue)."""
+    """A department that answers work orders: at its desk page, or by its own system, which reads
+    its queue at the broker (queue) or fetches its messages over HTTPS (pull)."""
 
     __tablename__ = "department"
-    __table_args__ = (one_of("mode", ("desk", "queue")),)
+    __table_args__ = (one_of("mode", ("desk", "queue", "pull")),)
 
     code: Mapped[str] = mapped_column(String(32), primary_key=True)
     name: Mapped[str] = mapped_column(String(128))
@@ -116,6 +117,20 @@ class DepartmentRow(Base):
     active: Mapped[bool] = mapped_column(default=True)
     amqp_user: Mapped[str | None] = mapped_column(String(80))
     """The broker's account its replies must come under; None: it has none of its own."""
+
+
+class DepartmentKeyRow(Base):
+    """The key of a department's program. Only its SHA-256 is kept: a copy of it opens nothing."""
+
+    __tablename__ = "department_key"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    key_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    department: Mapped[str] = mapped_column(String(32), ForeignKey("department.code"), index=True)
+    made_by: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[int]
+    expires_at: Mapped[int]
+    revoked_at: Mapped[int | None]
 
 
 class CounterRow(Base):

@@ -53,8 +53,10 @@ _FIRST: Final = (
 )
 """The lowest claimable row of each ordering key. The minimum is looked up row by row: an EXISTS may
 be turned into a join of all that waits."""
-_ONE: Final = _FIRST.format(more="AND d.department NOT IN (SELECT value FROM json_each(:shunned)) ")
-_OTHER: Final = _FIRST.format(more="AND d.department <> ALL(CAST(:shunned AS text[])) ")
+_ONE: Final = "AND d.department NOT IN (SELECT value FROM json_each(:shunned)) "
+_OTHER: Final = "AND d.department <> ALL(CAST(:shunned AS text[])) "
+_AMONG_ONE: Final = "AND d.department IN (SELECT value FROM json_each(:among)) "
+_AMONG_OTHER: Final = "AND d.department = ANY(CAST(:among AS text[])) "
 _TAKEN: Final = "SET claimable_at = :until, fence = fence + 1, attempts = attempts + 1"
 
 
@@ -64,13 +66,31 @@ class _Words:
 
     claim: TextClause
     """`shunned` departments are left out: what their rows wait for is an answer to others."""
+    claim_among: TextClause
+    """The same for a relay that carries to some departments only."""
+    look_among: TextClause
     read: TextClause
     end: TextClause
     confirm: TextClause
 
 
+def _claim_one(more: str) -> TextClause:
+    first = _FIRST.format(more=more)
+    return text(f"UPDATE outbox_due {_TAKEN} WHERE id IN ({first}) RETURNING id, fence, attempts")
+
+
+def _claim_other(more: str) -> TextClause:
+    return text(
+        f"WITH picked AS MATERIALIZED ({_FIRST.format(more=more)} FOR UPDATE OF d SKIP LOCKED) "
+        f"UPDATE outbox_due {_TAKEN} FROM picked WHERE outbox_due.id = picked.id "
+        "RETURNING outbox_due.id, fence, attempts"
+    )
+
+
 _SQLITE: Final = _Words(
-    claim=text(f"UPDATE outbox_due {_TAKEN} WHERE id IN ({_ONE}) RETURNING id, fence, attempts"),
+    claim=_claim_one(_ONE),
+    claim_among=_claim_one(_ONE + _AMONG_ONE),
+    look_among=text(_FIRST.format(more=_AMONG_ONE)),
     read=text(
         "SELECT id, department, routing_key, dedupe_key, body FROM outbox "
         "WHERE id IN (SELECT value FROM json_each(:ids))"
@@ -88,11 +108,9 @@ _SQLITE: Final = _Words(
     ),
 )
 _POSTGRESQL: Final = _Words(
-    claim=text(
-        f"WITH picked AS MATERIALIZED ({_OTHER} FOR UPDATE OF d SKIP LOCKED) "
-        f"UPDATE outbox_due {_TAKEN} FROM picked WHERE outbox_due.id = picked.id "
-        "RETURNING outbox_due.id, fence, attempts"
-    ),
+    claim=_claim_other(_OTHER),
+    claim_among=_claim_other(_OTHER + _AMONG_OTHER),
+    look_among=text(_FIRST.format(more=_AMONG_OTHER)),
     read=text(
         "SELECT id, department, routing_key, dedupe_key, body FROM outbox "
         "WHERE id = ANY(CAST(:ids AS bigint[]))"
@@ -120,9 +138,14 @@ _TROUBLE: Final = text(
 _AGAIN: Final = text("UPDATE outbox_due SET claimable_at = :at WHERE id = :id AND fence = :fence")
 
 
-def look(session: Session, now: int, floor: int = 0) -> int | None:
+def look(
+    session: Session, now: int, floor: int = 0, among: Sequence[str] | None = None
+) -> int | None:
     """The lowest id that a claim would take now; None: there is nothing to do. Reads only."""
-    found: int | None = session.scalar(_LOOK, {"floor": floor, "now": now, "most": 1})
+    words = _words(session)
+    asked = {"floor": floor, "now": now, "most": 1, **_names(words, among=among)}
+    said = _LOOK if among is None else words.look_among
+    found: int | None = session.scalar(said, asked)
     return found
 
 
@@ -134,18 +157,19 @@ def claim(
     limit: int,
     floor: int = 0,
     shunned: Sequence[str] = (),
+    among: Sequence[str] | None = None,
 ) -> list[Claimed]:
     """Take the lowest claimable row of each ordering key, at most `limit`, for `lease_us` µs.
 
-    From `floor` on, an id: below it nothing is looked at; none of the `shunned` departments. On
-    PostgreSQL rows locked by another relay are skipped; on SQLite writers are serialised and the
-    lease alone holds.
+    From `floor` on, an id: below it nothing is looked at; none of the `shunned` departments, and
+    of those `among` only, where they are given. On PostgreSQL rows locked by another relay are
+    skipped; on SQLite writers are serialised and the lease alone holds.
     """
     words = _words(session)
-    without: Any = list(shunned)
     asked = {"floor": floor, "now": now, "most": limit, "until": now + lease_us,
-             "shunned": json.dumps(without) if words is _SQLITE else without}  # fmt: skip
-    taken = {row[0]: row for row in session.execute(words.claim, asked)}
+             **_names(words, shunned=shunned, among=among)}  # fmt: skip
+    said = words.claim if among is None else words.claim_among
+    taken = {row[0]: row for row in session.execute(said, asked)}
     if not taken:
         return []
     ids: Any = sorted(taken)
@@ -222,6 +246,14 @@ def again(session: Session, outbox_id: int, now: int) -> None:
 
 def _words(session: Session) -> _Words:
     return _SQLITE if session.get_bind().dialect.name == "sqlite" else _POSTGRESQL
+
+
+def _names(words: _Words, **lists: Sequence[str] | None) -> dict[str, Any]:
+    """Lists of departments as the database takes them; those that are not given, not at all."""
+    given = {name: list(codes) for name, codes in lists.items() if codes is not None}
+    if words is _SQLITE:
+        return {name: json.dumps(codes) for name, codes in given.items()}
+    return dict(given)
 
 
 def _listed(words: _Words, rows: Sequence[tuple[int, ...]]) -> dict[str, Any]:

@@ -14,16 +14,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from queueing import messages, parked, rejections, topology
-from queueing.errors import Code, Rejected, Unreadable
+from queueing.errors import CODES, Code, Rejected, Unreadable
 from queueing.messages import DepartmentReply, Envelope, Reply
 from queueing.outbox import Begin, Clock
 from queueing.persistence import until_done
@@ -52,11 +53,37 @@ def anybody(_session: Session, _department: str) -> str | None:
     return ""
 
 
+class Said(Protocol):
+    """A reply as it came, by whichever way: its body, the key its sender has proven, the account it
+    was sent under (`transport.Delivery`)."""
+
+    @property
+    def body(self) -> bytes:
+        """As it came."""
+
+    @property
+    def routing_key(self) -> str:
+        """Names the department that speaks."""
+
+    @property
+    def user(self) -> str | None:
+        """Where the way has accounts."""
+
+
 class Receipt(StrEnum):
     """What became of one reply."""
 
     APPLIED = "applied"
     DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was done with a reply: its receipt, or why it was parked."""
+
+    receipt: Receipt | None
+    code: Code | None = None
+    reason: str = ""
 
 
 def apply(session: Session, envelope: Envelope, handler: Handler, now: int) -> Receipt:
@@ -218,22 +245,36 @@ class ReplyConsumer:
             return False
         return True
 
-    def _apply(self, deliveries: Sequence[Delivery]) -> None:
+    def _apply(self, deliveries: Sequence[Said]) -> list[Receipt]:
         envelopes = [_read(delivery.routing_key, delivery.body) for delivery in deliveries]
         with self._begin() as session:
             self._check_speakers(session, envelopes, deliveries)
             receipts = apply_all(session, envelopes, self._handler, self._clock())
         for envelope, receipt in zip(envelopes, receipts, strict=True):
             logger.info("reply %s: %s", ascii(envelope.event_id), receipt)
+        return receipts
 
-    def _take(self, delivery: Delivery) -> None:
+    async def hear(self, said: Said) -> Verdict:
+        """One reply that somebody hands in and waits for; what became of it is on record."""
+        verdicts: list[Verdict] = []
+
+        def give_up(problem: Exception) -> None:
+            self._give_up(said, problem)
+            verdicts.append(Verdict(None, "failed", " ".join(CODES["failed"])))
+
+        await until_done(lambda: verdicts.append(self._take(said)), give_up)
+        return verdicts[-1]
+
+    def _take(self, delivery: Said) -> Verdict:
         try:
-            self._apply([delivery])
+            (receipt,) = self._apply([delivery])
         except (Unreadable, Rejected) as refusal:
             self._park(delivery, str(refusal), refusal.code, refusal)
+            return Verdict(None, refusal.code, str(refusal))
+        return Verdict(receipt)
 
     def _check_speakers(
-        self, session: Session, envelopes: Sequence[Envelope], deliveries: Sequence[Delivery]
+        self, session: Session, envelopes: Sequence[Envelope], deliveries: Sequence[Said]
     ) -> None:
         """Raises `Rejected` unless each account is its department's own, where it has one."""
         codes = {envelope.message.department for envelope in envelopes}
@@ -249,12 +290,12 @@ class ReplyConsumer:
                     "user-mismatch",
                 )
 
-    def _give_up(self, delivery: Delivery, problem: Exception) -> None:
+    def _give_up(self, delivery: Said, problem: Exception) -> None:
         name = type(problem).__name__
         self._park(delivery, f"处理时出错 the handler failed: {name}", "failed")
 
     def _park(
-        self, delivery: Delivery, reason: str, code: Code, refusal: Exception | None = None
+        self, delivery: Said, reason: str, code: Code, refusal: Exception | None = None
     ) -> None:
         logger.warning("reply parked: %s: %s", code, reason)
         with self._begin() as session:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
+from sqlalchemy.orm import Session
+
 from queueing import due, parked
 from queueing.due import Claimed, Failed
 from queueing.outbox import Begin, Clock
@@ -34,13 +36,21 @@ Done = tuple[Claimed, int, Outcome]
 """A row, when it was published (µs), and the broker's word."""
 
 
-class Ledger:
-    """One relay's book in the database of `begin`; `reading` is for what writes nothing."""
+Among = Callable[[Session], Sequence[str]]
+"""The departments a relay carries to, as they are at each claim."""
 
-    def __init__(self, begin: Begin, reading: Begin, clock: Clock) -> None:
+
+class Ledger:
+    """One relay's book in the database of `begin`; `reading` is for what writes nothing. It claims
+    for the departments `among`; for all where that is None."""
+
+    def __init__(
+        self, begin: Begin, reading: Begin, clock: Clock, among: Among | None = None
+    ) -> None:
         self._begin = begin
         self._reading = reading
         self._clock = clock
+        self._among = among
 
     def claim(
         self, now: int, most: int, *, floor: int, shunned: Sequence[str], look: bool
@@ -48,12 +58,17 @@ class Ledger:
         """At most so many rows for `LEASE_US`; `look` first where there may be nothing."""
         if look:
             with self._reading() as session:
-                if due.look(session, now, floor) is None:
+                codes = self._codes(session)
+                if codes == [] or due.look(session, now, floor, codes) is None:
                     return []
         with self._begin() as session:
             return due.claim(
-                session, now=now, lease_us=LEASE_US, limit=most, floor=floor, shunned=shunned
-            )
+                session, now=now, lease_us=LEASE_US, limit=most, floor=floor, shunned=shunned,
+                among=self._codes(session),
+            )  # fmt: skip
+
+    def _codes(self, session: Session) -> Sequence[str] | None:
+        return None if self._among is None else self._among(session)
 
     def mark(self, done: Sequence[Done], aside: Sequence[Claimed]) -> list[int]:
         """Write down what became of these, and give those back; when the failed ones are to be

@@ -24,7 +24,7 @@ WAITS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 AWAY: Final = (InterfaceError, OperationalError)
 
 
-async def until_done(step: Callable[[], None], give_up: Callable[[Exception], None]) -> None:
+async def until_done(step: Callable[[], object], give_up: Callable[[Exception], None]) -> None:
     """Run `step` in a thread until it returns; `give_up` takes its place after `TRIES` failures."""
     failures = 0
     for tried in itertools.count():
@@ -39,7 +39,7 @@ async def until_done(step: Callable[[], None], give_up: Callable[[Exception], No
         await asyncio.sleep(WAITS_S[min(tried, len(WAITS_S) - 1)])
 
 
-async def _attempt(step: Callable[[], None]) -> Exception | None:
+async def _attempt(step: Callable[[], object]) -> Exception | None:
     try:
         await finish(asyncio.to_thread(step))
     except Exception as problem:  # noqa: BLE001 - one message must not stop all the others

@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from queueing.due import Claimed
-from queueing.ledger import LEASE_US, Done, Ledger
+from queueing.ledger import LEASE_US, Among, Done, Ledger
 from queueing.outbox import Begin, Clock
 from queueing.topology import WORKORDERS
 from queueing.transport import Outcome, Transport
@@ -40,7 +40,8 @@ NEVER: Final = Outcome("unknown", "its queue has not answered for two minutes")
 
 
 class Relay:
-    """Carries rows out; `run` until it is cancelled, which lets what is in flight end first."""
+    """Carries rows out; `run` until it is cancelled, which lets what is in flight end first. With
+    `among`, to those departments only: the others' rows are left to other relays."""
 
     def __init__(
         self,
@@ -50,8 +51,9 @@ class Relay:
         *,
         reading: Begin | None = None,
         bell: Bell | None = None,
+        among: Among | None = None,
     ) -> None:
-        self._ledger = Ledger(begin, reading or begin, clock)
+        self._ledger = Ledger(begin, reading or begin, clock, among)
         self._transport = transport
         self._clock = clock
         self._bell = bell or Bell()

@@ -186,3 +186,5 @@ class EmbeddedRow(Base):
     claimable_at: Mapped[int] = mapped_column(BigInteger)
     fence: Mapped[int] = mapped_column(Integer, default=0)
     enqueued_at: Mapped[int] = mapped_column(BigInteger)
+    given_back: Mapped[int] = mapped_column(Integer, server_default="0")
+    """How many of its deliveries were given back, and do not count."""

@@ -7,7 +7,7 @@ committed first and answered then. A 403 on anything that touches recordings is 
 would handle it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -86,7 +86,7 @@ class Endpoint:
 
     method: str
     path: str
-    handler: Handler | Sender
+    handler: Handler | Sender | Callable[..., Awaitable[object]]
     permission: tuple[Permission, ...] | None
     answer: type[BaseModel] | None
     summary: str
@@ -99,11 +99,14 @@ class Endpoint:
     over_time: bool = False  # its rows come of calls: it answers with `Listed`
     media: str = ""  # of this type is what the handler, a `Sender`, answers with
     reads: bool = False  # a POST that only asks: what is sought stands in the body, not in the URL
+    machine: bool = False  # for departments' programs with a key, and for nobody else (`machine`)
+    takes: str = ""  # of this type is its body, which the handler reads as it came
 
     @property
     def logged(self) -> bool:
-        """Whether who asks without being signed in is on record: recordings, and the log."""
-        return self.path.startswith(("/api/v1/recording", "/api/v1/log"))
+        """Whether who asks without being signed in is on record: recordings, the log, and what
+        is a department's."""
+        return self.machine or self.path.startswith(("/api/v1/recording", "/api/v1/log"))
 
     @property
     def writes(self) -> bool:
@@ -116,10 +119,10 @@ async def run(endpoint: Endpoint, request: Request, knocks: Knocks) -> Response:
     try:
         if endpoint.media:
             return await run_in_threadpool(_sent, endpoint, request)
-        raw = await _read(request) if endpoint.body else b""
+        raw = await read(request) if endpoint.body else b""
         answer, told = await run_in_threadpool(_run, endpoint, request, raw)
     except NotSignedIn as error:
-        await _on_record(endpoint, request, knocks)
+        await on_record(endpoint, request, knocks)
         return fault(error)
     except HotlineError as error:
         return fault(error)
@@ -138,7 +141,12 @@ def fault(error: HotlineError) -> JSONResponse:
     return JSONResponse(body, error.status, headers)
 
 
-async def _read(request: Request) -> bytes:
+async def read(request: Request) -> bytes:
+    """The body.
+
+    Raises:
+        BadInput: it is longer than any that is meant.
+    """
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
@@ -185,7 +193,7 @@ def refused(endpoint: Endpoint, request: Request, who: Person, **detail: int) ->
                  detail=detail)  # fmt: skip
 
 
-async def _on_record(endpoint: Endpoint, request: Request, knocks: Knocks) -> None:
+async def on_record(endpoint: Endpoint, request: Request, knocks: Knocks) -> None:
     """Who is not signed in and asks for recordings has a line, as many as `knocks` allows."""
     if not endpoint.logged:
         return
@@ -233,7 +241,7 @@ def _done(
 ) -> tuple[Any, dict[str, str]]:
     parts = cast("Parts", request.app.state.parts)
     origin = origin_of(request)
-    body = _body(endpoint, raw)
+    body = parsed(endpoint, raw)
     prepared = endpoint.prepare(parts, body) if endpoint.prepare else None
     if endpoint.act:
         path = storable(request.path_params)
@@ -245,7 +253,7 @@ def _done(
                     parts.clock(), prepared)  # fmt: skip
         answer = cast("Handler", endpoint.handler)(call)
         if not isinstance(answer, Refused | HotlineError):
-            answered = _plain(answer)
+            answered = plain(answer)
     if isinstance(answer, Refused):
         raise answer.error
     if isinstance(answer, HotlineError):
@@ -255,14 +263,20 @@ def _done(
     return answered, {}
 
 
-def _plain(answer: BaseModel | Sequence[BaseModel] | Listed) -> Any:  # noqa: ANN401 - what JSON can hold
+def plain(answer: BaseModel | Sequence[BaseModel] | Listed) -> Any:  # noqa: ANN401 - what JSON can hold
+    """An answer as JSON has it."""
     if isinstance(answer, BaseModel):
         return answer.model_dump(mode="json")
     rows = answer.rows if isinstance(answer, Listed) else answer
     return [one.model_dump(mode="json") for one in rows]
 
 
-def _body(endpoint: Endpoint, raw: bytes) -> BaseModel | None:
+def parsed(endpoint: Endpoint, raw: bytes) -> BaseModel | None:
+    """The body as the endpoint's model, if it takes one.
+
+    Raises:
+        BadInput: it does not fit; every field that does not, with what is wrong.
+    """
     if endpoint.body is None:
         return None
     try:

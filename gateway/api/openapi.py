@@ -36,7 +36,15 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas.get("$defs", {}),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "departmentKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "部门程序的密钥，不是登录令牌。 A department's machine key "
+                    "(hotline department key CODE), not a session's token.",
+                },
+            },
         },
     }
 
@@ -56,7 +64,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             **(_RANGED if endpoint.media == AUDIO else {}),
             **{str(code): {"description": text, **fault} for code, text in _FAULTS.items()},
         },
-        "security": [] if endpoint.permission is None else [{"bearer": []}],
+        "security": _security(endpoint),
     }
     if endpoint.body:
         schema = {"$ref": _ref(endpoint.body.__name__)}
@@ -64,9 +72,18 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": schema}},
         }
+    if endpoint.takes:
+        event = {"schema": {"type": "object", "description": _TAKEN}}
+        operation["requestBody"] = {"required": True, "content": {endpoint.takes: event}}
     if endpoint.permission:
         operation["x-permissions"] = [str(permission) for permission in endpoint.permission]
     return operation
+
+
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    if endpoint.machine:
+        return [{"departmentKey": []}]
+    return [] if endpoint.permission is None else [{"bearer": []}]
 
 
 def _content(endpoint: Endpoint) -> dict[str, Any]:
@@ -78,6 +95,7 @@ def _content(endpoint: Endpoint) -> dict[str, Any]:
     return {"application/json": {"schema": answer}}
 
 
+_TAKEN = "一条回复，格式见 /asyncapi.json。 One reply, a CloudEvent as /asyncapi.json has it."
 AUDIO = "audio/wav"
 _RANGED = {
     "206": {

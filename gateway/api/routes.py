@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.api import ledger, matters, pushes, recordings
+from gateway.api import departments as own_systems
+from gateway.api import ledger, machine, matters, pushes, recordings
 from gateway.api import models as m
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number, run
 from gateway.api.shapes import Done
@@ -306,6 +307,7 @@ ROUTES: tuple[Endpoint, ...] = (
     *recordings.ENDPOINTS,
     *matters.ENDPOINTS,
     *pushes.ENDPOINTS,
+    *own_systems.ENDPOINTS,
     Endpoint("GET", "/api/v1/log", lines, (P.LOG_READ,), m.LineOut, "审计日志 · The log",
              many=True, query=("before", "action", "actor")),
     Endpoint("GET", "/api/v1/log/verdict", verify, (P.LOG_READ,), m.VerdictOut,
@@ -322,6 +324,6 @@ def routes() -> Sequence[Route]:
 
 def _route(endpoint: Endpoint, knocks: Knocks) -> Route:
     async def answered(request: Request) -> Response:
-        return await run(endpoint, request, knocks)
+        return await (machine.run if endpoint.machine else run)(endpoint, request, knocks)
 
     return Route(endpoint.path, answered, methods=[endpoint.method])

@@ -4,12 +4,16 @@ import argparse
 import re
 import sys
 
+from sqlalchemy.orm import Session
+
 from gateway import compose, settings
 from gateway.cli.command import Command, Result, arg
 from gateway.errors import BadInput
-from gateway.flow import broker_accounts, log, trying
+from gateway.flow import broker_accounts, log, pulling, trying
+from gateway.people import machines
 from gateway.tables import DepartmentRow
 from gateway.tickets import assigned
+from gateway.tickets.clocks import china
 from queueing import topology
 
 OPERATOR = "operator"  # whoever may run the command on the machine
@@ -31,6 +35,8 @@ def department_add(asked: argparse.Namespace) -> Result:
         if session.get(DepartmentRow, code):
             raise BadInput({"code": f"部门 {code} 已存在。 {code} exists already."})
         session.add(DepartmentRow(code=code, name=asked.name, mode=asked.mode))
+        if asked.mode == "pull":
+            pulling.open_queue(session, code)
         log.note(session, "people:department:add", actor=OPERATOR, origin="cli",
                  obj=f"department:{code}", outcome="ok", now=parts.clock())  # fmt: skip
     return Result(True, f"已添加 · added: {code} {asked.name}", {"code": code})
@@ -61,6 +67,51 @@ def department_test(asked: argparse.Namespace) -> Result:
     return Result(arrived, told, {"code": asked.code, "arrived": arrived})
 
 
+def department_key(asked: argparse.Namespace) -> Result:
+    """Give a department's program a key, list those it has, or revoke one."""
+    code = asked.code
+    with compose.opened(settings.read()) as parts, parts.database.begin() as session:
+        now = parts.clock()
+        if asked.list:
+            return _keys(session, code, now)
+        if asked.revoke is not None:
+            machines.revoke(session, code, asked.revoke, now)
+            _key_noted(session, "people:key:revoke", code, asked.revoke, now)
+            return Result(True, f"已吊销 · revoked: {code} {asked.revoke}", {"id": asked.revoke})
+        made = machines.make(session, code, asked.days, OPERATOR, now)
+        _key_noted(session, "people:key:make", code, made.id, now)
+    until = china(made.expires_at)
+    print(
+        f"密钥 {made.id}，只显示这一次，{until:%Y-%m-%d} 到期 · "
+        f"key {made.id}, shown this once, until {until:%Y-%m-%d}:",
+        file=sys.stderr,
+    )
+    data = {"id": made.id, "code": code, "key": made.key, "expires_at": until.isoformat()}
+    return Result(True, made.key, data)
+
+
+def _key_noted(session: Session, action: str, code: str, key_id: int, now: int) -> None:
+    log.note(session, action, actor=OPERATOR, origin="cli", obj=f"department:{code}",
+             outcome="ok", now=now, detail={"key": key_id})  # fmt: skip
+
+
+def _keys(session: Session, code: str, now: int) -> Result:
+    rows = [
+        {
+            "id": row.id,
+            "made_at": china(row.made_at).isoformat(),
+            "expires_at": china(row.expires_at).isoformat(),
+            "holds": row.revoked_at is None and row.expires_at > now,
+        }
+        for row in machines.keys(session, code)
+    ]
+    lines = [
+        f"{row['id']:>4} {'有效 holds' if row['holds'] else '失效 ended'} {row['expires_at']}"
+        for row in rows
+    ]
+    return Result(True, "\n".join(lines) or "没有密钥。 No keys.", rows)
+
+
 def department_credentials(asked: argparse.Namespace) -> Result:
     """Give a department an account of its own at the broker, and require it of its replies."""
     with compose.opened(settings.read()) as parts, parts.database.begin() as session:
@@ -89,10 +140,22 @@ COMMANDS = (
             arg("name", help="名称 · name"),
             arg(
                 "--mode",
-                choices=["desk", "queue"],
+                choices=["desk", "queue", "pull"],
                 default="desk",
-                help="desk 在网页办理，queue 用自己的系统 · by our page, or by its own system",
+                help="desk 在网页办理，queue 系统接 RabbitMQ，pull 系统以 HTTPS 领取 · "
+                "by our page, or by its own system, over RabbitMQ or over HTTPS",
             ),
+        ),
+    ),
+    Command(
+        "department key",
+        "部门程序的密钥，用于 HTTPS 接口 · a key for a department's program, for HTTPS",
+        department_key,
+        (
+            arg("code", help="部门代码 · department code"),
+            arg("--days", type=int, default=machines.DAYS, help="有效天数 · for how many days"),
+            arg("--list", action="store_true", help="列出密钥 · list its keys instead"),
+            arg("--revoke", type=int, metavar="ID", help="吊销一把 · revoke one instead"),
         ),
     ),
     Command("department list", "列出部门 · list the departments", department_list),

@@ -78,7 +78,7 @@ def require(session: Session, settings: Settings, code: str, *, anew: bool, now:
         raise BadInput({"code": "没有这个部门。 There is no such department."})
     if row.mode != "queue":
         raise BadInput(
-            {"code": f"{code} 在网页办理，不需要账号。 {code} works by our page: no account."}
+            {"code": f"{code} 不经 RabbitMQ，不需要账号。 {code} uses no broker: no account."}
         )
     if anew:
         _file(settings, code).unlink(missing_ok=True)

@@ -38,6 +38,22 @@ def modes(database: Database) -> dict[str, str]:
         return {row.code: row.mode for row in session.scalars(select(DepartmentRow))}
 
 
+def pulling(session: Session) -> list[str]:
+    """The departments whose messages lie in the database whatever broker there is."""
+    return _codes(session, pulls=True)
+
+
+def at_the_broker(session: Session) -> list[str]:
+    """All the others, where there is a broker."""
+    return _codes(session, pulls=False)
+
+
+def _codes(session: Session, *, pulls: bool) -> list[str]:
+    mode = DepartmentRow.mode
+    wanted = mode == "pull" if pulls else mode != "pull"
+    return list(session.scalars(select(DepartmentRow.code).where(wanted)))
+
+
 def speaker(session: Session, code: str) -> str | None:
     """The broker's account this department's replies must come under; empty: it has none of its
     own; None: there is no such department."""
@@ -121,9 +137,14 @@ async def _marked(database: Database, clock: Clock, code: str, number: str) -> N
 
 def _delivered(database: Database, number: str, now: int) -> None:
     with database.begin() as session:
-        row = session.scalar(
-            select(WorkOrderRow).where(WorkOrderRow.number == number).with_for_update()
-        )
-        if row is not None and row.delivered_at is None:
-            row.delivered_at = now
-            notices.tell(session, f"department:{row.department}", "delivered", number)
+        delivered(session, number, now)
+
+
+def delivered(session: Session, number: str, now: int) -> None:
+    """The work order of this number, if there is one, has arrived; only the first time counts."""
+    row = session.scalar(
+        select(WorkOrderRow).where(WorkOrderRow.number == number).with_for_update()
+    )
+    if row is not None and row.delivered_at is None:
+        row.delivered_at = now
+        notices.tell(session, f"department:{row.department}", "delivered", number)

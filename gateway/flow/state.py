@@ -22,7 +22,8 @@ from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import DepartmentRow, RecordingLinkRow
-from queueing import depth, parked
+from queueing import depth, parked, topology
+from queueing.depth import DepartmentDepth
 from recordings import catalogue
 from recordings.errors import KeysError
 from recordings.tables import AuditHeadRow, CaptureTroubleRow, RecordingRow
@@ -30,7 +31,7 @@ from recordings.tables import AuditHeadRow, CaptureTroubleRow, RecordingRow
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What one department has not got yet."""
+    """What one department has not got yet: not sent, or not fetched from our own queues."""
 
     department: str
     name: str
@@ -123,14 +124,15 @@ def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
 
 def _queues(session: Session) -> list[Queue]:
     depths = {one.department: one for one in depth.by_department(session)}
-    rows = session.scalars(select(DepartmentRow).order_by(DepartmentRow.code))
-    found = [(row, depths.get(row.code)) for row in rows]
-    return [
-        Queue(row.code, row.name, row.mode, one.waiting, one.oldest_at, one.parked)
-        if one
-        else Queue(row.code, row.name, row.mode, 0, None, 0)
-        for row, one in found
-    ]
+    lying = depth.lying(session)
+    queues = []
+    for row in session.scalars(select(DepartmentRow).order_by(DepartmentRow.code)):
+        unsent = depths.get(row.code, DepartmentDepth(row.code, 0, None, 0))
+        here, since = lying.get(topology.department_queue(row.code), (0, None))
+        oldest = min((at for at in (unsent.oldest_at, since) if at is not None), default=None)
+        count = unsent.waiting + here
+        queues.append(Queue(row.code, row.name, row.mode, count, oldest, unsent.parked))
+    return queues
 
 
 def _keys(session: Session, parts: Parts) -> list[Key]:

@@ -45,7 +45,7 @@ def send(session: Session, code: str, *, by: str, origin: str, now: int) -> int:
     row = session.get(DepartmentRow, code) if plain else None
     if row is None:
         raise BadInput({"code": "没有这个部门。 There is no such department."})
-    if row.mode != "queue":
+    if row.mode == "desk":
         raise BadInput({"code": f"{code} 在网页办理，没有可测试的系统。 {code} works by our page."})
     made = outbox.put(
         session,

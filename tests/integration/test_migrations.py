@@ -225,3 +225,40 @@ def test_what_was_on_its_way_is_sent_after_the_upgrade(database_url: str) -> Non
         migrations.upgrade(database)
     finally:
         database.dispose()
+
+
+def test_departments_come_to_pull_and_back(database_url: str) -> None:
+    """A department's mode has one more word, and no other; messages that lie in queues stay; who
+    pulled works at our page in an older version."""
+    database = Database(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    true, body = ("1", "x'00'") if database.sqlite else ("true", "decode('00', 'hex')")
+    add = f"INSERT INTO department (code, name, mode, active) VALUES ('{{}}', '', '{{}}', {true})"
+    lying = (
+        "INSERT INTO embedded_message (id, queue, routing_key, dedupe_key, body, death, "
+        f"claimable_at, fence, enqueued_at) VALUES (7, 'department.sb', '', 'k', {body}, '', 1, 3, "
+        "1)"
+    )
+    try:
+        command.upgrade(migrations.config(database), "0015")
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO embedded_queue (name) VALUES ('department.sb')")
+            connection.exec_driver_sql(lying)
+            connection.exec_driver_sql(add.format("jy", "queue"))
+        migrations.upgrade(database)
+        with database.engine.begin() as connection:
+            rows = connection.exec_driver_sql("SELECT id, fence, given_back FROM embedded_message")
+            assert [tuple(row) for row in rows] == [(7, 3, 0)]
+            connection.exec_driver_sql(add.format("sb", "pull"))
+            if database.sqlite:
+                assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        with pytest.raises(IntegrityError), database.engine.begin() as connection:
+            connection.exec_driver_sql(add.format("xx", "post"))
+        command.downgrade(migrations.config(database), "0015")
+        with database.engine.begin() as connection:
+            modes = connection.exec_driver_sql("SELECT code, mode FROM department ORDER BY code")
+            assert [tuple(row) for row in modes] == [("jy", "queue"), ("sb", "desk")]
+        with pytest.raises(IntegrityError), database.engine.begin() as connection:
+            connection.exec_driver_sql(add.format("xx", "pull"))
+        migrations.upgrade(database)
+    finally:
+        database.dispose()

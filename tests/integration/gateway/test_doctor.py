@@ -15,6 +15,8 @@ from gateway import compose, doctor, settings
 from gateway.doctor import Finding
 from gateway.flow import desks, log, witnessing
 from gateway.parts import Parts
+from gateway.people import machines
+from gateway.tables import DepartmentRow
 from recordings import logkeys, notes
 from telephony.simulator import Simulator
 from telephony.tables import CallRow
@@ -34,6 +36,7 @@ PARTS = (
     "kept",
     "checkpoints",
     "broker",
+    "machines",
 )
 SECRET = "s3cret"
 
@@ -201,6 +204,14 @@ def no_recording(environ: dict[str, str], tmp_path: Path) -> None:
         )  # fmt: skip
 
 
+def no_key_to_fetch_with(environ: dict[str, str], _: Path) -> None:
+    """A department that fetches its messages, whose only key ends in a week."""
+    with compose.opened(settings.read(environ)) as parts, parts.database.begin() as session:
+        session.add(DepartmentRow(code="sb", name="社保局", mode="pull"))
+        session.flush()
+        machines.make(session, "sb", 7, "operator", parts.clock())
+
+
 @pytest.mark.parametrize(
     ("harm", "part", "to_do"),
     [
@@ -221,6 +232,7 @@ def no_recording(environ: dict[str, str], tmp_path: Path) -> None:
         (cel_unreadable, "cel", "cel_custom.conf"),
         (cel_missing, "cel", "HOTLINE_CEL"),
         (no_recording, "recordings", "pbx1/1795400000.1"),
+        (no_key_to_fetch_with, "machines", "hotline department key sb"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -8,6 +8,7 @@ import pytest
 from queueing.broker import RabbitMQ
 from queueing.embedded import Embedded
 from queueing.transport import Transport
+from tests.rig.pulled import Pulled
 from tests.rig.store import Clock, Store
 from tests.rig.waiting import closing
 
@@ -44,7 +45,14 @@ def postgres_store(postgres_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture(
-    params=["embedded-sqlite", "embedded-postgresql", "rabbit-quorum", "rabbit-classic"]
+    params=[
+        "embedded-sqlite",
+        "embedded-postgresql",
+        "pulled-sqlite",
+        "pulled-postgresql",
+        "rabbit-quorum",
+        "rabbit-classic",
+    ]
 )
 def transports(request: pytest.FixtureRequest, clock: Clock) -> Iterator[MakeTransport]:
     """Makes transports to one and the same broker; each stands for another process."""
@@ -53,6 +61,11 @@ def transports(request: pytest.FixtureRequest, clock: Clock) -> Iterator[MakeTra
         url = request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_url")
         home = Store(url)
         yield lambda: closing(Embedded(home.begin, clock))
+        home.engine.dispose()
+    elif str(request.param).startswith("pulled"):
+        url = request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_url")
+        home = Store(url)
+        yield lambda: closing(Pulled(home, clock))
         home.engine.dispose()
     else:
         url = request.getfixturevalue("amqp_url")

@@ -158,6 +158,31 @@ def test_a_floor_is_a_hint_about_where_to_begin(store: Store) -> None:
     assert [row.id for row in claim(store, now=20)] == [first]
 
 
+def test_a_relay_of_some_departments_leaves_the_others_alone(store: Store) -> None:
+    """Protects: two relays that share the departments between them: neither takes the other's, and
+    a ticket's order holds across them."""
+    ours = put(store, 1, ordering="ticket:1")
+    with store.begin() as session:
+        theirs = outbox.put(
+            session, offered(2, department="jy"), department="jy", ordering_key="ticket:1",
+            dedupe_key="k2", now=10,
+        ).id  # fmt: skip
+
+    def taken(*among: str) -> list[Claimed]:
+        return store.read(lambda s: due.claim(s, now=20, lease_us=LEASE, limit=9, among=among))
+
+    def seen(*among: str) -> int | None:
+        return store.read(lambda s: due.look(s, 20, among=among))
+
+    assert (seen("jy"), taken("jy"), seen()) == (None, [], None), "the ticket's first is not theirs"
+    assert seen("sb", "xx") == ours
+    (row,) = taken("sb", "xx")
+    assert row.id == ours
+    confirm(store, [row])
+    assert (seen("sb"), taken("sb")) == (None, [])
+    assert [row.id for row in taken("jy")] == [theirs]
+
+
 def test_no_step_scans_what_was_said(store: Store) -> None:
     """Protects: ten million sent messages slow no look, claim, mark or parking; and marking one
     does not read all that wait (measured once: 6.6 ms for three of 50 000)."""

@@ -1,5 +1,6 @@
 """A house with somebody of every role and one object of every kind, and clients signed in to it."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,12 +11,13 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from gateway import compose
-from gateway.flow import dispatching, linking, listening
+from gateway.flow import dispatching, linking, listening, pulling
 from gateway.flow.refusal import Refused
 from gateway.parts import Parts
-from gateway.people import sessions
+from gateway.people import machines, sessions
 from gateway.people.accounts import Person
 from gateway.people.roles import Role
+from gateway.tables import DepartmentRow
 from gateway.tickets import acts
 from recordings.asking import Wanted
 from recordings.tables_grants import ExportRow
@@ -35,6 +37,8 @@ LOGINS: dict[str, tuple[Role, str | None, str | None]] = {
 }
 BY_ROLE: dict[Role, str] = {role: login for login, (role, _, _) in reversed(LOGINS.items())}
 KEY = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
+PULLS = "shebao"
+"""A department whose program fetches its messages; it is there once it has a key (`machine`)."""
 FORM = {"kind": "policy", "summary": "养老金调整后未到账", "caller_phone": "13800138013"}
 
 
@@ -45,6 +49,7 @@ class Scene:
     parts: Parts
     people: dict[str, Person] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
 
     def client(self) -> TestClient:
         """A program that has not signed in; a crash inside is raised here."""
@@ -61,6 +66,26 @@ class Scene:
         """One request under /api/v1 in the name of `login` ('': nobody); the response."""
         headers = {"Authorization": f"Bearer {self.token(login)}"} if login else {}
         return self.client().request(method, "/api/v1" + path, json=body, headers=headers)
+
+    def machine(self, department: str = "") -> str:
+        """A key for the program of `department` (PULLS by itself), which is made where it is not
+        there."""
+        code = department or PULLS
+        with self.parts.database.begin() as session:
+            if session.get(DepartmentRow, code) is None:
+                session.add(DepartmentRow(code=code, name=code, mode="pull"))
+                session.flush()
+                pulling.open_queue(session, code)
+            key = machines.make(session, code, 30, "operator", self.parts.clock()).key
+        self.keys[code] = key
+        return key
+
+    def turn(self, path: str, body: Any, key: str = "") -> Any:
+        """One request under /api/v1/department by the program of PULLS, or whose `key` that is."""
+        key = key or self.keys.get(PULLS) or self.machine()
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {key}"}
+        return self.client().post("/api/v1/department" + path, content=raw, headers=headers)
 
     def path(self, path: str) -> str:
         """`path` with the ids of what `login`s of the first of each role may see."""

@@ -37,7 +37,8 @@ def login_for(endpoint: Endpoint) -> str:
 
 def send(made: Scene, endpoint: Endpoint, raw: bytes) -> Any:
     """`raw` as the body, signed in; the response."""
-    headers = {"Authorization": f"Bearer {made.token(login_for(endpoint))}",
+    token = made.machine() if endpoint.machine else made.token(login_for(endpoint))
+    headers = {"Authorization": f"Bearer {token}",
                "Content-Type": "application/json"}  # fmt: skip
     path = made.path(endpoint.path)
     return made.client().request(endpoint.method, path, content=raw, headers=headers)
@@ -199,6 +200,9 @@ def bodies_with(text: str) -> Mapping[str, str]:
         "POST /api/v1/recording-requests/{id}/decision":
             f'{{"granted": false, "note": "{text}"}}',
         "POST /api/v1/desk/recording/pause": f'{{"reason": "{text}"}}',
+        "POST /api/v1/department/messages": f'{{"max": "{text}"}}',
+        "POST /api/v1/department/messages/settle":
+            f'{{"messages": [{{"id": 1, "lease": 1, "outcome": "{text}"}}]}}',
         "POST /api/v1/desk/pause": f'{{"reason": "{text}"}}',
         "POST /api/v1/agents/{login}/pause": f'{{"reason": "{text}"}}',
     }  # fmt: skip

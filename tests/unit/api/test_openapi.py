@@ -15,11 +15,12 @@ from gateway.api.routes import ROUTES
 from gateway.flow import witnessing
 from gateway.people import accounts
 from gateway.people.roles import Role
+from queueing.tables import EmbeddedRow
 from telephony.tables import CallLegRow, CallRow, LinkGapRow, LinkStateRow
 from tests.acceptance.look_morning import wall
 from tests.rig.acting import acting, asked_at
 from tests.unit.api import schema
-from tests.unit.api.scene import FORM, Scene
+from tests.unit.api.scene import FORM, PULLS, Scene
 from tests.unit.gateway import house
 
 
@@ -49,7 +50,15 @@ class Content(Part):
     description: str = ""
     required: bool = False
     headers: dict[str, Header] = {}
-    content: dict[Literal["application/json", "audio/wav", "application/octet-stream"], MediaType]
+    content: dict[
+        Literal[
+            "application/json",
+            "application/cloudevents+json",
+            "audio/wav",
+            "application/octet-stream",
+        ],
+        MediaType,
+    ]
 
 
 class Parameter(Part):
@@ -131,7 +140,9 @@ def test_every_endpoint_is_described(described: dict[str, Any]) -> None:
         operation = parsed.paths[endpoint.path][endpoint.method.lower()]  # type: ignore[index]
         assert str(endpoint.status) in operation.responses
         assert {"400", "401", "403", "404", "409"} <= set(operation.responses)
-        assert (operation.request_body is not None) == (endpoint.body is not None)
+        takes = endpoint.body is not None or endpoint.takes != ""
+        assert (operation.request_body is not None) == takes
+        assert (operation.security == [{"departmentKey": []}]) == endpoint.machine
         assert (operation.security == []) == (endpoint.permission is None)
         assert operation.permissions == [str(one) for one in endpoint.permission or ()]
 
@@ -181,7 +192,7 @@ class Walker:
     def go(self, login: str, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON, once it is what the document says of a success."""
         endpoint = _endpoint(method, "/api/v1" + path.partition("?")[0])
-        answer = self.made.ask(login, method, path, body)
+        answer = self._asked(login, method, path, body)
         assert answer.status_code == endpoint.status, answer.text
         operation = self.described["paths"][endpoint.path][method.lower()]
         described = operation["responses"][str(answer.status_code)]
@@ -194,11 +205,17 @@ class Walker:
     def refused(self, login: str, method: str, path: str, body: Any, status: int) -> None:
         """A refusal is as described as well."""
         endpoint = _endpoint(method, "/api/v1" + path)
-        answer = self.made.ask(login, method, path, body)
+        answer = self._asked(login, method, path, body)
         assert answer.status_code == status, answer.text
         operation = self.described["paths"][endpoint.path][method.lower()]
         content = operation["responses"][str(status)]["content"]
         schema.fits(answer.json(), content["application/json"]["schema"], self.described)
+
+    def _asked(self, login: str, method: str, path: str, body: Any) -> Any:
+        """By a person, or by the program of the department that pulls."""
+        if login == PULLS:
+            return self.made.turn(path.removeprefix("/department"), body)
+        return self.made.ask(login, method, path, body)
 
 
 def _endpoint(method: str, path: str) -> Endpoint:
@@ -240,6 +257,7 @@ def test_a_whole_day_is_as_described(anew: Scene, described: dict[str, Any]) -> 
     _orders(walk)
     _listening(walk)
     _matters(walk)
+    _machine(walk)
     with acting() as pbx:
         settings = asked_at(anew.parts.settings, pbx.url)
         anew.parts = replace(anew.parts, settings=settings)
@@ -256,6 +274,20 @@ def _presence(walk: Walker) -> None:
     assert seen["complete"] is False
     assert {agent["state"] for agent in seen["agents"]} > {"idle", "holding", "offline"}
     assert [queue["waiting"] for queue in seen["queues"]] == [3, 0]
+
+
+def _machine(walk: Walker) -> None:
+    path = "/department/messages"
+    walk.made.machine()
+    with walk.made.parts.database.begin() as session:
+        session.add(EmbeddedRow(queue=f"department.{PULLS}", routing_key="", dedupe_key="k",
+                                body=b'{"id": "k"}', claimable_at=1, enqueued_at=1))  # fmt: skip
+    (message,) = walk.go(PULLS, "POST", path, {"max": 1})
+    ended = {"id": message["id"], "lease": message["lease"], "outcome": "ack"}
+    assert walk.go(PULLS, "POST", path + "/settle", {"messages": [ended]})[0]["settled"]
+    assert walk.go(PULLS, "POST", "/department/replies", {})["code"] == "unreadable"
+    walk.refused(PULLS, "POST", path, {"max": 0}, 400)
+    walk.refused("", "POST", path, {}, 401)
 
 
 def _tickets(walk: Walker) -> None:

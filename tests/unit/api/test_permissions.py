@@ -17,6 +17,8 @@ AGENT, SUPERVISOR, AUTHORISER, OFFICER, LEADER, AUDITOR = (
 EDITORS = AGENT | SUPERVISOR
 READERS = AGENT | SUPERVISOR | LEADER
 SEARCHERS = SUPERVISOR | AUTHORISER
+MACHINES: frozenset[Role] = frozenset()
+"""Of departments' programs: for no role."""
 
 MAY: dict[str, frozenset[Role] | None] = {
     "POST /api/v1/sessions": None,
@@ -65,6 +67,9 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /api/v1/tickets/{id}/recusals": SUPERVISOR | LEADER,
     "POST /api/v1/tickets/{id}/recusals/lift": SUPERVISOR | LEADER,
     "POST /api/v1/tickets/{id}/join": SUPERVISOR | LEADER,
+    "POST /api/v1/department/messages": MACHINES,
+    "POST /api/v1/department/messages/settle": MACHINES,
+    "POST /api/v1/department/replies": MACHINES,
     "GET /api/v1/log": AUDITOR,
     "GET /api/v1/log/verdict": AUDITOR,
     "GET /api/v1/log/checkpoint": AUDITOR,
@@ -91,6 +96,9 @@ def test_every_endpoint_says_who_may() -> None:
 def test_the_table_itself_keeps_people_out(endpoint: Endpoint) -> None:
     """A row too wide is wrong even where a check further down would still refuse."""
     may = MAY[name_of(endpoint)]
+    assert endpoint.machine == (may is MACHINES)
+    if endpoint.machine:
+        return
     if may is None or endpoint.permission is None:
         assert may is None
         assert endpoint.permission is None
@@ -108,13 +116,25 @@ def test_who_may(there: Scene, endpoint: Endpoint, role: Role | None) -> None:
     may = MAY[name_of(endpoint)]
     if may is None:
         assert answer.status_code == 400
-    elif role is None:
+    elif role is None or may is MACHINES:
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == "Bearer"
     elif role in may:
         assert answer.status_code in ALLOWED or "未获此录音的授权" in answer.json()["message"]
     else:
         assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("endpoint", ROUTES, ids=name_of)
+def test_what_a_departments_program_may(there: Scene, endpoint: Endpoint) -> None:
+    """A machine key opens what is for programs and nothing that is for people."""
+    path = there.path(endpoint.path).removeprefix("/api/v1")
+    headers = {"Authorization": f"Bearer {there.machine()}"}
+    answer = there.client().request(endpoint.method, "/api/v1" + path, headers=headers, content="{")
+    if endpoint.machine:
+        assert answer.status_code in ALLOWED
+    else:
+        assert answer.status_code == (400 if MAY[name_of(endpoint)] is None else 401)
 
 
 def test_a_refusal_is_in_the_log(there: Scene) -> None:

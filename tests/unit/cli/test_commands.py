@@ -68,6 +68,7 @@ TRIED = {
     "department add": ("department", "add", "yanglao", "养老保险科"),
     "department list": ("department", "list"),
     "department credentials": ("department", "credentials", "yanglao"),
+    "department key": ("department", "key", "yanglao"),
     "department test": ("department", "test", "yanglao"),
     "keys list": ("keys", "list"),
     "keys new": ("keys", "new", "--month", "2031-01"),
@@ -110,6 +111,7 @@ FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
          "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
 FAILS |= {
     "department credentials",
+    "department key",
     "department test",
     "recording drill",
     "recording restore",

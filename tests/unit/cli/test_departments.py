@@ -10,6 +10,7 @@ import pytest
 from gateway import compose, settings
 from gateway.tables import DepartmentRow
 from queueing import layout
+from queueing.tables import EmbeddedQueueRow
 from tests.unit.cli.conftest import Hotline
 
 
@@ -82,3 +83,39 @@ def test_another_account_of_the_gateway_is_left_alone(
     (user,) = json.loads((state / "rabbitmq" / "definitions.json").read_text())["users"]
     salt = base64.b64decode(user["password_hash"])[:4]
     assert user["password_hash"] == layout.hashed("own word", salt)
+
+
+def test_a_programs_key_is_told_once_listed_and_revoked(ready: Hotline) -> None:
+    """The key itself is printed when it is made and never again; a revoked one no longer holds, and
+    is revoked once."""
+    assert ready("department", "add", "sb", "社保局", "--mode", "pull").status == 0
+    made = ready("department", "key", "sb", "--days", "30", "--json").data
+    assert made["key"].startswith("hotline-")
+    second = ready("department", "key", "sb")
+    assert second.out.strip().startswith("hotline-")
+    listed = ready("department", "key", "sb", "--list", "--json")
+    assert made["key"] not in listed.out
+    assert [(one["id"], one["holds"]) for one in listed.data] == [(1, True), (2, True)]
+    assert ready("department", "key", "sb", "--revoke", "1").status == 0
+    assert ready("department", "key", "sb", "--revoke", "1").status != 0
+    holds = [one["holds"] for one in ready("department", "key", "sb", "--list", "--json").data]
+    assert holds == [False, True]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["nobody", "jy", "sb --days 0", "sb --days 9999", "sb --revoke 1"],
+)
+def test_no_key_where_none_is_meant(ready: Hotline, words: str) -> None:
+    """For no department, for one that works by our page, for ever: refused, and nothing is made."""
+    assert ready("department", "add", "jy", "就业局").status == 0
+    assert ready("department", "add", "sb", "社保局", "--mode", "pull").status == 0
+    assert ready("department", "key", *words.split()).status != 0
+    assert ready("department", "key", "sb", "--list", "--json").data == []
+
+
+def test_the_queue_of_a_department_that_pulls_is_there_at_once(ready: Hotline) -> None:
+    """A work order sent in the second it was added has somewhere to go."""
+    assert ready("department", "add", "sb", "社保局", "--mode", "pull").status == 0
+    with compose.opened(settings.read()) as parts, parts.database.reading() as session:
+        assert session.get(EmbeddedQueueRow, "department.sb") is not None
