@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable
 from contextlib import aclosing
 from typing import Any, Final
 
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, DeliveryMode
 
 from queueing import link, topology
 from queueing.errors import TransportDown
@@ -157,6 +157,7 @@ class _Taken:
         self.routing_key = message.routing_key or ""
         self.dedupe_key = str(message.headers.get(DEDUPE_HEADER) or "")
         self.user: str | None = message.user_id or ""
+        self.lasting = message.delivery_mode == DeliveryMode.PERSISTENT
 
     @property
     def death(self) -> str:

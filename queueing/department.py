@@ -16,15 +16,16 @@ when the next is asked for, comes again.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID, uuid5
 
 from queueing import messages, topology
 from queueing.errors import NotSent, Unreadable
 from queueing.messages import (
+    ConnectionTested,
     DepartmentReply,
     ExtensionAsked,
     Progress,
@@ -45,13 +46,20 @@ REFUSALS: Final = 8
 ANSWERS: Final = UUID("5b0c6f8e-3c0f-5e0b-9d55-0f7c1d6a1233")
 """The namespace of answers' ids (RFC 9562 §5.5)."""
 
-Seen = MutableMapping[str, int]
-"""The highest version settled, by work order."""
+
+class Seen(Protocol):
+    """The highest version settled, by work order: a dict, or `Remembered` across restarts."""
+
+    def get(self, work_order: str, default: int, /) -> int:
+        """The version settled, or `default`."""
+
+    def __setitem__(self, work_order: str, version: int, /) -> None:
+        """Remember that this version was settled."""
 
 
 class Department:
     """One department's link; `seen` outlives the program when the caller keeps it; `on_rejected`
-    is told of an answer that the hotline did not take, and why."""
+    is told of an answer that the hotline did not take, and why; `on_tested` of a test message."""
 
     def __init__(
         self,
@@ -60,6 +68,7 @@ class Department:
         clock: Callable[[], int],
         seen: Seen | None = None,
         on_rejected: Callable[[ReplyRejected], None] = lambda _: None,
+        on_tested: Callable[[ConnectionTested], None] = lambda _: None,
     ) -> None:
         self.code = code
         self.repeated = 0
@@ -67,6 +76,7 @@ class Department:
         self._transport = transport
         self._clock = clock
         self._on_rejected = on_rejected
+        self._on_tested = on_tested
         self._seen: Seen = {} if seen is None else seen
 
     async def orders(self) -> AsyncGenerator["Order", None]:
@@ -96,6 +106,10 @@ class Department:
         if isinstance(message, ReplyRejected):
             logger.warning("a reply was not taken: %s: %s", message.code, message.reply_id)
             self._on_rejected(message)
+            await delivery.ack()
+            return None
+        if isinstance(message, ConnectionTested):
+            self._on_tested(message)
             await delivery.ack()
             return None
         if not isinstance(message, WorkOrder | WorkOrderWithdrawn):
@@ -153,6 +167,7 @@ class Order:
         message: WorkOrder | WorkOrderWithdrawn,
     ) -> None:
         self.message = message
+        self.body = delivery.body  # as it came, with what this program does not know
         self._department = department
         self._delivery = delivery
         self._settled = False
@@ -190,11 +205,12 @@ class Order:
         await self._department.send(Remarked(**self._about(), by=by, text=text))
 
     async def ack(self) -> None:
-        """Taken in, with nothing to say (yet)."""
+        """Taken in, with nothing to say (yet). Remembered first: killed before the ack it comes
+        again, and is recognised."""
         if not self._settled:
+            self._department.settled(self.message)
             self._settled = True
             await self._delivery.ack()
-            self._department.settled(self.message)
 
     async def reject(self) -> None:
         """Never again: it goes to the parked queue, where the hotline sees it."""

@@ -197,6 +197,7 @@ class _Taken:
     home: Embedded
     settled: bool = False
     user: str | None = None
+    lasting: bool = True
 
     async def ack(self) -> None:
         await self._settle("ack")

@@ -9,6 +9,7 @@ through AMQP: `differences` sees them, in exported definitions.
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import aio_pika
@@ -44,6 +45,38 @@ async def troubles(url: str, wanted: Iterable[Queue]) -> list[str]:
         found = [told for queue in wanted if (told := await _queue(connection, queue))]
         probed = [await _probe(connection, exchange) for exchange in exchanges]
     return found + [told for told in probed if told]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A queue as the broker tells of it: messages that wait, and programs that read it."""
+
+    ready: int
+    readers: int
+
+
+async def standing(url: str, names: Iterable[str]) -> dict[str, Standing]:
+    """Those of these queues that are there.
+
+    Raises:
+        TransportDown: the broker cannot be reached, or does not let us in.
+    """
+    found = {}
+    async with _connected(url) as connection:
+        for name in names:
+            try:
+                found[name] = await bounded(_stands(connection, name), TIMEOUT_S)
+            except ChannelNotFoundEntity:
+                continue
+            except (*CONNECTION_EXCEPTIONS, ChannelClosed, TimeoutError) as problem:
+                raise TransportDown(type(problem).__name__) from problem
+    return found
+
+
+async def _stands(connection: AbstractConnection, name: str) -> Standing:
+    async with connection.channel(publisher_confirms=False) as channel:
+        told = (await channel.declare_queue(name, passive=True)).declaration_result
+        return Standing(told.message_count or 0, told.consumer_count or 0)
 
 
 @asynccontextmanager

@@ -45,6 +45,10 @@ class Delivery(Protocol):
         say; None where the transport has no accounts: only the gateway itself writes there."""
 
     @property
+    def lasting(self) -> bool:
+        """Whether it was published to outlive a restart of the broker."""
+
+    @property
     def death(self) -> str:
         """Why and where it was given up, when it comes from the parked queue; otherwise empty."""
 

@@ -19,6 +19,8 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers = asyncio.Event()
         self._answers.set()
+        self._requests = asyncio.Event()
+        self._requests.set()
         self.port = 0
         self.sent = b""
 
@@ -30,6 +32,15 @@ class Proxy:
     def let_answers(self) -> None:
         """Answers pass again."""
         self._answers.set()
+
+    def hold_requests(self) -> None:
+        """From now on the client's bytes stop here; `sent` begins anew."""
+        self.sent = b""
+        self._requests.clear()
+
+    def let_requests(self) -> None:
+        """Requests pass again, on connections that were not cut."""
+        self._requests.set()
 
     def cut(self) -> None:
         """Reset every open connection, both sides."""
@@ -63,6 +74,7 @@ class Proxy:
                     await self._answers.wait()
                 else:
                     self.sent += chunk
+                    await self._requests.wait()
                 writer.write(chunk)
                 await writer.drain()
         writer.transport.abort()

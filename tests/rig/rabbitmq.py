@@ -64,9 +64,9 @@ class Broker:
         """The same for an account of its own."""
         return f"amqp://{user}:{password}@127.0.0.1:{self.port}/{vhost}"
 
-    def fresh_vhost(self) -> str:
+    def fresh_vhost(self, name: str = "t") -> str:
         """A new virtual host's name: a test that has its own shares no queue with another."""
-        vhost = f"t{next(self._numbers)}"
+        vhost = f"{name}{next(self._numbers)}"
         self.ask(f'rabbit_vhost:add(<<"{vhost}">>, <<"test">>)')
         rights = '<<".*">>, <<".*">>, <<".*">>, <<"test">>'
         grant = "rabbit_auth_backend_internal:set_permissions"
