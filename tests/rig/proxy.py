@@ -19,6 +19,7 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers = asyncio.Event()
         self._answers.set()
+        self._dead: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.sent = b""
 
@@ -30,6 +31,11 @@ class Proxy:
     def let_answers(self) -> None:
         """Answers pass again."""
         self._answers.set()
+
+    def swallow(self) -> None:
+        """What is sent over the connections there are now arrives nowhere, and nobody is told, as
+        behind a firewall that forgot them; new ones are not concerned. From any thread."""
+        self._dead |= self._open
 
     def cut(self) -> None:
         """Reset every open connection, both sides."""
@@ -63,10 +69,12 @@ class Proxy:
                     await self._answers.wait()
                 else:
                     self.sent += chunk
-                writer.write(chunk)
-                await writer.drain()
-        writer.transport.abort()
-        self._open.discard(writer)
+                if writer not in self._dead:
+                    writer.write(chunk)
+                    await writer.drain()
+        if writer not in self._dead:  # there nobody hears of an end either
+            writer.transport.abort()
+            self._open.discard(writer)
 
     async def stop(self) -> None:
         """Cut everything and wait until nothing of it runs."""
