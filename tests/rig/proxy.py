@@ -21,6 +21,7 @@ class Proxy:
         self._answers.set()
         self._requests = asyncio.Event()
         self._requests.set()
+        self._dead: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.sent = b""
 
@@ -41,6 +42,11 @@ class Proxy:
     def let_requests(self) -> None:
         """Requests pass again, on connections that were not cut."""
         self._requests.set()
+
+    def swallow(self) -> None:
+        """What is sent over the connections there are now arrives nowhere, and nobody is told, as
+        behind a firewall that forgot them; new ones are not concerned. From any thread."""
+        self._dead |= self._open
 
     def cut(self) -> None:
         """Reset every open connection, both sides."""
@@ -75,10 +81,12 @@ class Proxy:
                 else:
                     self.sent += chunk
                     await self._requests.wait()
-                writer.write(chunk)
-                await writer.drain()
-        writer.transport.abort()
-        self._open.discard(writer)
+                if writer not in self._dead:
+                    writer.write(chunk)
+                    await writer.drain()
+        if writer not in self._dead:  # there nobody hears of an end either
+            writer.transport.abort()
+            self._open.discard(writer)
 
     async def stop(self) -> None:
         """Cut everything and wait until nothing of it runs."""

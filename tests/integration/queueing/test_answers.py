@@ -37,7 +37,9 @@ def test_an_answer_waits_for_a_queue_that_is_not_there_for_a_moment(
 ) -> None:
     """Protects: given back at once, the order would come again at once, and be parked after twenty
     times while nothing is wrong with it; an unknown outcome is no refusal."""
-    answering.says = ["unroutable", *["unknown"] * 30, *["refused"] * 6, "confirmed"]
+    unknown: list[Verdict] = ["unknown"] * 30
+    refused: list[Verdict] = ["refused"] * 6
+    answering.says = ["unroutable", *unknown, *refused, "confirmed"]
     asyncio.run(Department("sb", answering, clock).send(ANSWER))
     assert answering.says == []
 
