@@ -100,6 +100,7 @@ def _format(at: At, said: str) -> bool:
 KEYWORDS: dict[str, tuple[type, Callable[[At, Any], bool]]] = {
     "$ref": (object, _ref),
     "type": (object, _type),
+    "enum": (object, lambda at, said: at.value in said),
     "anyOf": (object, lambda at, said: any(at.like(one) for one in said)),
     "required": (dict, lambda at, said: set(said) <= set(at.value)),
     "properties": (dict, _properties),

@@ -176,7 +176,11 @@ def test_the_check_itself_can_fail(described: dict[str, Any]) -> None:
     for one in wrong:
         with pytest.raises(schema.Unfit):
             schema.fits(one, fault, described)
-    for value, kind in ((True, {"type": "integer"}), ("x", {"pattern": "y"})):
+    for value, kind in (
+        (True, {"type": "integer"}),
+        ("x", {"pattern": "y"}),
+        ("x", {"enum": ["y"]}),
+    ):
         with pytest.raises(schema.Unfit):
             schema.fits(value, kind, described)
 
