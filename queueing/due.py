@@ -35,6 +35,7 @@ class Claimed:
     routing_key: str
     dedupe_key: str
     body: bytes
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class _Words:
 _SQLITE: Final = _Words(
     claim=text(f"UPDATE outbox_due {_TAKEN} WHERE id IN ({_ONE}) RETURNING id, fence, attempts"),
     read=text(
-        "SELECT id, department, routing_key, dedupe_key, body FROM outbox "
+        "SELECT id, department, routing_key, dedupe_key, body, trace FROM outbox "
         "WHERE id IN (SELECT value FROM json_each(:ids))"
     ),
     end=text(
@@ -94,7 +95,7 @@ _POSTGRESQL: Final = _Words(
         "RETURNING outbox_due.id, fence, attempts"
     ),
     read=text(
-        "SELECT id, department, routing_key, dedupe_key, body FROM outbox "
+        "SELECT id, department, routing_key, dedupe_key, body, trace FROM outbox "
         "WHERE id = ANY(CAST(:ids AS bigint[]))"
     ),
     end=text(

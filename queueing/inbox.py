@@ -169,7 +169,8 @@ class ReplyConsumer:
         except (Unreadable, Rejected) as refusal:
             self._park(delivery, str(refusal), refusal.code, refusal)
         else:
-            logger.info("reply %s: %s", ascii(envelope.event_id), receipt)
+            event_id, trace = ascii(envelope.event_id), envelope.trace or "-"
+            logger.info("reply %s: %s, trace %s", event_id, receipt, trace)
 
     def _check_speaker(self, session: Session, department: str, user: str | None) -> None:
         """Raises `Rejected` unless the account is the department's own, where it has one."""
