@@ -223,6 +223,8 @@ def _payload(example: Message) -> dict[str, Any]:
             "dataschema": {"type": "string", "const": messages.SCHEMA + kind},
             "sequence": {**text, "description": "十位版本号，可按文本排序。 The version in ten "
                          "digits; it orders as text."},
+            "traceparent": {**text, "description": "追踪标识（W3C Trace Context），可沿用于回复。 "
+                            "The trace it belongs to; an answer may go on with it."},
             "data": {"$ref": _REF.format(model=type(example).__name__)},
         },
     }  # fmt: skip

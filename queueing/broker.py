@@ -67,9 +67,11 @@ class RabbitMQ:
         """Whether the broker answers over the publishing link, asked for something small."""
         return await self._out.answers()
 
-    async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
+    async def send(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str = ""
+    ) -> Outcome:
         """Publish once; what the broker says, however long it takes, or that the link is gone."""
-        return await self._out.send(exchange, routing_key, body, dedupe_key)
+        return await self._out.send(exchange, routing_key, body, dedupe_key, trace)
 
     async def publish(
         self, exchange: str, routing_key: str, body: bytes, dedupe_key: str

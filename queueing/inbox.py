@@ -251,7 +251,8 @@ class ReplyConsumer:
             self._check_speakers(session, envelopes, deliveries)
             receipts = apply_all(session, envelopes, self._handler, self._clock())
         for envelope, receipt in zip(envelopes, receipts, strict=True):
-            logger.info("reply %s: %s", ascii(envelope.event_id), receipt)
+            event_id, trace = ascii(envelope.event_id), envelope.trace or "-"
+            logger.info("reply %s: %s, trace %s", event_id, receipt, trace)
         return receipts
 
     async def hear(self, said: Said) -> Verdict:

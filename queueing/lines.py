@@ -59,13 +59,13 @@ RULES: Final[dict[Line, tuple[str, str, str]]] = {
     ),
     "urged": (
         "催办：确认，不再次签收 · an urge is acked, and not signed again",
-        "催办附有派单全文，不是新的派单。",
-        "It carries the whole order, and is no new one.",
+        "直接确认：催办附有派单全文，不是新的派单。",
+        "Ack it: it carries the whole order, and is no new one.",
     ),
     "withdrawn": (
         "撤回：确认，不再回复 · after a withdrawal nothing is answered",
-        "撤回后无须再办。",
-        "Nothing more is to be done about it.",
+        "直接确认，不必回复：撤回后无须再办。",
+        "Ack it and answer nothing: nothing more is to be done about it.",
     ),
     "noise": (
         "无法识别的消息：拒收一次 · what cannot be read is rejected, once",

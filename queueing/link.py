@@ -109,7 +109,9 @@ class Link:
             waiting.close()
         return True
 
-    async def publish(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> None:
+    async def publish(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str = ""
+    ) -> None:
         """Until the broker has it. Raises what the library says of a return or a nack, and one of
         `LOST` when the connection ends first."""
         task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment] # we are in one
@@ -117,7 +119,7 @@ class Link:
         properties = spec.Basic.Properties(
             content_type=CONTENT_TYPE,
             delivery_mode=2,
-            headers={DEDUPE_HEADER: dedupe_key},
+            headers={DEDUPE_HEADER: dedupe_key, **({"traceparent": trace} if trace else {})},
             user_id=self._user,
         )  # and a message id from aiormq, fresh for each attempt: it matches returns by it
         try:

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+from queueing import tracing
 from queueing.errors import Code, Unreadable
 from queueing.fields import Department, Model, OfWorkOrder, Short
 from queueing.orders_out import (
@@ -114,6 +115,8 @@ class Envelope:
     message: Message
     digest: str = ""
     """SHA-256 of the data as it came: what a repetition has to have in common."""
+    trace: str = ""
+    """The `traceparent` it came with; empty where there was none that can be read."""
 
 
 class _Wrapping(Model):
@@ -125,6 +128,7 @@ class _Wrapping(Model):
     type: str
     time: AwareDatetime
     data: dict[str, Any]
+    traceparent: object = ""
 
 
 def type_of(message: Message) -> str:
@@ -132,12 +136,13 @@ def type_of(message: Message) -> str:
     return _TYPE_OF.get(type(message), REPLY)
 
 
-def encode(message: Message, *, event_id: str, source: str, time_us: int) -> bytes:
+def encode(message: Message, *, event_id: str, source: str, time_us: int, trace: str = "") -> bytes:
     """The message in its envelope as UTF-8 JSON; `time_us` is µs since the epoch, UTC.
 
     `sequence` is the CloudEvents extension of that name: the version, padded so that it orders as
     text. `dataschema` names the schema in the contract. What is of no work order's version has
-    neither `sequence` nor, where no work order is known, `subject`.
+    neither `sequence` nor, where no work order is known, `subject`. `trace` is the CloudEvents
+    extension `traceparent` (distributed tracing).
     """
     kind = type_of(message)
     event = {
@@ -152,6 +157,8 @@ def encode(message: Message, *, event_id: str, source: str, time_us: int) -> byt
     }
     if message.work_order:
         event["subject"] = message.work_order
+    if trace:
+        event["traceparent"] = trace
     if isinstance(message, OfWorkOrder):
         event["sequence"] = f"{message.version:010}"
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
@@ -173,7 +180,10 @@ def decode(body: bytes) -> Envelope:
         raise Unreadable(_places(problem), "bad-content") from None
     # Whole microseconds; through a float they would be off by one now and then.
     time_us = (event.time - _EPOCH) // timedelta(microseconds=1)
-    return Envelope(event.id, event.source, event.type, time_us, message, digest(event.data))
+    trace = tracing.parse(str(event.traceparent))
+    return Envelope(
+        event.id, event.source, event.type, time_us, message, digest(event.data), str(trace or "")
+    )
 
 
 def digest(data: dict[str, Any]) -> str:

@@ -85,12 +85,14 @@ class Publisher:
         """Whether the broker answers over this link."""
         return self._link is not None and self._link.alive and await self._link.answers()
 
-    async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
+    async def send(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str = ""
+    ) -> Outcome:
         """Publish; what the broker says, however long it takes, or that the link is gone."""
-        outcome = await self._once(exchange, routing_key, body, dedupe_key)
+        outcome = await self._once(exchange, routing_key, body, dedupe_key, trace)
         queue = topology.queue_for(exchange, routing_key)
         if outcome.verdict == RETURNED and await self._mended(queue):
-            return await self._once(exchange, routing_key, body, dedupe_key)
+            return await self._once(exchange, routing_key, body, dedupe_key, trace)
         return outcome
 
     async def publish(
@@ -106,11 +108,13 @@ class Publisher:
                 await self._drop(current)
             return Outcome("unknown", named(problem))
 
-    async def _once(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
+    async def _once(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str
+    ) -> Outcome:
         current: Link | None = None
         try:
             current = await self._opened()
-            await current.publish(exchange, routing_key, body, dedupe_key)
+            await current.publish(exchange, routing_key, body, dedupe_key, trace)
         except PublishError:
             return Outcome(RETURNED, f"{exchange} has no queue for {routing_key}")
         except DeliveryError:

@@ -158,7 +158,7 @@ class Relay:
     async def _publish(self, row: Claimed, now: int) -> None:
         try:
             outcome = await self._transport.send(
-                WORKORDERS, row.routing_key, row.body, row.dedupe_key
+                WORKORDERS, row.routing_key, row.body, row.dedupe_key, row.trace
             )
         except asyncio.CancelledError:
             if row.id not in self._given_up:

@@ -75,6 +75,8 @@ class OutboxRow(Base):
     ordering_key: Mapped[str] = mapped_column(String(120))
     dedupe_key: Mapped[str] = mapped_column(String(120))
     body: Mapped[bytes] = mapped_column(LargeBinary)
+    trace: Mapped[str] = mapped_column(String(55), server_default="")
+    """`traceparent` of what caused it; empty where nothing did."""
     state: Mapped[str] = mapped_column(String(12), default="waiting")
     fence: Mapped[int] = mapped_column(Integer, default=0)
     attempts: Mapped[int] = mapped_column(Integer, default=0)

@@ -90,8 +90,11 @@ class Transport(Protocol):
     async def answers(self) -> bool:
         """Whether the broker answers when it is asked, within seconds. Never raises."""
 
-    async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
-        """Publish once and wait for the answer, however long it takes. `unknown` means that no
+    async def send(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str = ""
+    ) -> Outcome:
+        """Publish once and wait for the answer, however long it takes. `trace` goes with it as
+        the header `traceparent`, where there are headers. `unknown` means that no
         answer can come any more. Never raises."""
 
     async def publish(

@@ -6,15 +6,18 @@ so they leave in the order they were made; the caller's lock on the ticket keeps
 `queueing.outbox`). Who may have it sent, and when, `dispatching` and `pushing` decide.
 """
 
+import logging
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gateway import notices
+from gateway import notices, traces
 from gateway.tables import TicketRow, WorkOrderRow
 from gateway.tickets import clocks
 from queueing import outbox
 from queueing.messages import Caller, OutMessage
+
+logger = logging.getLogger(__name__)
 
 
 def whole(ticket: TicketRow, order: WorkOrderRow) -> dict[str, Any]:
@@ -41,6 +44,7 @@ def whole(ticket: TicketRow, order: WorkOrderRow) -> dict[str, Any]:
 
 def send(session: Session, ticket: TicketRow, message: OutMessage, action: str, now: int) -> None:
     """Have `message` sent once this transaction is committed, and tell the department's pages."""
+    trace = traces.onward()
     outbox.put(
         session,
         message,
@@ -48,5 +52,7 @@ def send(session: Session, ticket: TicketRow, message: OutMessage, action: str, 
         ordering_key=f"ticket:{ticket.id}",
         dedupe_key=f"{message.work_order}/v{message.version}",
         now=now,
+        trace=trace,
     )
+    logger.info("work order %s: %s, trace %s", message.work_order, action, trace or "-")
     notices.tell(session, f"department:{message.department}", action, message.work_order)

@@ -55,7 +55,7 @@ PURE = (
     "queueing/fields.py", "queueing/orders_out.py", "queueing/rejected.py",
     "queueing/tested.py", "queueing/replies_in.py",
     "queueing/asyncapi.py", "queueing/examples.py",
-    "queueing/rehearsal.py", "queueing/lines.py", "queueing/verdicts.py",
+    "queueing/tracing.py", "queueing/rehearsal.py", "queueing/lines.py", "queueing/verdicts.py",
     "recordings/bech32.py", "recordings/header.py", "recordings/sealed.py", "recordings/wav.py",
     "recordings/passphrase.py", "recordings/ring.py",
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",

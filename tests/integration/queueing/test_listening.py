@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ from sqlalchemy.orm import Session
 
 from gateway import cli
 from queueing import examples, messages, parked, topology
+from queueing import listening as listening_module
 from queueing.broker import RabbitMQ
+from queueing.department import Department
 from queueing.inbox import ReplyConsumer
+from queueing.listening import Listener
 from queueing.messages import ConnectionTested, Envelope, ReplyRejected, Signed
 from queueing.remembered import Remembered
 from queueing.topology import REPLIES, WORKORDERS
@@ -138,10 +142,6 @@ def test_killed_at_the_worst_moments_each_order_has_its_effect_once(
             assert isinstance(reply, Signed)
             applied.append(reply.work_order)
 
-    def remembers(number: str) -> bool:
-        with closing(Remembered(tmp_path / "memory")) as remembered:
-            return remembered.get(number, 0) == 1
-
     async def scenario() -> None:
         async with (
             proxy("127.0.0.1", broker.port) as between,
@@ -163,13 +163,13 @@ def test_killed_at_the_worst_moments_each_order_has_its_effect_once(
                     await until((tmp_path / "answered").exists, 40)
                     between.hold_requests()
                     (tmp_path / "held").touch()
-                    await until(lambda: remembers("WO-2026-000005-1"))
+                    await until(lambda: remembered_of(tmp_path, 5)[1])
                     await between.sends(b"\x00\x3c\x00\x50")  # basic.ack: class 60, method 80
                 between.cut()
                 between.let_requests()
                 with started(tmp_path, way, short):
                     await until(lambda: len(applied) == ORDERS, 40)
-                    await until(lambda: remembers(f"WO-2026-{ORDERS:06}-1"))
+                    await until(lambda: remembered_of(tmp_path, ORDERS)[1])
 
     with pytest.MonkeyPatch.context() as patched:
         for name, value in (("PLACE", tmp_path), ("DIRECT", url), ("PYTHON", sys.executable)):
@@ -181,6 +181,52 @@ def test_killed_at_the_worst_moments_each_order_has_its_effect_once(
         zip(numbers, (1, 2, 2, 2, 1, 1), strict=True)
     )
     assert sqlite_store.read(parked.unresolved) == []
+
+
+def test_what_a_command_cannot_work_is_parked_and_stops_nothing(
+    broker: Broker, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protects: on a classic queue, which counts no deliveries, an order that fails twenty times is
+    given up to the hotline, whatever restarts there were, and the next is worked."""
+    monkeypatch.setattr(listening_module, "AGAIN_S", (0.01,))
+    vhost = broker.fresh_vhost()
+    program = tmp_path / "fails-one.sh"
+    program.write_text("#!/bin/sh\ncat | grep -qv 000001-1\n")
+    program.chmod(0o755)
+    told: list[str] = []
+
+    def given_up(times: int) -> bool:
+        """So many failures of the first; and the second settled, after the last of them."""
+        second = remembered_of(tmp_path, 2)[1] == 1
+        return remembered_of(tmp_path, 1)[0] >= times and (second or times < 20)
+
+    async def scenario(remembered: Remembered) -> None:
+        async with closing_transport(RabbitMQ(broker.url(vhost), kind="classic")) as ours:
+            await ours.declare(["sb"])
+            for number in (1, 2):
+                await send(ours, offered(number))
+            for wanted in (7, 20):  # stopped once in between
+                listener = Listener(
+                    Department("sb", ours, clock, remembered), remembered,
+                    lambda order: told.append(order.message.work_order), [str(program)],
+                )  # fmt: skip
+                run = asyncio.ensure_future(listener.run())
+                await until(partial(given_up, wanted))
+                listener.stop()
+                await run
+
+    with closing(Remembered(tmp_path / "memory")) as remembered:
+        asyncio.run(scenario(remembered))
+    assert told == ["WO-2026-000001-1", "WO-2026-000002-1"]
+    depths = [broker.depth(vhost, queue) for queue in ("department.sb", topology.PARKED)]
+    assert depths == [0, 1]
+
+
+def remembered_of(place: Path, number: int) -> tuple[int, int]:
+    """How often the first version of a work order failed, and which version was settled."""
+    with closing(Remembered(place / "memory")) as remembered:
+        order = f"WO-2026-{number:06}-1"
+        return remembered.failures(order, 1), remembered.get(order, 0)
 
 
 ACTS: dict[str, tuple[str, ...]] = {
