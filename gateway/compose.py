@@ -9,6 +9,7 @@ private key (DESIGN §3, promise 4): its parts hold `identities=None`.
 import asyncio
 import logging
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from gateway import bells, broadcast, lease, migrations, passphrase, rights, shelves
-from gateway.api import health
+from gateway.api import health, metrics
 from gateway.api import routes as api
 from gateway.api.shapes import Fault
 from gateway.broadcast import Broadcast, Datagrams, Notify
@@ -30,7 +31,7 @@ from gateway.console import web
 from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
-from gateway.flow import custody, desks, linking, orders, parking, recusing, soundness
+from gateway.flow import backlog, custody, desks, linking, orders, parking, recusing, soundness
 from gateway.flow import log as acts
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
@@ -43,6 +44,7 @@ from queueing.embedded import Embedded
 from queueing.inbox import Handler, ReplyConsumer
 from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
+from queueing.telling import Teller
 from queueing.transport import Transport
 from queueing.waiting import Bell
 from recordings import checkpoints, logkeys, tables_store, watch
@@ -197,7 +199,7 @@ def application(made: Parts) -> ASGIApp:
     """The web: JSON for programs, pages for people."""
     handlers = {status: _json_or(handler) for status, handler in web.EXCEPTION_HANDLERS.items()}
     app = Starlette(
-        routes=[*health.ROUTES, *api.routes(), *web.pages()],
+        routes=[*health.ROUTES, *metrics.ROUTES, *api.routes(), *web.pages()],
         exception_handlers=handlers,
     )
     app.state.parts = made
@@ -320,9 +322,11 @@ async def _out(made: Parts) -> None:
         await asyncio.wait([group.create_task(_declare(made, carrier))], timeout=DECLARED_S)
         group.create_task(bells.listen(made.hub, bell, lambda _queue: None))
         begin = partial(database.begin, lasting=False)
-        group.create_task(
-            Relay(begin, carrier, made.clock, reading=database.reading, bell=bell).run()
-        )
+        work = Relay(begin, carrier, made.clock, reading=database.reading, bell=bell)
+        group.create_task(work.run())
+        name = f"{socket.gethostname()[:40]}:{os.getpid()}"
+        told = Teller(begin, made.clock, work.told, lambda: work.standing, name)
+        group.create_task(told.run())
 
 
 async def _declare(made: Parts, carrier: Transport) -> None:
@@ -341,6 +345,11 @@ async def _in(made: Parts) -> None:
             desks.speaker,
         )  # fmt: skip
         group.create_task(replies.run())
+        told = Teller(partial(begin, lasting=False), clock, replies.told, None, "")
+        group.create_task(told.run())
+        group.create_task(backlog.alarm(made.database, clock))
+        if made.settings.broker_url:
+            group.create_task(backlog.measure(made.database, made.settings.broker_url, clock))
         group.create_task(DeadLetters(begin, carrier, clock).run())
         group.create_task(desks.run(made.database, carrier, clock))
         group.create_task(parking.alarm(made.database, clock))

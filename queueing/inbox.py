@@ -10,6 +10,7 @@ and then it is acked; replies are applied in the order they come.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from contextlib import aclosing
 from enum import StrEnum
@@ -26,6 +27,7 @@ from queueing.messages import DepartmentReply, Envelope, Reply
 from queueing.outbox import Begin, Clock
 from queueing.persistence import until_done
 from queueing.tables import InboxRow
+from queueing.telling import Told
 from queueing.transport import Delivery, Transport
 
 logger = logging.getLogger(__name__)
@@ -150,6 +152,8 @@ class ReplyConsumer:
         self._clock = clock
         self._on_refused = on_refused
         self._speaker = speaker
+        self.told: Told = Counter()
+        """How often what became of a reply, for the figures."""
 
     async def run(self) -> NoReturn:
         """Reply after reply, in their order."""
@@ -169,6 +173,7 @@ class ReplyConsumer:
         except (Unreadable, Rejected) as refusal:
             self._park(delivery, str(refusal), refusal.code, refusal)
         else:
+            self.told["reply", receipt.value] += 1
             logger.info("reply %s: %s", ascii(envelope.event_id), receipt)
 
     def _check_speaker(self, session: Session, department: str, user: str | None) -> None:
@@ -190,6 +195,7 @@ class ReplyConsumer:
     def _park(
         self, delivery: Delivery, reason: str, code: Code, refusal: Exception | None = None
     ) -> None:
+        self.told["reply", f"parked-{code}"] += 1
         logger.warning("reply parked: %s: %s", code, reason)
         with self._begin() as session:
             if isinstance(refusal, Rejected):
@@ -201,6 +207,7 @@ class ReplyConsumer:
                 reason=reason,
                 now=self._clock(),
                 code=code,
+                work_order=rejections.glimpse(delivery.body).work_order,
             )
             if self._speaker(session, row.department) is not None:
                 rejections.answer(

@@ -6,12 +6,14 @@ towards the inbox, which parks it with that reason; towards a page it is an ordi
 """
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
-from gateway.errors import BadInput, Conflict, Forbidden, HotlineError, NotFound
+from gateway.errors import BadInput, Forbidden, HotlineError, NotFound
+from gateway.flow import holding, remarking
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow, WorkOrderRow
@@ -28,6 +30,8 @@ from queueing.messages import (
     Returned,
     Signed,
 )
+
+YEAR = timedelta(days=366)
 
 
 class ReplyRecused(Rejected):
@@ -74,24 +78,43 @@ def act(
     result: str = "",
     measures: str = "",
     reason: str = "",
+    until: str = "",
 ) -> WorkOrderRow:
-    """What an officer does at the department's desk: `sign`, `reply` or `return`.
+    """What an officer does at the department's desk: `sign`, `reply`, `return`, `ask-extension`
+    (until a day, `2026-12-01`), `progress`, `remark`.
 
     Raises:
         Forbidden: the role does not act on work orders.
         NotFound: there is none, or it is another department's.
         Recused: the complaint is about them.
-        BadInput: a reply without a result, a return without a reason.
+        BadInput: a reply, progress or remark without words, a return or a wish for more time
+            without a reason, or that wish without a day after the present one.
         IllegalStep: the work order does not stand so that this could be done.
     """
     if not who.may(Permission.ORDER_ACT):
         raise Forbidden
-    order = _locked(session, number)
-    if order is None or order.department != who.department:
+    found = holding.held(session, number)
+    if found is None or found[0].department != who.department:
         raise NotFound
+    order, ticket = found
     recusal.check_handling(session, who, order.ticket_id)
-    deed = Deed(action, who.login, reason.strip(), result.strip(), measures.strip())
-    return _act(session, order, deed, now)
+    day = _wished(order, until, now) if action == "ask-extension" else ""
+    deed = Deed(action, who.login, reason.strip(), result.strip(), measures.strip(), day)
+    return _act(session, order, ticket, deed, now)
+
+
+def _wished(order: WorkOrderRow, until: str, now: int) -> str:
+    """The day until which more time is asked for."""
+    present = clocks.china(max(now, order.due_at or 0)).date()
+    try:
+        day = date.fromisoformat(until.strip())
+    except ValueError:
+        day = present
+    if not present < day <= present + YEAR:
+        raise BadInput(
+            {"until": "须晚于现期限，且在一年之内。 Later than it is due now, within a year."}
+        )
+    return day.isoformat()
 
 
 def reply(session: Session, message: DepartmentReply, department: str, now: int) -> None:
@@ -105,18 +128,19 @@ def reply(session: Session, message: DepartmentReply, department: str, now: int)
             message is parked with this reason.
         ReplyRecused: whoever did it there is whom the ticket is about.
     """
-    order = _locked(session, message.work_order)
-    if order is None or order.department != department:
+    found = holding.held(session, message.work_order)
+    if found is None or found[0].department != department:
         raise Rejected(
             f"没有这张派单：{message.work_order}。 No such work order for {department}.",
             "unknown-work-order",
         )
+    order, ticket = found
     if recusal.spoken_by(session, order.ticket_id, message.by):
         raise ReplyRecused(order)
     deed = _deed(message)
     try:
-        if not _kept_as_late(session, order, deed, now):
-            _act(session, order, deed, now)
+        if not _kept_as_late(session, order, ticket, deed, now):
+            _act(session, order, ticket, deed, now)
     except HotlineError as error:
         code: Code = "bad-content" if isinstance(error, BadInput) else "illegal-step"
         raise Rejected(str(error), code) from error
@@ -139,22 +163,23 @@ def _deed(message: DepartmentReply) -> Deed:
             return Deed("remark", message.by, result=message.text)
 
 
-def _locked(session: Session, number: str) -> WorkOrderRow | None:
-    return session.scalar(
-        select(WorkOrderRow).where(WorkOrderRow.number == number).with_for_update()
-    )
+MUST: dict[str, tuple[str, str]] = {
+    "reply": ("result", "请填写办理结果。 Write down the result."),
+    "return": ("reason", "请填写退单原因。 Write down why it is returned."),
+    "ask-extension": ("reason", "请填写延期原因。 Write down why more time is needed."),
+    "progress": ("result", "请填写进展情况。 Write down how it goes."),
+    "remark": ("result", "请填写会办意见。 Write down the remark."),
+}
+"""What has to be told, and what is said where it is not."""
 
 
-def _act(session: Session, order: WorkOrderRow, deed: Deed, now: int) -> WorkOrderRow:
-    if deed.action == "reply" and not deed.result:
-        raise BadInput({"result": "请填写办理结果。 Write down the result."})
-    if deed.action == "return" and not deed.reason:
-        raise BadInput({"reason": "请填写退单原因。 Write down why it is returned."})
-    ticket = session.scalar(
-        select(TicketRow).where(TicketRow.id == order.ticket_id).with_for_update()
-    )
-    if ticket is None:
-        raise Conflict("派单的工单不存在。 The work order's ticket is missing.")
+def _act(
+    session: Session, order: WorkOrderRow, ticket: TicketRow, deed: Deed, now: int
+) -> WorkOrderRow:
+    if deed.action in MUST:
+        must, missing = MUST[deed.action]
+        if not getattr(deed, must):
+            raise BadInput({must: missing})
     too_long = [text for text in (deed.reason, deed.result, deed.measures) if len(text) > TEXT_MAX]
     if too_long:
         raise BadInput({"result": f"最多 {TEXT_MAX} 个字。 At most {TEXT_MAX} characters."})
@@ -163,19 +188,20 @@ def _act(session: Session, order: WorkOrderRow, deed: Deed, now: int) -> WorkOrd
     session.flush()
     step = acts.take if _moves(session, ticket, deed) else acts.story
     step(session, ticket, deed.by, deed.action, now, why=deed.why, order=order.number)
+    if deed.action == "remark":
+        remarking.pass_on(session, ticket, order, deed.by, deed.result, now)
     notices.tell(session, f"department:{order.department}", deed.action, order.number)
     return order
 
 
-def _kept_as_late(session: Session, order: WorkOrderRow, deed: Deed, now: int) -> bool:
+def _kept_as_late(
+    session: Session, order: WorkOrderRow, ticket: TicketRow, deed: Deed, now: int
+) -> bool:
     """Whether this came too late to be done, and was written into the ticket's story instead."""
     if deed.action in lifecycle.legal(ORDER_TRANSITIONS, order.state):
         return False
-    ticket = session.scalar(
-        select(TicketRow).where(TicketRow.id == order.ticket_id).with_for_update()
-    )
     withdrawn = order.state == OrderState.RETURNED and order.returned_at is None
-    if ticket is None or not (withdrawn or ticket.state == TicketState.CLOSED):
+    if not (withdrawn or ticket.state == TicketState.CLOSED):
         return False
     chinese, english = lifecycle.ACTION_NAMES[deed.action]
     said = "\n".join(text for text in (deed.why, deed.measures) if text)[:TEXT_MAX]

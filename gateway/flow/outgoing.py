@@ -17,6 +17,16 @@ from queueing import outbox
 from queueing.messages import Caller, OutMessage
 
 
+def key(number: str, version: int) -> str:
+    """Under which the message of that version is known for good."""
+    return f"{number}/v{version}"
+
+
+def event(message_type: str) -> str:
+    """`urged` of `cn.12333.workorder.urged.v1`."""
+    return message_type.removeprefix("cn.12333.workorder.").partition(".")[0]
+
+
 def whole(ticket: TicketRow, order: WorkOrderRow) -> dict[str, Any]:
     """The work order as it stands, as fields of a message: the caller is left out where
     confidential (保密)."""
@@ -46,7 +56,7 @@ def send(session: Session, ticket: TicketRow, message: OutMessage, action: str, 
         message,
         department=message.department,
         ordering_key=f"ticket:{ticket.id}",
-        dedupe_key=f"{message.work_order}/v{message.version}",
+        dedupe_key=key(message.work_order, message.version),
         now=now,
     )
     notices.tell(session, f"department:{message.department}", action, message.work_order)

@@ -65,6 +65,7 @@ TRIED = {
     "user phone": ("user", "phone", "admin", "PJSIP/8001"),
     "parked list": ("parked", "list"),
     "parked replay": ("parked", "replay", "1"),
+    "parked discard": ("parked", "discard", "1", "--reason", "tried"),
     "department add": ("department", "add", "yanglao", "养老保险科"),
     "department list": ("department", "list"),
     "department credentials": ("department", "credentials", "yanglao"),
@@ -106,7 +107,7 @@ TRIED |= {
     "recording scrub": ("recording", "scrub", "--all"),
     "recording verify": ("recording", "verify", "1"),
 }
-FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
+FAILS = {"doctor", "parked replay", "parked discard", "reconcile", "pbx status", "recording open",
          "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
 FAILS |= {
     "department credentials",
