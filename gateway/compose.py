@@ -9,6 +9,7 @@ private key (DESIGN §3, promise 4): its parts hold `identities=None`.
 import asyncio
 import logging
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -23,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from gateway import bells, broadcast, lease, migrations, passphrase, rights, shelves
-from gateway.api import health
+from gateway.api import health, metrics
 from gateway.api import routes as api
 from gateway.api.shapes import Fault
 from gateway.broadcast import Broadcast, Datagrams, Notify
@@ -33,6 +34,7 @@ from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
 from gateway.flow import (
     answering,
+    backlog,
     custody,
     desks,
     lending,
@@ -53,6 +55,7 @@ from queueing.deadletters import DeadLetters
 from queueing.embedded import Embedded
 from queueing.inbox import Handler, ReplyConsumer
 from queueing.relay import Relay
+from queueing.telling import Teller
 from queueing.transport import Transport
 from queueing.waiting import Bell
 from queueing.warden import Warden
@@ -209,7 +212,7 @@ def application(made: Parts) -> ASGIApp:
     """The web: JSON for programs, pages for people."""
     handlers = {status: _json_or(handler) for status, handler in web.EXCEPTION_HANDLERS.items()}
     app = Starlette(
-        routes=[*health.ROUTES, *api.routes(), *web.pages()],
+        routes=[*health.ROUTES, *metrics.ROUTES, *api.routes(), *web.pages()],
         exception_handlers=handlers,
     )
     app.state.parts = made
@@ -341,11 +344,11 @@ async def _out(made: Parts) -> None:
         group.create_task(bells.listen(made.hub, bell, lambda _queue: None))
         begin = partial(database.begin, lasting=False)
         among = desks.at_the_broker if made.settings.broker_url else None
-        group.create_task(
-            Relay(
-                begin, carrier, made.clock, reading=database.reading, bell=bell, among=among
-            ).run()
-        )
+        work = Relay(begin, carrier, made.clock, reading=database.reading, bell=bell, among=among)
+        group.create_task(work.run())
+        name = f"{socket.gethostname()[:40]}:{os.getpid()}"
+        told = Teller(begin, made.clock, work.told, lambda: work.standing, name)
+        group.create_task(told.run())
 
 
 async def _declare(made: Parts, carrier: Transport) -> None:
@@ -358,14 +361,20 @@ async def _in(made: Parts) -> None:
         if isinstance(carrier, Embedded):  # its readers are woken by whoever commits something
             group.create_task(bells.listen(made.hub, Bell(), carrier.ring))
         await desks.declare(made.database, carrier)
+        consumer = replies(made, carrier)
+        told = Teller(partial(begin, lasting=False), clock, consumer.told, None, "")
         works: dict[str, Callable[[], Awaitable[NoReturn]]] = {
-            "replies": replies(made, carrier).run,
+            "replies": consumer.run,
             "dead letters": DeadLetters(begin, carrier, clock).run,
             "desks": partial(desks.run, made.database, carrier, clock),
             "alarm": partial(parking.alarm, made.database, clock),
+            "backlog": partial(backlog.alarm, made.database, clock),
+            "told": told.run,
         }
         if made.settings.broker_url:
             works["warden"] = Warden(made.settings.broker_now, partial(_at_work, made)).run
+            url = made.settings.broker_url
+            works["depth"] = partial(backlog.measure, made.database, url, clock)
         for name, work in works.items():
             group.create_task(_for_ever(name, work))
 

@@ -32,6 +32,7 @@ KNOWN = (
     "CHECKPOINTS",
     "LISTEN",
     "REGION",
+    "METRICS_TOKEN",
 )
 
 
@@ -52,6 +53,8 @@ class Settings:
     port: int
     region: str
     archive: Archive
+    metrics_token: str = field(repr=False)
+    """Who shows it reads `/metrics`; empty: whoever asks from this machine."""
     broker_file: Path | None = None
     """Where `broker_url` was read from, if from a file."""
 
@@ -116,6 +119,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         port=port,
         region=given.get("REGION") or "本市",
         archive=archive.read(given, state),
+        metrics_token=given.get("METRICS_TOKEN", ""),
         broker_file=Path(file) if (file := environ.get("HOTLINE_BROKER_URL_FILE")) else None,
     )
 

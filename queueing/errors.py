@@ -126,10 +126,10 @@ class LiveHouse(QueueingError):
 
 
 class NotParked(QueueingError):
-    """There is no parked message of this number, or it was replayed already."""
+    """There is no parked message of this number, or it was replayed or discarded already."""
 
     def __init__(self, parked_id: int) -> None:
         super().__init__(
-            f"没有待处理的滞留消息 {parked_id}，可能已重发。 "
-            f"No message is parked under {parked_id}; it may have been replayed already."
+            f"没有待处理的滞留消息 {parked_id}，可能已重发或作废。 No message is parked under "
+            f"{parked_id}; it may have been replayed or discarded already."
         )

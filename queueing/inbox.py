@@ -12,6 +12,7 @@ applied in one transaction; where one of them cannot be, each is tried in one of
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from queueing.messages import DepartmentReply, Envelope, Reply
 from queueing.outbox import Begin, Clock
 from queueing.persistence import until_done
 from queueing.tables import InboxRow
+from queueing.telling import Told
 from queueing.transport import Delivery, Transport
 from queueing.waiting import finish
 
@@ -219,6 +221,8 @@ class ReplyConsumer:
         self._clock = clock
         self._on_refused = on_refused
         self._speaker = speaker
+        self.told: Told = Counter()
+        """How often what became of a reply, for the figures."""
 
     async def run(self) -> NoReturn:
         """Reply after reply, in their order."""
@@ -251,6 +255,7 @@ class ReplyConsumer:
             self._check_speakers(session, envelopes, deliveries)
             receipts = apply_all(session, envelopes, self._handler, self._clock())
         for envelope, receipt in zip(envelopes, receipts, strict=True):
+            self.told["reply", receipt.value] += 1
             event_id, trace = ascii(envelope.event_id), envelope.trace or "-"
             logger.info("reply %s: %s, trace %s", event_id, receipt, trace)
         return receipts
@@ -298,6 +303,7 @@ class ReplyConsumer:
     def _park(
         self, delivery: Said, reason: str, code: Code, refusal: Exception | None = None
     ) -> None:
+        self.told["reply", f"parked-{code}"] += 1
         logger.warning("reply parked: %s: %s", code, reason)
         with self._begin() as session:
             if isinstance(refusal, Rejected):
@@ -309,6 +315,7 @@ class ReplyConsumer:
                 reason=reason,
                 now=self._clock(),
                 code=code,
+                work_order=rejections.glimpse(delivery.body).work_order,
             )
             if self._speaker(session, row.department) is not None:
                 rejections.answer(

@@ -24,8 +24,10 @@ from queueing.orders_out import (
     Caller,
     OutMessage,
     WorkOrder,
+    WorkOrderChanged,
     WorkOrderExtended,
     WorkOrderOffered,
+    WorkOrderRemarked,
     WorkOrderSupervised,
     WorkOrderUrged,
     WorkOrderWithdrawn,
@@ -46,8 +48,8 @@ from queueing.tested import ConnectionTested
 __all__ = [  # one door: whoever reads or writes messages imports them from here
     "Caller", "ConnectionTested", "Department", "DepartmentReply", "ExtensionAsked", "OutMessage",
     "Progress", "Remarked", "Replied", "Reply", "ReplyRejected", "Returned", "Signed", "WorkOrder",
-    "WorkOrderExtended", "WorkOrderOffered", "WorkOrderSupervised", "WorkOrderUrged",
-    "WorkOrderWithdrawn",
+    "WorkOrderChanged", "WorkOrderExtended", "WorkOrderOffered", "WorkOrderRemarked",
+    "WorkOrderSupervised", "WorkOrderUrged", "WorkOrderWithdrawn",
 ]  # fmt: skip
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
@@ -72,9 +74,11 @@ Message = (
 )
 
 OFFERED: Final = "cn.12333.workorder.offered.v1"
+CHANGED: Final = "cn.12333.workorder.changed.v1"
 URGED: Final = "cn.12333.workorder.urged.v1"
 SUPERVISED: Final = "cn.12333.workorder.supervised.v1"
 EXTENDED: Final = "cn.12333.workorder.extended.v1"
+REMARKED: Final = "cn.12333.workorder.remarked.v1"
 WITHDRAWN: Final = "cn.12333.workorder.withdrawn.v1"
 REJECTED: Final = "cn.12333.workorder.rejected.v1"
 TESTED: Final = "cn.12333.workorder.tested.v1"
@@ -82,9 +86,11 @@ REPLY: Final = "cn.12333.reply.v1"
 
 TYPES: Final[dict[str, TypeAdapter[Any]]] = {
     OFFERED: TypeAdapter(WorkOrderOffered),
+    CHANGED: TypeAdapter(WorkOrderChanged),
     URGED: TypeAdapter(WorkOrderUrged),
     SUPERVISED: TypeAdapter(WorkOrderSupervised),
     EXTENDED: TypeAdapter(WorkOrderExtended),
+    REMARKED: TypeAdapter(WorkOrderRemarked),
     WITHDRAWN: TypeAdapter(WorkOrderWithdrawn),
     REJECTED: TypeAdapter(ReplyRejected),
     TESTED: TypeAdapter(ConnectionTested),
@@ -94,9 +100,11 @@ TYPES: Final[dict[str, TypeAdapter[Any]]] = {
 
 _TYPE_OF: Final[dict[type[Model], str]] = {
     WorkOrderOffered: OFFERED,
+    WorkOrderChanged: CHANGED,
     WorkOrderUrged: URGED,
     WorkOrderSupervised: SUPERVISED,
     WorkOrderExtended: EXTENDED,
+    WorkOrderRemarked: REMARKED,
     WorkOrderWithdrawn: WITHDRAWN,
     ReplyRejected: REJECTED,
     ConnectionTested: TESTED,

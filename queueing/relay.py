@@ -13,7 +13,7 @@ meanwhile; nothing is written to the broker whose lease is about to run out.
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, NoReturn
@@ -21,6 +21,7 @@ from typing import Any, Final, NoReturn
 from queueing.due import Claimed
 from queueing.ledger import LEASE_US, Among, Done, Ledger
 from queueing.outbox import Begin, Clock
+from queueing.telling import Standing, Told
 from queueing.topology import WORKORDERS
 from queueing.transport import Outcome, Transport
 from queueing.waiting import LOOK_S, Bell, finish
@@ -70,6 +71,13 @@ class Relay:
         self._again_at: list[int] = []
         self._full_look_at = 0
         self._drains = False  # the last claim found something
+        self.told: Told = Counter()
+        """How often the broker said what, for the figures."""
+
+    @property
+    def standing(self) -> Standing:
+        """Whether the broker is up, the window, and how many fly."""
+        return self._up, self._window.size, len(self._flying)
 
     async def run(self) -> NoReturn:
         """Carry, until cancelled; a failing database or broker only makes it wait."""
@@ -169,6 +177,7 @@ class Relay:
             outcome = Outcome("unknown", type(problem).__name__)
         self._given_up.discard(row.id)
         del self._flying[row.id]
+        self.told["publish", outcome.verdict] += 1
         if outcome.verdict == "unknown":
             self._up = False  # until we hear better of it
             self._window.broken(row.id)

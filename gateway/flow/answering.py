@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.errors import BadInput, HotlineError
-from gateway.flow import orders
-from gateway.flow.orders import Deed, Matter
+from gateway.flow import holding, orders
+from gateway.flow.holding import Matter
+from gateway.flow.orders import Deed
 from gateway.tables import WorkOrderRow
 from gateway.tickets import acts, clocks, lifecycle, recusal
 from gateway.tickets.acts import TEXT_MAX
@@ -53,7 +54,7 @@ def apply(session: Session, replies: Sequence[DepartmentReply], now: int) -> Non
             message is parked with this reason.
         ReplyRecused: whoever did it there is whom the ticket is about.
     """
-    matters = orders.held(session, {reply.work_order for reply in replies})
+    matters = holding.matters(session, {reply.work_order for reply in replies})
     tickets = {matter.ticket.id for matter in matters.values()}
     doubtful = recusal.perhaps_spoken(session, tickets, {reply.by for reply in replies})
     for reply in replies:

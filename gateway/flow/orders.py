@@ -5,21 +5,23 @@ A department acts at its desk page (`act`) or by its own system (`answering`); b
 Always holds: a work order is locked before its ticket, and both before either is looked at.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway import notices
 from gateway.errors import BadInput, Forbidden, NotFound
+from gateway.flow import holding, remarking
+from gateway.flow.holding import Matter
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
-from gateway.tables import TicketRow, WorkOrderRow
-from gateway.tickets import acts, lifecycle, recusal
+from gateway.tables import WorkOrderRow
+from gateway.tickets import acts, clocks, lifecycle, recusal
 from gateway.tickets.acts import TEXT_MAX
-from gateway.tickets.lifecycle import ORDER_TRANSITIONS, OrderState, TicketState
+from gateway.tickets.lifecycle import ORDER_TRANSITIONS, TicketState
+
+YEAR = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,49 +45,6 @@ class Deed:
         return asked + (self.reason or self.result)
 
 
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """A work order with its ticket, both locked, and those of the ticket that stand open."""
-
-    order: WorkOrderRow
-    ticket: TicketRow
-    open: Sequence[WorkOrderRow]
-
-    @property
-    def all_replied(self) -> bool:
-        """Whether every work order that was not returned has its reply.
-
-        A ticket that waits to be dispatched again (returned) is not replied, whoever has replied.
-        """
-        return not any(one.state in _OPEN for one in self.open)
-
-
-_OPEN = (OrderState.OFFERED, OrderState.SIGNED)
-
-
-def held(session: Session, numbers: Collection[str]) -> dict[str, Matter]:
-    """The work orders of these numbers that there are, locked for this transaction.
-
-    In the order of their keys: two that hold several do not wait for each other.
-    """
-    wanted = select(WorkOrderRow).where(WorkOrderRow.number.in_(numbers))
-    orders = session.scalars(wanted.order_by(WorkOrderRow.id).with_for_update()).all()
-    ids = {order.ticket_id for order in orders}
-    about = select(TicketRow).where(TicketRow.id.in_(ids)).order_by(TicketRow.id)
-    tickets = {ticket.id: ticket for ticket in session.scalars(about.with_for_update())}
-    # Read when the tickets are locked: whoever moves a work order holds its ticket, too.
-    beside: dict[int, list[WorkOrderRow]] = defaultdict(list)
-    open_ones = select(WorkOrderRow).where(
-        WorkOrderRow.ticket_id.in_(ids), WorkOrderRow.state.in_(_OPEN)
-    )
-    for one in session.scalars(open_ones):
-        beside[one.ticket_id].append(one)
-    return {
-        order.number: Matter(order, tickets[order.ticket_id], beside[order.ticket_id])
-        for order in orders
-    }
-
-
 def act(
     session: Session,
     number: str,
@@ -96,25 +55,53 @@ def act(
     result: str = "",
     measures: str = "",
     reason: str = "",
+    until: str = "",
 ) -> WorkOrderRow:
-    """What an officer does at the department's desk: `sign`, `reply` or `return`.
+    """What an officer does at the department's desk: `sign`, `reply`, `return`, `ask-extension`
+    (until a day, `2026-12-01`), `progress`, `remark`.
 
     Raises:
         Forbidden: the role does not act on work orders.
         NotFound: there is none, or it is another department's.
         Recused: the complaint is about them.
-        BadInput: a reply without a result, a return without a reason.
+        BadInput: a reply, progress or remark without words, a return or a wish for more time
+            without a reason, or that wish without a day after the present one.
         IllegalStep: the work order does not stand so that this could be done.
     """
     if not who.may(Permission.ORDER_ACT):
         raise Forbidden
-    matter = held(session, [number]).get(number)
+    matter = holding.matters(session, [number]).get(number)
     if matter is None or matter.order.department != who.department:
         raise NotFound
     recusal.check_handling(session, who, matter.ticket.id)
-    deed = Deed(action, who.login, reason.strip(), result.strip(), measures.strip())
+    day = _wished(matter.order, until, now) if action == "ask-extension" else ""
+    deed = Deed(action, who.login, reason.strip(), result.strip(), measures.strip(), day)
     carry_out(session, matter, deed, now)
     return matter.order
+
+
+def _wished(order: WorkOrderRow, until: str, now: int) -> str:
+    """The day until which more time is asked for."""
+    present = clocks.china(max(now, order.due_at or 0)).date()
+    try:
+        day = date.fromisoformat(until.strip())
+    except ValueError:
+        day = present
+    if not present < day <= present + YEAR:
+        raise BadInput(
+            {"until": "须晚于现期限，且在一年之内。 Later than it is due now, within a year."}
+        )
+    return day.isoformat()
+
+
+MUST: dict[str, tuple[str, str]] = {
+    "reply": ("result", "请填写办理结果。 Write down the result."),
+    "return": ("reason", "请填写退单原因。 Write down why it is returned."),
+    "ask-extension": ("reason", "请填写延期原因。 Write down why more time is needed."),
+    "progress": ("result", "请填写进展情况。 Write down how it goes."),
+    "remark": ("result", "请填写会办意见。 Write down the remark."),
+}
+"""What has to be told, and what is said where it is not."""
 
 
 def carry_out(session: Session, matter: Matter, deed: Deed, now: int) -> None:
@@ -125,10 +112,10 @@ def carry_out(session: Session, matter: Matter, deed: Deed, now: int) -> None:
         IllegalStep: the work order does not stand so that this could be done.
     """
     order, ticket = matter.order, matter.ticket
-    if deed.action == "reply" and not deed.result:
-        raise BadInput({"result": "请填写办理结果。 Write down the result."})
-    if deed.action == "return" and not deed.reason:
-        raise BadInput({"reason": "请填写退单原因。 Write down why it is returned."})
+    if deed.action in MUST:
+        must, missing = MUST[deed.action]
+        if not getattr(deed, must):
+            raise BadInput({must: missing})
     too_long = [text for text in (deed.reason, deed.result, deed.measures) if len(text) > TEXT_MAX]
     if too_long:
         raise BadInput({"result": f"最多 {TEXT_MAX} 个字。 At most {TEXT_MAX} characters."})
@@ -136,6 +123,8 @@ def carry_out(session: Session, matter: Matter, deed: Deed, now: int) -> None:
     _write(order, deed, now)
     step = acts.take if _moves(matter, deed) else acts.story
     step(session, ticket, deed.by, deed.action, now, why=deed.why, order=order.number)
+    if deed.action == "remark":
+        remarking.pass_on(session, ticket, order, deed.by, deed.result, now)
     notices.tell(session, f"department:{order.department}", deed.action, order.number)
 
 

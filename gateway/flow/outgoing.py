@@ -20,6 +20,16 @@ from queueing.messages import Caller, OutMessage
 logger = logging.getLogger(__name__)
 
 
+def key(number: str, version: int) -> str:
+    """Under which the message of that version is known for good."""
+    return f"{number}/v{version}"
+
+
+def event(message_type: str) -> str:
+    """`urged` of `cn.12333.workorder.urged.v1`."""
+    return message_type.removeprefix("cn.12333.workorder.").partition(".")[0]
+
+
 def whole(ticket: TicketRow, order: WorkOrderRow) -> dict[str, Any]:
     """The work order as it stands, as fields of a message: the caller is left out where
     confidential (保密)."""
@@ -50,7 +60,7 @@ def send(session: Session, ticket: TicketRow, message: OutMessage, action: str, 
         message,
         department=message.department,
         ordering_key=f"ticket:{ticket.id}",
-        dedupe_key=f"{message.work_order}/v{message.version}",
+        dedupe_key=key(message.work_order, message.version),
         now=now,
         trace=trace,
     )

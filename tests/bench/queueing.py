@@ -124,7 +124,7 @@ def idle(name: str, broker: Broker, url: Callable[[], str], count: int) -> Resul
 
 
 async def _alternating(
-    database: Database, hub: Hub, broker: Broker, count: int
+    database: Database, hub: Hub, broker: Broker, count: int, numbers: range | None = None
 ) -> tuple[list[float], list[float]]:
     url, chance = broker.url(broker.fresh_vhost()), random.Random(1)
     arrived: asyncio.Queue[float] = asyncio.Queue()
@@ -135,7 +135,7 @@ async def _alternating(
             queue = await (await connection.channel()).get_queue(QUEUE)
             exchange = await (await publishing.channel()).get_exchange(topology.WORKORDERS)
             await queue.consume(partial(_took, arrived), no_ack=True)
-            for number in range(count):
+            for number in numbers or range(count):
                 await asyncio.sleep(chance.uniform(0.005, 0.05))
                 began = await asyncio.to_thread(put, database, number)
                 mine.append(await arrived.get() - began)

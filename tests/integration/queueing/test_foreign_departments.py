@@ -29,6 +29,8 @@ from queueing.messages import (
     DepartmentReply,
     Replied,
     ReplyRejected,
+    WorkOrderChanged,
+    WorkOrderRemarked,
     WorkOrderUrged,
     WorkOrderWithdrawn,
 )
@@ -179,15 +181,21 @@ def test_a_program_answers_each_order_once_though_it_is_killed(
     amqp_url: str, sqlite_store: Store, clock: Clock, document: Any, tmp_path: Path, language: str
 ) -> None:
     """Protects: a program in another language, from the document alone, survives three kills, a
-    repetition, an urge, a withdrawal, a refusal, noise, an unknown type; nothing twice."""
+    repetition, an urge, a change, a remark, a withdrawal, a refusal, noise, an unknown type;
+    nothing twice."""
     applied, store = Applied(), sqlite_store
     (tmp_path / "asyncapi.json").write_text(json.dumps(document), encoding="utf-8")
     for number in range(1, ORDERS + 1):
         put(store, clock, offered(number))
     whole = offered(1, version=2).model_dump()
     put(store, clock, WorkOrderUrged(**whole, by="8001", reason="再次来电", times=1))
+    whole = offered(1, version=3).model_dump()
+    put(store, clock, WorkOrderChanged(**whole, by="8001", reason="补充", changed=["demand"]))
+    whole = offered(1, version=4).model_dump()
+    put(store, clock, WorkOrderRemarked(**whole, by="李四", text="同意", from_department="gs",
+                                        part=1, parts=1))  # fmt: skip
     taken = WorkOrderWithdrawn(
-        work_order=offered(1).work_order, version=3, department="sb", reason="改派"
+        work_order=offered(1).work_order, version=5, department="sb", reason="改派"
     )
     put(store, clock, taken)
 
@@ -218,7 +226,7 @@ def test_a_program_answers_each_order_once_though_it_is_killed(
                 await also(ours, b"\xff not JSON", "noise")
                 with department(amqp_url, tmp_path, language):
                     await until(partial(applied.reaches, 2 * ORDERS), 40)
-                    await until(lambda: (tmp_path / "seen").read_text().count(" 3\n"))
+                    await until(lambda: (tmp_path / "seen").read_text().count(" 5\n"))
                     # the noise alone is parked: neither the repetition nor the unknown type
                     await until(lambda: _waiting(amqp_url, topology.PARKED) == 1)
                     assert _waiting(amqp_url, topology.department_queue("sb")) == 0

@@ -25,15 +25,17 @@ class Odd(Embedded):
     async def ready(self) -> bool:
         return not self.away
 
-    async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
+    async def send(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str = ""
+    ) -> Outcome:
         if ".odd." not in routing_key:
-            return await super().send(exchange, routing_key, body, dedupe_key)
+            return await super().send(exchange, routing_key, body, dedupe_key, trace)
         if self.detail:
             return Outcome("unroutable", self.detail)
         if self.wrong is not None:
             wrong, self.wrong = self.wrong, None
             raise wrong
-        return await super().send(exchange, routing_key, body, dedupe_key)
+        return await super().send(exchange, routing_key, body, dedupe_key, trace)
 
 
 def test_an_error_of_the_library_costs_one_try(store: Store, clock: Clock) -> None:

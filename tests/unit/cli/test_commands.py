@@ -66,6 +66,7 @@ TRIED = {
     "user phone": ("user", "phone", "admin", "PJSIP/8001"),
     "parked list": ("parked", "list"),
     "parked replay": ("parked", "replay", "1"),
+    "parked discard": ("parked", "discard", "1", "--reason", "tried"),
     "department add": ("department", "add", "yanglao", "养老保险科"),
     "department list": ("department", "list"),
     "department credentials": ("department", "credentials", "yanglao"),
@@ -112,7 +113,7 @@ TRIED |= {
     "department check": ("department", "check", "sb", "--url", "amqp://x:y@127.0.0.1:1/check"),
     "department reply": ("department", "reply", "WO-1", "sign", "--by", "x", "--department", "sb"),
 }
-FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
+FAILS = {"doctor", "parked replay", "parked discard", "reconcile", "pbx status", "recording open",
          "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
 FAILS |= {
     "department check",
