@@ -13,8 +13,10 @@ from queueing.messages import (
     ConnectionTested,
     ReplyRejected,
     WorkOrder,
+    WorkOrderChanged,
     WorkOrderExtended,
     WorkOrderOffered,
+    WorkOrderRemarked,
     WorkOrderSupervised,
     WorkOrderUrged,
     WorkOrderWithdrawn,
@@ -22,9 +24,11 @@ from queueing.messages import (
 
 HEADS = {
     WorkOrderOffered: "派单 offered",
+    WorkOrderChanged: "变更 changed",
     WorkOrderUrged: "催办 urged",
     WorkOrderSupervised: "督办 supervised",
     WorkOrderExtended: "延期审批 extension decided",
+    WorkOrderRemarked: "会办意见 remarked",
     WorkOrderWithdrawn: "撤回 withdrawn",
 }
 
@@ -75,6 +79,11 @@ def _said(message: WorkOrder) -> list[tuple[str, str]]:
     if isinstance(message, WorkOrderExtended):
         granted = "同意延期 granted" if message.granted else "不同意延期 not granted"
         return [(granted, message.reason)]
+    if isinstance(message, WorkOrderChanged):
+        return [("改动 changed", ", ".join(message.changed)), ("变更原因 why", message.reason)]
+    if isinstance(message, WorkOrderRemarked):
+        part = f"（{message.part}/{message.parts}）" if message.parts > 1 else ""
+        return [(f"{message.from_department} 的意见{part} remark", message.text)]
     return []
 
 
