@@ -39,11 +39,10 @@ def rows(orders: int, kills: int, pile: int) -> Iterator[Row]:
     with rabbitmq() as broker, postgres() as cluster, tempfile.TemporaryDirectory() as at:
         load, name = Load(), "8 relays, 60 s in a transaction"
         yield side_by_side(broker, cluster.fresh_database(), "classic", load, name)
-        for name, database in (
-            ("PostgreSQL", cluster.fresh_database()),
-            ("SQLite", f"sqlite:///{at}/pile.sqlite"),
-        ):
-            yield piled(broker, database, f"broker away, {name}", pile)
+        both = cluster.fresh_database(), cluster.fresh_database()
+        yield piled(broker, both, "broker away, PostgreSQL", pile)
+        both = f"sqlite:///{at}/house.sqlite", f"sqlite:///{at}/control.sqlite"
+        yield piled(broker, both, "broker away, SQLite", pile)
 
 
 def killed(release: Release, kind: Kind, orders: int, kills: int) -> Row:

@@ -10,7 +10,6 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.database import Database
@@ -24,15 +23,42 @@ SLOWER = 1.10
 GROWN = 50 << 20
 DRAINED = 0.5
 ROUNDS = 3
+TIMED = 500
 
 
-def piled(broker: Broker, database: str, name: str, count: int, timed: int = 500) -> Row:
-    """`count` work orders while it is away, `timed` of them and as many others by the clock in each
-    of three rounds; a line of the table."""
+class Maker:
+    """Makes work orders in the house's database and, before those that are timed, in one that has
+    no relay: what they have in common is the machine and its moods."""
+
+    def __init__(self, house: Database, control: Database) -> None:
+        self._house, self._control = house, control
+        self._number = 0
+
+    def pile(self, count: int) -> None:
+        """So many, by nobody's clock."""
+        for _ in range(count):
+            self._put(self._house)
+
+    def timed(self, count: int) -> float:
+        """So many; how long one takes in the middle, as a part of what it takes elsewhere while
+        the house rests."""
+        theirs = statistics.median(self._put(self._control) for _ in range(count))
+        mine = statistics.median(self._put(self._house) for _ in range(count))
+        return mine / theirs
+
+    def _put(self, database: Database) -> float:
+        self._number += 1
+        began = time.perf_counter()
+        return bench.put(database, self._number) - began
+
+
+def piled(broker: Broker, databases: tuple[str, str], name: str, count: int) -> Row:
+    """`count` work orders while it is away, `TIMED` of them and as many others by the clock in each
+    of three rounds; a line of the table. Of the two databases the second is for comparison."""
     row = Row(name, count, may_take_s=60.0)
-    began = time.monotonic()
-    with bench.house(database) as (opened, hub):
-        asyncio.run(_piled(broker, opened, hub, row, timed))
+    began, timed = time.monotonic(), min(TIMED, count // 8)
+    with bench.house(databases[0]) as (opened, hub), bench.house(databases[1]) as (control, _):
+        asyncio.run(_piled(broker, opened, hub, row, Maker(opened, control), timed))
         with opened.reading() as session:
             row.confirmed = session.query(OutboxRow).filter_by(state="confirmed").count()
         row.confirmed -= ROUNDS * timed  # those put while it was there
@@ -40,50 +66,38 @@ def piled(broker: Broker, database: str, name: str, count: int, timed: int = 500
     return row
 
 
-async def _piled(broker: Broker, database: Database, hub: Hub, row: Row, timed: int) -> None:
-    numbers = iter(range(10_000_000))
-
-    def put(count: int) -> list[float]:
-        took = []
-        for _ in range(count):
-            began = time.perf_counter()
-            took.append(bench.put(database, next(numbers)) - began)
-        return took
-
+async def _piled(
+    broker: Broker, database: Database, hub: Hub, row: Row, maker: Maker, timed: int
+) -> None:
     there: list[float] = []
     away: list[float] = []
+    rest = row.asked - ROUNDS * timed
     async with bench.relaying(database, hub, broker.url(broker.fresh_vhost())):
         for _ in range(ROUNDS):
-            there += await asyncio.to_thread(put, timed)
+            there.append(await asyncio.to_thread(maker.timed, timed))
             await asyncio.to_thread(bench.emptied, database)
             await asyncio.to_thread(broker.kill)
-            away += await asyncio.to_thread(put, timed)
+            away.append(await asyncio.to_thread(maker.timed, timed))
             await asyncio.to_thread(broker.start)
             await asyncio.to_thread(bench.emptied, database)
         await asyncio.to_thread(broker.kill)
         before = _memory()
-        late = await asyncio.to_thread(put, row.asked - ROUNDS * timed)
+        await asyncio.to_thread(maker.pile, rest - timed)
+        away.append(await asyncio.to_thread(maker.timed, timed))
         grown = _memory() - before
         await asyncio.to_thread(broker.start)
         began = time.monotonic()
         await asyncio.to_thread(bench.emptied, database)
-        drained = (row.asked - ROUNDS * timed) / (time.monotonic() - began)
+        drained = rest / (time.monotonic() - began)
     raw = [bench.body(number) for number in range(min(20_000, row.asked))]
     rate = len(raw) / await bench.published(broker, raw)
-    _judged(row, there, (away, late[-timed:]), grown, drained / rate)
+    _judged(row, max(away) / statistics.median(there), grown, drained / rate)
 
 
-def _judged(
-    row: Row,
-    there: Sequence[float],
-    without: Sequence[Sequence[float]],
-    grown: int,
-    drained: float,
-) -> None:
-    slower = max(statistics.median(took) for took in without) / statistics.median(there)
+def _judged(row: Row, slower: float, grown: int, drained: float) -> None:
     row.told.append(
-        f"a commit takes {slower:.2f} × as long, memory {grown / (1 << 20):+.0f} MB, "
-        f"drained at {drained:.2f} × the raw rate"
+        f"away, also on top of the pile, a commit takes {slower:.2f} × as long; memory "
+        f"{grown / (1 << 20):+.0f} MB; drained at {drained:.2f} × the raw rate"
     )
     if slower > SLOWER:
         row.notes.append(f"making a ticket took {slower:.2f} × as long, {SLOWER} may be")
