@@ -137,15 +137,17 @@ def sent(broker: Broker, at: House, count: int) -> float:
     numbers, now = at.numbers(count), at.parts.clock()
     body = out.body(1)
     said = [
-        {"id": n, "message_type": messages.OFFERED, "department": out.DEPARTMENT,
+        {"message_type": messages.OFFERED, "department": out.DEPARTMENT,
          "routing_key": out.KEY, "ordering_key": f"t{n}", "dedupe_key": f"k{n}", "body": body,
          "state": "waiting", "fence": 0, "attempts": 0, "committed_at": now}
         for n in numbers
     ]  # fmt: skip
-    due = [{"id": n, "ordering_key": f"t{n}", "department": out.DEPARTMENT, "claimable_at": now,
-            "fence": 0, "attempts": 0} for n in numbers]  # fmt: skip
     with at.parts.database.begin() as session:
-        session.execute(insert(OutboxRow), said)
+        put = session.execute(
+            insert(OutboxRow).returning(OutboxRow.id, OutboxRow.ordering_key), said
+        )
+        due = [{"id": row, "ordering_key": key, "department": out.DEPARTMENT, "claimable_at": now,
+                "fence": 0, "attempts": 0} for row, key in put]  # fmt: skip
         session.execute(insert(OutboxDueRow), due)
     return asyncio.run(out._drained(at.parts.database, at.parts.hub, broker))
 
