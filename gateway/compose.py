@@ -373,8 +373,9 @@ async def _in(made: Parts) -> None:
         }
         if made.settings.broker_url:
             works["warden"] = Warden(made.settings.broker_now, partial(_at_work, made)).run
-            url = made.settings.broker_url
-            works["depth"] = partial(backlog.measure, made.database, url, clock)
+            works["depth"] = partial(
+                backlog.measure, made.database, made.settings.broker_now, clock
+            )
         for name, work in works.items():
             group.create_task(_for_ever(name, work))
 

@@ -92,11 +92,14 @@ async def alarm(database: Database, clock: Callable[[], int]) -> NoReturn:
         await asyncio.sleep(LOOK_S)
 
 
-async def measure(database: Database, url: str, clock: Callable[[], int]) -> NoReturn:
-    """Ask the broker now and then what lies in its queues; one that is away says nothing."""
+async def measure(
+    database: Database, where: Callable[[], str], clock: Callable[[], int]
+) -> NoReturn:
+    """Ask the broker, at the URL it has by then, now and then what lies in its queues; one that is
+    away says nothing."""
     while True:
         try:
-            found = await looking.depths(url, await asyncio.to_thread(_queues, database))
+            found = await looking.depths(where(), await asyncio.to_thread(_queues, database))
             await asyncio.to_thread(_kept, database, found, clock())
         except (QueueingError, SQLAlchemyError) as error:
             logger.info("queues not measured: %s", type(error).__name__)

@@ -98,8 +98,9 @@ def is_up(parts: Parts, *, up: bool) -> Figures | None:
 
 
 def counted(parts: Parts) -> Figures | None:
-    """The figures, once the broker's queue was measured and the reply was counted."""
+    """The figures, once the broker's queue was measured, the reply counted, and its rejection sent."""
     found = figures(parts)
     lies = found.get(("hotline_queue_ready", (("queue", "department.sb"),)))
     taken = found["hotline_reply_total", (("receipt", "parked-unknown-work-order"),)]
-    return found if (lies, taken) == (2, 1) and is_up(parts, up=True) else None
+    sent = found["hotline_publish_total", (("verdict", "confirmed"),)]
+    return found if (lies, taken, sent) == (2, 1, 2) and is_up(parts, up=True) else None
