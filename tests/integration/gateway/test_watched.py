@@ -98,7 +98,7 @@ def is_up(parts: Parts, *, up: bool) -> Figures | None:
 
 
 def counted(parts: Parts) -> Figures | None:
-    """The figures, once the broker's queue was measured, the reply counted, and its rejection sent."""
+    """The figures, once the queue was measured, the reply counted, and its rejection sent."""
     found = figures(parts)
     lies = found.get(("hotline_queue_ready", (("queue", "department.sb"),)))
     taken = found["hotline_reply_total", (("receipt", "parked-unknown-work-order"),)]
