@@ -35,6 +35,7 @@ AWAY_S: Final = 1.0  # between looks at a broker or a database that is away
 BLOCKED_S: Final = 0.2  # between looks at a broker that takes nothing now
 MARK_S: Final = 0.05  # how long outcomes are gathered for one transaction,
 MARKED: Final = 128  # unless so many have come
+LINGER_S: Final = 0.01  # for more of the window to be answered
 GRACE_S: Final = 5.0  # for the broker's last words, when we are told to stop
 FULL_LOOK_US: Final = 1_000_000  # how often the claim begins at the very first row
 NEVER: Final = Outcome("unknown", "its queue has not answered for two minutes")
@@ -64,6 +65,7 @@ class Relay:
         self._until: dict[int, int] = {}  # when the lease of each row in our hands ends
         self._flying: dict[int, tuple[Claimed, asyncio.Task[None]]] = {}
         self._given_up: set[int] = set()
+        self._lingering: asyncio.TimerHandle | None = None
         self._done: list[Done] = []
         self._aside: list[Claimed] = []
         self._something = asyncio.Event()  # to mark
@@ -71,6 +73,9 @@ class Relay:
         self._again_at: list[int] = []
         self._full_look_at = 0
         self._drains = False  # the last claim found something
+        self._own = 0  # how often the bell was rung by us,
+        self._others = 0  # and by those who commit,
+        self._fresh = False  # lately too: there will be something
         self.told: Told = Counter()
         """How often the broker said what, for the figures."""
 
@@ -101,6 +106,7 @@ class Relay:
     async def _fill(self) -> None:
         """Claim what there is room for, or wait until there is some, or something."""
         seen = self._bell.rings
+        self._fresh, self._others = self._others != seen - self._own, seen - self._own
         self._up = await self._transport.ready()
         if not self._up:
             await finish(self._stand_aside())
@@ -131,7 +137,7 @@ class Relay:
             self._full_look_at, floor = now + FULL_LOOK_US, 0
         rows = await asyncio.to_thread(
             self._ledger.claim, now, most,
-            floor=floor, shunned=self._window.sick, look=not self._drains,
+            floor=floor, shunned=self._window.sick, look=not (self._drains or self._fresh),
         )  # fmt: skip
         self._drains = bool(rows)
         # Our own come again when we could not hold their lease: they are on their way.
@@ -148,7 +154,17 @@ class Relay:
         return min([LOOK_S, *((at - now) / 1e6 for at in self._again_at)])
 
     def _pump(self) -> None:
+        """Publish from the buffer: at once when much of the window is empty, else in a moment."""
+        if self._window.open:
+            self._pour()
+        elif self._buffer and self._lingering is None:
+            self._lingering = asyncio.get_running_loop().call_later(LINGER_S, self._pour)
+
+    def _pour(self) -> None:
         """Publish from the buffer while the window has room."""
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         if not self._up or not self._buffer or self._transport.blocked:
             return
         now = self._clock()
@@ -189,7 +205,7 @@ class Relay:
             self._many.set()
         self._pump()
         if not self._up or len(self._buffer) < self._window.size:
-            self._bell.ring()
+            self._ring()
 
     async def _settle(self) -> None:
         """Mark what has come in."""
@@ -213,7 +229,11 @@ class Relay:
             self._done, self._aside = done + self._done, aside + self._aside
             self._something.set()
             raise
-        self._bell.ring()  # what waited for them may go now
+        self._ring()  # what waited for them may go now
+
+    def _ring(self) -> None:
+        self._own += 1
+        self._bell.ring()
 
     async def _watch(self) -> None:
         """Once a second: rows nobody waits for any more, and leases that run out."""

@@ -21,6 +21,7 @@ from typing import Final
 LEAST: Final = 16
 MOST: Final = 256
 BYTES_MOST: Final = 8 << 20
+BURST: Final = 4
 SICK: Final = 5
 LOST: Final = 120
 OF_THE_SICK: Final = 8
@@ -63,6 +64,12 @@ class Window:
         """Whether this department's queue has to answer before it gets another."""
         stuck = self._stuck_of[department]
         return stuck > 0 and stuck + self._flying_of[department] >= OF_THE_SICK
+
+    @property
+    def open(self) -> bool:
+        """Whether so much of it is empty that it is worth filling: a row for each answer would be a
+        call into the kernel for each, a quarter of a window at a time is a few."""
+        return len(self._flying) <= self.size - self.size // BURST
 
     def room(self, size: int) -> bool:
         """Whether a body of `size` bytes may be sent now."""

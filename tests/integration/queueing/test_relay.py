@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 
 import pytest
+from sqlalchemy.orm import Session
 
 from queueing import depth, due, outbox, parked, topology
+from queueing.broker import RabbitMQ
+from queueing.corked import Writer
 from queueing.deadletters import DeadLetters
 from queueing.department import Department
 from queueing.embedded import Embedded
@@ -14,9 +17,11 @@ from queueing.errors import NotParked
 from queueing.ledger import LEASE_US
 from queueing.relay import Relay
 from queueing.tables import OutboxRow
+from queueing.waiting import Bell
 from tests.integration.queueing.conftest import MakeTransport
+from tests.rig.rabbitmq import Broker
 from tests.rig.store import Clock, Store
-from tests.rig.waiting import running, until
+from tests.rig.waiting import closing, running, until
 from tests.rig.workorders import offered
 
 
@@ -226,3 +231,69 @@ def test_two_relays_side_by_side_skip_nothing_and_double_nothing(
     assert len(set(got)) == 201
     for number in range(1, 101):
         assert [v for name, v in got if name == f"WO-2026-{number:06}-1"] == [1, 2]
+
+
+def test_what_waits_is_written_many_at_a_time(
+    broker: Broker, sqlite_store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protects: a backlog drains at the speed of the library, not of a call into the kernel for
+    each message (half as fast)."""
+    count, calls = 600, []
+    for number in range(count):
+        put(sqlite_store, number)
+    send = Writer._send
+
+    def counted(writer: Writer) -> None:
+        calls.append(len(writer._held))
+        send(writer)
+
+    monkeypatch.setattr(Writer, "_send", counted)
+
+    async def scenario() -> None:
+        async with closing(RabbitMQ(broker.url(broker.fresh_vhost()), kind="classic")) as ours:
+            await ours.declare(["sb"])
+            calls.clear()
+            await carried(
+                Relay(sqlite_store.begin, ours, clock), sqlite_store, ["confirmed"] * count
+            )
+
+    asyncio.run(scenario())
+    assert len(calls) < count / 8
+
+
+class Counting:
+    """A store's units of work, counted."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.begun = store, 0
+
+    def begin(self) -> AbstractContextManager[Session]:
+        self.begun += 1
+        return self._store.begin()
+
+
+def test_who_commits_is_believed_and_silence_is_looked_at(
+    sqlite_store: Store, transports: MakeTransport, clock: Clock
+) -> None:
+    """Protects: a single message is claimed without asking first whether there is one; an idle
+    relay only asks, and takes no writer's turn."""
+    reading, writing, bell = Counting(sqlite_store), Counting(sqlite_store), Bell()
+
+    async def scenario() -> None:
+        async with transports() as ours:
+            await ours.declare(["sb"])
+            relay = Relay(writing.begin, ours, clock, reading=reading.begin, bell=bell)
+            async with running(relay.run()):
+                await until(lambda: reading.begun > 0)
+                await asyncio.sleep(0.2)
+                looked, wrote = reading.begun, writing.begun
+                bell.ring()
+                await until(lambda: writing.begun == wrote + 1)
+                await asyncio.sleep(0.2)
+                assert writing.begun == wrote + 1
+                assert reading.begun == looked
+                put(sqlite_store, 1)
+                bell.ring()
+                await until(lambda: states(sqlite_store) == ["confirmed"])
+
+    asyncio.run(scenario())

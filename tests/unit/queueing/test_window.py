@@ -91,6 +91,18 @@ def test_it_grows_by_what_was_confirmed_and_falls_with_the_link() -> None:
     assert window.size == 16
 
 
+def test_it_is_filled_a_quarter_at_a_time() -> None:
+    """Protects: answers that come one by one are not followed by a call into the kernel each."""
+    window = Window()
+    assert window.open
+    assert fill(window, "a", 0) == 16
+    found = []
+    for number in range(5):
+        found.append(window.open)
+        window.answered(number, well=False)
+    assert found == [False, False, False, False, True]
+
+
 def test_what_was_refused_makes_no_window_wider() -> None:
     """Protects: a full queue's refusals are no reason to send faster."""
     window = Window()
