@@ -46,7 +46,7 @@ class Database:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(url) if self.sqlite else _postgresql(url)
-        self._brief = _sqlite(url, "NORMAL") if self.sqlite else self.engine
+        self._brief = _sqlite(url, "NORMAL") if self.sqlite else _postgresql(url, lasting=False)
         # PostgreSQL's usual isolation shows each statement a later state; SQLite's is a snapshot.
         self._snapshots = (
             self.engine
@@ -69,9 +69,7 @@ class Database:
         """
         engine = self.engine if lasting else self._brief
         with self._turn, Session(engine, expire_on_commit=False) as session:
-            connection = session.connection(execution_options={"hotline_writes": True})
-            if not (lasting or self.sqlite):
-                say(connection, "SET LOCAL synchronous_commit = off")
+            session.connection(execution_options={"hotline_writes": True})
             yield session
             noted = notices.take(session)
             self._within(session, noted)
@@ -91,7 +89,7 @@ class Database:
         self._brief.dispose()
 
 
-def _postgresql(url: str) -> Engine:
+def _postgresql(url: str, *, lasting: bool = True) -> Engine:
     engine = create_engine(
         url,
         # A listener that is told nothing learns within half a minute that nobody is there.
@@ -101,7 +99,15 @@ def _postgresql(url: str) -> Engine:
         hide_parameters=True,
     )
     event.listen(engine, "checkout", _listen)
+    if not lasting:
+        event.listen(engine, "connect", _hurry)
     return engine
+
+
+def _hurry(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """Said once a connection: said in each transaction it would be a way there and back more."""
+    connection.cursor().execute("SET synchronous_commit = off")
+    connection.commit()
 
 
 def _listen(
