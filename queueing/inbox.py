@@ -7,7 +7,9 @@ department is the proven one: what another writes as its source and id changes n
 is one only if it says the same; a reply that cannot be read, that speaks for another department, or
 that is rejected is parked with its code and reason, its department is told in the same transaction,
 and then it is acked; replies are applied in the order they come. What has come by the time is
-applied in one transaction; where one of them cannot be, each is tried in one of its own.
+applied in one transaction; where one of them cannot be, each is tried in one of its own. One that
+fails again and again while the database does other work is parked as well (`persistence`), and does
+not hold up the others; while the database is away, none is.
 """
 
 import asyncio
@@ -24,7 +26,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from queueing import messages, parked, rejections, topology
+from queueing import messages, parked, rejections, telling, topology
 from queueing.errors import CODES, Code, Rejected, Unreadable
 from queueing.messages import DepartmentReply, Envelope, Reply
 from queueing.outbox import Begin, Clock
@@ -235,7 +237,7 @@ class ReplyConsumer:
                         continue
                     for delivery in deliveries:
                         give_up = partial(self._give_up, delivery)
-                        await until_done(partial(self._take, delivery), give_up)
+                        await until_done(partial(self._take, delivery), give_up, self._well)
                         await delivery.ack()
 
     async def _together(self, deliveries: Sequence[Delivery]) -> bool:
@@ -268,7 +270,7 @@ class ReplyConsumer:
             self._give_up(said, problem)
             verdicts.append(Verdict(None, "failed", " ".join(CODES["failed"])))
 
-        await until_done(lambda: verdicts.append(self._take(said)), give_up)
+        await until_done(lambda: verdicts.append(self._take(said)), give_up, self._well)
         return verdicts[-1]
 
     def _take(self, delivery: Said) -> Verdict:
@@ -295,6 +297,9 @@ class ReplyConsumer:
                     f"It must be sent under the account {needed}, with user-id.",
                     "user-mismatch",
                 )
+
+    def _well(self) -> None:
+        telling.stumbled(self._begin, "reply")
 
     def _give_up(self, delivery: Said, problem: Exception) -> None:
         name = type(problem).__name__

@@ -16,6 +16,7 @@ from queueing.tables import EmbeddedRow, QueueDepthRow, TallyRow
 from queueing.telling import GONE_US
 
 VERDICTS = ("confirmed", "unroutable", "refused", "unknown")
+STUMBLES = ("reply", "letter")
 RECEIPTS = ("applied", "duplicate", *(f"parked-{code}" for code in CODES))
 
 
@@ -26,6 +27,7 @@ def families(session: Session, now: int, *, broker: bool) -> list[Family]:
         *_whole(session, now),
         _tally(session, "publish", "verdict", VERDICTS, "What the broker said to a publish."),
         _tally(session, "reply", "receipt", RECEIPTS, "What became of a department's reply."),
+        _tally(session, "stumble", "of", STUMBLES, "Tries that failed though the database works."),
         *_carriers(session, now),
         _ready(session, now, broker=broker),
     ]
