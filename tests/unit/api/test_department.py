@@ -20,7 +20,7 @@ from gateway.tables import DepartmentKeyRow, DepartmentRow, TicketRow, WorkOrder
 from queueing import messages, outbox
 from queueing import pulling as lending
 from queueing.embedded import Embedded
-from queueing.messages import MAX_BYTES, Progress, Replied, Signed
+from queueing.messages import MAX_BYTES, Progress, Replied, Signed, WorkOrderChanged
 from queueing.relay import Relay
 from queueing.tables import OutboxRow, ParkedRow
 from recordings.tables import AuditLineRow
@@ -105,6 +105,25 @@ def test_a_work_order_is_fetched_answered_and_settled(anew: Scene) -> None:
         assert order.delivered_at is not None
         ticket = session.get_one(TicketRow, order.ticket_id)
         assert ticket.state == "replied"
+
+
+def test_a_corrected_demand_is_told_to_who_has_the_order(anew: Scene) -> None:
+    """Protects: a ticket written to by a program, after it was dispatched, reaches the department
+    as a change by hand does: whole, with what is new in it."""
+    number = sent(anew)
+    (offer,) = anew.turn("/messages", FETCH).json()
+    wanted = {"fields": {"demand": "请书面答复"}}
+    answer = anew.ask("8001", "PATCH", f"/tickets/{anew.ids['ticket']}", wanted)
+    assert answer.status_code == 200, answer.text
+    carried(anew)
+    ended = {"id": offer["id"], "lease": offer["lease"], "outcome": "ack"}
+    anew.turn("/messages/settle", {"messages": [ended]})
+    (change,) = anew.turn("/messages", FETCH).json()
+    said = messages.decode(json.dumps(change["event"]).encode()).message
+    assert isinstance(said, WorkOrderChanged)
+    assert (said.work_order, said.version, said.changed, said.demand) == (
+        number, 2, ["demand"], "请书面答复",
+    )  # fmt: skip
 
 
 def test_a_reply_that_makes_no_sense_is_parked_and_its_sender_told(anew: Scene) -> None:
