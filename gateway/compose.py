@@ -39,6 +39,7 @@ from gateway.flow import (
     desks,
     lending,
     linking,
+    moving,
     parking,
     pulling,
     recusing,
@@ -373,6 +374,7 @@ async def _in(made: Parts) -> None:
         }
         if made.settings.broker_url:
             works["warden"] = Warden(made.settings.broker_now, partial(_at_work, made)).run
+            works["ways"] = partial(moving.run, made.database, carrier, clock)
             works["depth"] = partial(
                 backlog.measure, made.database, made.settings.broker_now, clock
             )

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from gateway import compose, settings
 from gateway.cli.command import Command, Result, arg
+from gateway.cli.department_mode import MEANT, MODES
 from gateway.errors import BadInput
 from gateway.flow import broker_accounts, log, pulling, trying
 from gateway.people import machines
@@ -140,10 +141,9 @@ COMMANDS = (
             arg("name", help="名称 · name"),
             arg(
                 "--mode",
-                choices=["desk", "queue", "pull"],
+                choices=MODES,
                 default="desk",
-                help="desk 在网页办理，queue 系统接 RabbitMQ，pull 系统以 HTTPS 领取 · "
-                "by our page, or by its own system, over RabbitMQ or over HTTPS",
+                help=MEANT,
             ),
         ),
     ),

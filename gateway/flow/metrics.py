@@ -16,7 +16,7 @@ from queueing.tables import EmbeddedRow, QueueDepthRow, TallyRow
 from queueing.telling import GONE_US
 
 VERDICTS = ("confirmed", "unroutable", "refused", "unknown")
-STUMBLES = ("reply", "letter")
+STUMBLES = ("reply", "letter", "moved")
 RECEIPTS = ("applied", "duplicate", *(f"parked-{code}" for code in CODES))
 
 

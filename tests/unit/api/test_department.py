@@ -377,13 +377,11 @@ def test_a_department_that_reads_the_broker_is_told_so(on_each: Scene) -> None:
     key = anew.machine("jiuye")
     with anew.parts.database.begin() as session:
         session.get_one(DepartmentRow, "jiuye").mode = "queue"
-    for path, body in (
-        ("/messages", FETCH),
-        ("/messages/settle", {"messages": [{"id": 1, "lease": 1, "outcome": "ack"}]}),
-        ("/replies", said(Signed(**about("WO-0")))),
-    ):
+    for path, body in (("/messages", FETCH), ("/replies", said(Signed(**about("WO-0"))))):
         answer = anew.turn(path, body, key=key)
         assert (answer.status_code, "queue" in answer.json()["message"]) == (409, True), path
+    ended = {"messages": [{"id": 1, "lease": 1, "outcome": "ack"}]}
+    assert not anew.turn("/messages/settle", ended, key=key).json()[0]["settled"]
 
 
 @pytest.mark.parametrize(
