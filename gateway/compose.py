@@ -46,6 +46,7 @@ from gateway.flow import (
     soundness,
 )
 from gateway.flow import log as acts
+from gateway.flow.metrics import HTTPS, QUEUES
 from gateway.lease import Duty, Lease
 from gateway.notices import Hub, Notice
 from gateway.parts import Parts
@@ -212,13 +213,26 @@ def check(made: Parts) -> None:
 def application(made: Parts) -> ASGIApp:
     """The web: JSON for programs, pages for people."""
     handlers = {status: _json_or(handler) for status, handler in web.EXCEPTION_HANDLERS.items()}
+    said = replies(made, Embedded(made.database.begin, made.clock), counted=HTTPS)
+
+    @asynccontextmanager
+    async def counted(_app: Starlette) -> AsyncIterator[None]:
+        told = Teller(partial(made.database.begin, lasting=False), made.clock, said.told, None, "")
+        telling = asyncio.create_task(_for_ever("told", told.run))
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
     app = Starlette(
         routes=[*health.ROUTES, *metrics.ROUTES, *api.routes(), *web.pages()],
         exception_handlers=handlers,
+        lifespan=counted,
     )
     app.state.parts = made
     app.state.waiting = pulling.Waiting()
-    app.state.replies = replies(made, Embedded(made.database.begin, made.clock))
+    app.state.replies = said
     return web.wrapped(app)
 
 
@@ -316,12 +330,12 @@ def on_reply(made: Parts) -> Handler:
     return lambda session, replies: answering.apply(session, replies, made.clock())
 
 
-def replies(made: Parts, carrier: Transport) -> ReplyConsumer:
-    """Who takes departments' replies, from `carrier` or handed in over HTTPS."""
+def replies(made: Parts, carrier: Transport, counted: str = QUEUES) -> ReplyConsumer:
+    """Who takes departments' replies, from `carrier` or handed in over HTTPS; `counted` so."""
     return ReplyConsumer(
         made.database.begin, carrier, on_reply(made), made.clock,
         lambda session, why: recusing.reply_kept_out(session, why, made.clock()),
-        desks.speaker,
+        desks.speaker, counted,
     )  # fmt: skip
 
 

@@ -216,6 +216,7 @@ class ReplyConsumer:
         clock: Clock,
         on_refused: OnRefused = lambda _session, _refusal: None,
         speaker: Speaker = anybody,
+        counted: str = "reply",
     ) -> None:
         self._begin = begin
         self._transport = transport
@@ -223,8 +224,9 @@ class ReplyConsumer:
         self._clock = clock
         self._on_refused = on_refused
         self._speaker = speaker
+        self._counted = counted
         self.told: Told = Counter()
-        """How often what became of a reply, for the figures."""
+        """How often what became of a reply, for the figures, as `counted`."""
 
     async def run(self) -> NoReturn:
         """Reply after reply, in their order."""
@@ -257,7 +259,7 @@ class ReplyConsumer:
             self._check_speakers(session, envelopes, deliveries)
             receipts = apply_all(session, envelopes, self._handler, self._clock())
         for envelope, receipt in zip(envelopes, receipts, strict=True):
-            self.told["reply", receipt.value] += 1
+            self.told[self._counted, receipt.value] += 1
             event_id, trace = ascii(envelope.event_id), envelope.trace or "-"
             logger.info("reply %s: %s, trace %s", event_id, receipt, trace)
         return receipts
@@ -308,7 +310,7 @@ class ReplyConsumer:
     def _park(
         self, delivery: Said, reason: str, code: Code, refusal: Exception | None = None
     ) -> None:
-        self.told["reply", f"parked-{code}"] += 1
+        self.told[self._counted, f"parked-{code}"] += 1
         logger.warning("reply parked: %s: %s", code, reason)
         with self._begin() as session:
             if isinstance(refusal, Rejected):

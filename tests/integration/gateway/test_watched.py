@@ -101,6 +101,8 @@ def counted(parts: Parts) -> Figures | None:
     """The figures, once the queue was measured, the reply counted, and its rejection sent."""
     found = figures(parts)
     lies = found.get(("hotline_queue_ready", (("queue", "department.sb"),)))
-    taken = found["hotline_reply_total", (("receipt", "parked-unknown-work-order"),)]
+    taken = found[
+        "hotline_reply_total", (("receipt", "parked-unknown-work-order"), ("way", "queue"))
+    ]
     sent = found["hotline_publish_total", (("verdict", "confirmed"),)]
     return found if (lies, taken, sent) == (2, 1, 2) and is_up(parts, up=True) else None

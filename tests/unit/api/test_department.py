@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from starlette.testclient import TestClient
 
-from gateway import bells
+from gateway import bells, compose
 from gateway.errors import TooBusy
 from gateway.flow import pulling, state
 from gateway.flow.pulling import Wish
@@ -17,7 +18,7 @@ from gateway.notices import Notice
 from gateway.people import machines
 from gateway.people.machines import Machine
 from gateway.tables import DepartmentKeyRow, DepartmentRow, TicketRow, WorkOrderRow
-from queueing import messages, outbox
+from queueing import messages, outbox, telling
 from queueing import pulling as lending
 from queueing.embedded import Embedded
 from queueing.messages import MAX_BYTES, Progress, Replied, Signed, WorkOrderChanged
@@ -28,6 +29,7 @@ from tests.rig.waiting import running, until
 from tests.rig.workorders import offered
 from tests.unit.api.scene import PULLS, Scene
 from tests.unit.gateway import house
+from tests.unit.gateway.test_exposition import read
 
 WAITS = pulling.Waiting()
 FETCH = {"max": 20, "lease_s": 60}
@@ -368,6 +370,33 @@ def test_another_departments_messages_are_not_there(anew: Scene) -> None:
     assert speaks["code"] == "wrong-department"
     as_own = said(Signed(**about(number) | {"department": "jiuye"}))
     assert anew.turn("/replies", as_own, key=other).json()["code"] == "unknown-work-order"
+
+
+def test_what_comes_over_https_is_counted(anew: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects: who watches the house sees the departments that fetch beside those at the broker:
+    their replies by what became of them, their messages by how each lease ended."""
+    monkeypatch.setattr(telling, "LOOK_S", 0.05)
+    number = sent(anew)
+    here = TestClient(compose.application(anew.parts), client=("127.0.0.1", 1))
+    here.headers["Authorization"] = f"Bearer {anew.keys[PULLS]}"
+    wanted = {
+        ("hotline_pull_total", (("outcome", "lent"),)): 1,
+        ("hotline_pull_total", (("outcome", "ack"),)): 1,
+        ("hotline_pull_total", (("outcome", "late"),)): 1,
+        ("hotline_reply_total", (("receipt", "applied"), ("way", "https"))): 1,
+        ("hotline_reply_total", (("receipt", "parked-unreadable"), ("way", "https"))): 1,
+        ("hotline_reply_total", (("receipt", "applied"), ("way", "queue"))): 0,
+    }
+    with here as client:  # with what runs beside its requests
+        (lent,) = client.post("/api/v1/department/messages", json=FETCH).json()
+        for body in (said(Signed(**about(number))), b"?"):
+            assert client.post("/api/v1/department/replies", content=body).status_code == 200
+        ended = {"id": lent["id"], "lease": lent["lease"], "outcome": "ack"}
+        client.post("/api/v1/department/messages/settle", json={"messages": [ended, ended]})
+        deadline = time.monotonic() + 20
+        while (found := read(client.get("/metrics").text)) and wanted.items() - found.items():
+            assert time.monotonic() < deadline, wanted.items() - found.items()
+            time.sleep(0.05)
 
 
 def test_a_department_that_reads_the_broker_is_told_so(on_each: Scene) -> None:
