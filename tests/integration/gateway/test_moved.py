@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import compose
+from gateway import carrying
 from gateway.flow import moving, pulling
 from gateway.flow.pulling import Settlement, Wish
 from gateway.parts import Parts
@@ -101,7 +101,7 @@ def test_what_waits_at_the_broker_is_fetched(parts: Parts) -> None:
     async def scenario() -> None:
         async with closing(RabbitMQ(parts.settings.broker_url, kind="classic")) as theirs:
             assert isinstance(theirs, RabbitMQ)
-            async with running(compose._out(parts)):
+            async with running(carrying.out(parts)):
                 for number in (1, 2, 3, 4, 5):
                     put(parts, number)
                 await until(lambda: sent(parts))
@@ -110,7 +110,7 @@ def test_what_waits_at_the_broker_is_fetched(parts: Parts) -> None:
             put(parts, 6)
             works_by(parts, "pull")
             keys: list[str] = []
-            async with running(compose.relay(parts)):
+            async with running(carrying.relay(parts)):
                 while len(keys) < 5:
                     held = await lent(parts, 20, 15)
                     assert held
@@ -132,7 +132,7 @@ def test_what_waits_to_be_fetched_goes_to_the_broker(parts: Parts) -> None:
     async def scenario() -> None:
         async with closing(RabbitMQ(parts.settings.broker_url, kind="classic")) as theirs:
             assert isinstance(theirs, RabbitMQ)
-            async with running(compose.relay(parts)):
+            async with running(carrying.relay(parts)):
                 for numbers in ((1,), (2,), (3, 4)):
                     for number in numbers:
                         put(parts, number)
