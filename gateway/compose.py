@@ -1,21 +1,19 @@
 """Composition: the only place where adapters meet decisions.
 
-From frozen `Settings` come the `Parts`, and from the parts each of the process's duties: the web
-application, the link to the PBX, the capturing of recordings, the relay to the departments, the
-timers. `serve` runs those that a process is asked for. A process that only captures is given no
+From frozen `Settings` come the `Parts`, and from the parts the process's duties: the web
+application, the link to the PBX, the capturing of recordings; those to the departments are of
+`carrying`. `serve` runs those that a process is asked for. A process that only captures is given no
 private key (DESIGN §3, promise 4): its parts hold `identities=None`.
 """
 
 import asyncio
 import logging
 import os
-import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
@@ -23,42 +21,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from gateway import bells, broadcast, lease, migrations, passphrase, rights, shelves
+from gateway import broadcast, carrying, lease, migrations, passphrase, rights, shelves
 from gateway.api import health, metrics
 from gateway.api import routes as api
 from gateway.api.shapes import Fault
 from gateway.broadcast import Broadcast, Datagrams, Notify
 from gateway.console import web
 from gateway.database import Database
+from gateway.duties import duty, for_ever, why
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
-from gateway.flow import (
-    answering,
-    backlog,
-    custody,
-    desks,
-    lending,
-    linking,
-    parking,
-    pulling,
-    recusing,
-    soundness,
-)
+from gateway.flow import custody, linking, pulling, soundness
 from gateway.flow import log as acts
-from gateway.lease import Duty, Lease
+from gateway.flow.metrics import HTTPS
 from gateway.notices import Hub, Notice
 from gateway.parts import Parts
 from gateway.settings import Settings
 from gateway.switchboard import Switchboard
-from queueing.broker import RabbitMQ
-from queueing.deadletters import DeadLetters
 from queueing.embedded import Embedded
-from queueing.inbox import Handler, ReplyConsumer
-from queueing.relay import Relay
 from queueing.telling import Teller
-from queueing.transport import Transport
-from queueing.waiting import Bell
-from queueing.warden import Warden
 from recordings import checkpoints, logkeys, tables_store, watch
 from recordings import passphrase as words
 from recordings.capture import Capture
@@ -70,8 +51,6 @@ from recordings.transit import TransitKeyring
 log = logging.getLogger(__name__)
 
 PBX_AGAIN_S = 5.0
-DEPARTMENTS_AGAIN_S = 1.0
-DECLARED_S = 2.0  # how long the relay waits for the departments' queues at its start
 NOTICES = "notices"  # where processes tell each other, below the state directory
 PLAIN_KEYS = "private"  # where older versions kept the private halves, below the keyring
 
@@ -211,13 +190,26 @@ def check(made: Parts) -> None:
 def application(made: Parts) -> ASGIApp:
     """The web: JSON for programs, pages for people."""
     handlers = {status: _json_or(handler) for status, handler in web.EXCEPTION_HANDLERS.items()}
+    said = carrying.replies(made, Embedded(made.database.begin, made.clock), counted=HTTPS)
+
+    @asynccontextmanager
+    async def counted(_app: Starlette) -> AsyncIterator[None]:
+        told = Teller(partial(made.database.begin, lasting=False), made.clock, said.told, None, "")
+        telling = asyncio.create_task(for_ever("told", told.run))
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
     app = Starlette(
         routes=[*health.ROUTES, *metrics.ROUTES, *api.routes(), *web.pages()],
         exception_handlers=handlers,
+        lifespan=counted,
     )
     app.state.parts = made
     app.state.waiting = pulling.Waiting()
-    app.state.replies = replies(made, Embedded(made.database.begin, made.clock))
+    app.state.replies = said
     return web.wrapped(app)
 
 
@@ -250,21 +242,8 @@ async def pbx(made: Parts, exchange: Exchange) -> None:
                 lambda held: Switchboard(made, exchange, held).run(),
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
-            log.warning("PBX %s: %s; begun again", exchange.name, _why(error))
+            log.warning("PBX %s: %s; begun again", exchange.name, why(error))
         await asyncio.sleep(PBX_AGAIN_S)
-
-
-def _why(error: Exception) -> str:
-    """Kind and place of an error, of a group the first: a text might hold what a caller said."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    number = f" (errno {error.errno})" if isinstance(error, OSError) else ""
-    return type(error).__name__ + number
-
-
-async def duty(made: Parts, name: str, work: Callable[[Lease], Awaitable[None]]) -> None:
-    """Do `work` while this process, of all that share the database, holds the lease `name`."""
-    await Duty(made.database, made.clock, made.settings.state / "seats", name, work).run()
 
 
 async def capture(made: Parts) -> None:
@@ -292,104 +271,3 @@ def relink(made: Parts) -> None:
     """Link recordings whose call became known in another transaction at the same moment."""
     with made.database.begin() as session:
         linking.relink(session)
-
-
-@asynccontextmanager
-async def transport(made: Parts) -> AsyncIterator[Transport]:
-    """RabbitMQ where one is set, the database's own queues otherwise."""
-    opened: Transport
-    opened = (
-        RabbitMQ(made.settings.broker_now, kind=made.settings.queues)
-        if made.settings.broker_url
-        else Embedded(made.database.begin, made.clock, reading=made.database.reading)
-    )
-    try:
-        yield opened
-    finally:
-        await opened.close()
-
-
-def on_reply(made: Parts) -> Handler:
-    """What departments' replies do to their work orders and tickets. The inbox has checked that a
-    department may speak, by the key its reply came with."""
-    return lambda session, replies: answering.apply(session, replies, made.clock())
-
-
-def replies(made: Parts, carrier: Transport) -> ReplyConsumer:
-    """Who takes departments' replies, from `carrier` or handed in over HTTPS."""
-    return ReplyConsumer(
-        made.database.begin, carrier, on_reply(made), made.clock,
-        lambda session, why: recusing.reply_kept_out(session, why, made.clock()),
-        desks.speaker,
-    )  # fmt: skip
-
-
-async def relay(made: Parts) -> None:
-    """Carry work orders to the departments, as any number of gateways may side by side, and their
-    replies back, one gateway at a time: replies are applied in the order they come."""
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_out(made))
-        if made.settings.broker_url:  # whose departments that pull are carried to apart from it
-            group.create_task(lending.carry(made))
-        group.create_task(duty(made, "relay", lambda _: _in(made)))
-
-
-async def _out(made: Parts) -> None:
-    """A message is claimed under a fence of its own: no lease besides. What is lost of a relay's
-    own commits in a power cut is sent again under the same key."""
-    bell, database = Bell(), made.database
-    async with transport(made) as carrier, asyncio.TaskGroup() as group:
-        # Queues are declared beside it; a moment's start, for what has no queue yet is parked.
-        await asyncio.wait([group.create_task(_declare(made, carrier))], timeout=DECLARED_S)
-        group.create_task(bells.listen(made.hub, bell, lambda _queue: None))
-        begin = partial(database.begin, lasting=False)
-        among = desks.at_the_broker if made.settings.broker_url else None
-        work = Relay(begin, carrier, made.clock, reading=database.reading, bell=bell, among=among)
-        group.create_task(work.run())
-        name = f"{socket.gethostname()[:40]}:{os.getpid()}"
-        told = Teller(begin, made.clock, work.told, lambda: work.standing, name)
-        group.create_task(told.run())
-
-
-async def _declare(made: Parts, carrier: Transport) -> None:
-    await desks.declare(made.database, carrier)
-
-
-async def _in(made: Parts) -> None:
-    begin, clock = made.database.begin, made.clock
-    async with transport(made) as carrier, asyncio.TaskGroup() as group:
-        if isinstance(carrier, Embedded):  # its readers are woken by whoever commits something
-            group.create_task(bells.listen(made.hub, Bell(), carrier.ring))
-        await desks.declare(made.database, carrier)
-        consumer = replies(made, carrier)
-        told = Teller(partial(begin, lasting=False), clock, consumer.told, None, "")
-        works: dict[str, Callable[[], Awaitable[NoReturn]]] = {
-            "replies": consumer.run,
-            "dead letters": DeadLetters(begin, carrier, clock).run,
-            "desks": partial(desks.run, made.database, carrier, clock),
-            "alarm": partial(parking.alarm, made.database, clock),
-            "backlog": partial(backlog.alarm, made.database, clock),
-            "told": told.run,
-        }
-        if made.settings.broker_url:
-            works["warden"] = Warden(made.settings.broker_now, partial(_at_work, made)).run
-            works["depth"] = partial(
-                backlog.measure, made.database, made.settings.broker_now, clock
-            )
-        for name, work in works.items():
-            group.create_task(_for_ever(name, work))
-
-
-async def _for_ever(name: str, work: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
-    """Whatever goes wrong in one of them is said, and ends neither the others nor the process."""
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
-            log.error("%s: %s; begun again", name, _why(error))  # noqa: TRY400
-        await asyncio.sleep(DEPARTMENTS_AGAIN_S)
-
-
-def _at_work(made: Parts) -> list[str]:
-    """Departments whose own programs read their queues."""
-    return [code for code, mode in desks.modes(made.database).items() if mode == "queue"]

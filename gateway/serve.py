@@ -27,7 +27,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import compose, timers
+from gateway import carrying, compose, timers
+from gateway.duties import duty
 from gateway.errors import BadSetting
 from gateway.flow import log as acts
 from gateway.parts import Parts
@@ -128,9 +129,9 @@ def duties(
     if "capture" in named:
         yield "capture", compose.capture(parts)
     if "relay" in named:
-        yield "relay", compose.relay(parts)
+        yield "relay", carrying.relay(parts)
     if "timers" in named:
-        yield "timers", compose.duty(parts, "timers", lambda _: timers.run(parts))
+        yield "timers", duty(parts, "timers", lambda _: timers.run(parts))
 
 
 async def run(parts: Parts, named: Collection[str]) -> None:

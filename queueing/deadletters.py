@@ -8,7 +8,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import NoReturn
 
-from queueing import parked, topology
+from queueing import parked, telling, topology
 from queueing.outbox import Begin, Clock
 from queueing.persistence import until_done
 from queueing.transport import Delivery, Transport
@@ -28,17 +28,22 @@ class DeadLetters:
             async with aclosing(self._transport.deliveries(topology.PARKED)) as arriving:
                 async for letter in arriving:
                     keep = partial(self._keep, letter)
-                    await until_done(keep, keep)
+                    await until_done(keep, keep, self._well)
                     await letter.ack()
 
-    def _keep(self, letter: Delivery, _problem: Exception | None = None) -> None:
-        # There is no second way to keep a letter: giving up the first means trying it again.
+    def _well(self) -> None:
+        telling.stumbled(self._begin, "letter")
+
+    def _keep(self, letter: Delivery, problem: Exception | None = None) -> None:
+        """What the broker says of it, others may have written; where that cannot be kept, the
+        letter is kept without."""
+        told = letter.death if problem is None else type(problem).__name__
         with self._begin() as session:
             parked.park_dead(
                 session,
                 routing_key=letter.routing_key,
-                dedupe_key=letter.dedupe_key,
+                dedupe_key=letter.dedupe_key if problem is None else "",
                 body=letter.body,
-                reason=f"部门未能处理 given up by the department: {letter.death}",
+                reason=f"部门未能处理 given up by the department: {told}",
                 now=self._clock(),
             )

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import TextClause, text, update
+from sqlalchemy import TextClause, select, text, update
 from sqlalchemy.orm import Session
 
 from queueing.tables import OutboxDueRow, OutboxRow
@@ -243,6 +243,23 @@ def again(session: Session, outbox_id: int, now: int) -> None:
         )
     )
     session.flush()
+
+
+def anew(session: Session, dedupe_key: str, now: int) -> bool:
+    """As `again`, for the message of this key and whatever has become of it; False: there is none.
+
+    Whoever has it in hand marks nothing any more: what they brought about is undone by the caller.
+    """
+    outbox_id = session.scalar(select(OutboxRow.id).where(OutboxRow.dedupe_key == dedupe_key))
+    if outbox_id is None:
+        return False
+    row = session.get(OutboxDueRow, outbox_id, with_for_update=True)  # locked first, as a mark does
+    if row is None:
+        again(session, outbox_id, now)
+    else:
+        row.fence, row.claimable_at = row.fence + 1, now
+        session.flush()
+    return True
 
 
 def _words(session: Session) -> _Words:

@@ -7,7 +7,9 @@ department is the proven one: what another writes as its source and id changes n
 is one only if it says the same; a reply that cannot be read, that speaks for another department, or
 that is rejected is parked with its code and reason, its department is told in the same transaction,
 and then it is acked; replies are applied in the order they come. What has come by the time is
-applied in one transaction; where one of them cannot be, each is tried in one of its own.
+applied in one transaction; where one of them cannot be, each is tried in one of its own. One that
+fails again and again while the database does other work is parked as well (`persistence`), and does
+not hold up the others; while the database is away, none is.
 """
 
 import asyncio
@@ -24,7 +26,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from queueing import messages, parked, rejections, topology
+from queueing import messages, parked, rejections, telling, topology
 from queueing.errors import CODES, Code, Rejected, Unreadable
 from queueing.messages import DepartmentReply, Envelope, Reply
 from queueing.outbox import Begin, Clock
@@ -214,6 +216,7 @@ class ReplyConsumer:
         clock: Clock,
         on_refused: OnRefused = lambda _session, _refusal: None,
         speaker: Speaker = anybody,
+        counted: str = "reply",
     ) -> None:
         self._begin = begin
         self._transport = transport
@@ -221,8 +224,9 @@ class ReplyConsumer:
         self._clock = clock
         self._on_refused = on_refused
         self._speaker = speaker
+        self._counted = counted
         self.told: Told = Counter()
-        """How often what became of a reply, for the figures."""
+        """How often what became of a reply, for the figures, as `counted`."""
 
     async def run(self) -> NoReturn:
         """Reply after reply, in their order."""
@@ -235,7 +239,7 @@ class ReplyConsumer:
                         continue
                     for delivery in deliveries:
                         give_up = partial(self._give_up, delivery)
-                        await until_done(partial(self._take, delivery), give_up)
+                        await until_done(partial(self._take, delivery), give_up, self._well)
                         await delivery.ack()
 
     async def _together(self, deliveries: Sequence[Delivery]) -> bool:
@@ -255,7 +259,7 @@ class ReplyConsumer:
             self._check_speakers(session, envelopes, deliveries)
             receipts = apply_all(session, envelopes, self._handler, self._clock())
         for envelope, receipt in zip(envelopes, receipts, strict=True):
-            self.told["reply", receipt.value] += 1
+            self.told[self._counted, receipt.value] += 1
             event_id, trace = ascii(envelope.event_id), envelope.trace or "-"
             logger.info("reply %s: %s, trace %s", event_id, receipt, trace)
         return receipts
@@ -268,7 +272,7 @@ class ReplyConsumer:
             self._give_up(said, problem)
             verdicts.append(Verdict(None, "failed", " ".join(CODES["failed"])))
 
-        await until_done(lambda: verdicts.append(self._take(said)), give_up)
+        await until_done(lambda: verdicts.append(self._take(said)), give_up, self._well)
         return verdicts[-1]
 
     def _take(self, delivery: Said) -> Verdict:
@@ -296,6 +300,9 @@ class ReplyConsumer:
                     "user-mismatch",
                 )
 
+    def _well(self) -> None:
+        telling.stumbled(self._begin, "reply")
+
     def _give_up(self, delivery: Said, problem: Exception) -> None:
         name = type(problem).__name__
         self._park(delivery, f"处理时出错 the handler failed: {name}", "failed")
@@ -303,7 +310,7 @@ class ReplyConsumer:
     def _park(
         self, delivery: Said, reason: str, code: Code, refusal: Exception | None = None
     ) -> None:
-        self.told["reply", f"parked-{code}"] += 1
+        self.told[self._counted, f"parked-{code}"] += 1
         logger.warning("reply parked: %s: %s", code, reason)
         with self._begin() as session:
             if isinstance(refusal, Rejected):

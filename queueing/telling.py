@@ -101,6 +101,13 @@ def add(session: Session, name: str, label: str, more: int) -> None:
     )
 
 
+def stumbled(begin: Begin, of: str) -> None:
+    """Count a try that failed: committed, so that whoever asks whether it was the database that
+    failed has the answer, as an exception or none."""
+    with begin() as session:
+        add(session, "stumble", of, 1)
+
+
 def depths(session: Session, found: dict[str, tuple[int, int]], now: int) -> None:
     """Keep what lies in these queues: ready messages and consumers."""
     for queue, (ready, consumers) in sorted(found.items()):

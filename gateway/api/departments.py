@@ -103,6 +103,7 @@ async def messages(turned: Turned) -> list[MessageOut]:
     asked = turned.body
     wish = Wish(asked.max, asked.wait_s, asked.lease_s)
     lent = await pulling.pull(turned.parts, turned.who, wish, turned.gone, turned.waiting)
+    turned.count("lent", len(lent))
     return [
         MessageOut(id=one.id, lease=one.lease, times=one.times, until=china(one.until),
                    event=json.loads(one.body))
@@ -113,6 +114,8 @@ async def messages(turned: Turned) -> list[MessageOut]:
 async def settle(turned: Turned) -> list[SettledOut]:
     """了结消息."""
     ended = await asyncio.to_thread(_settle, turned)
+    for one, held in zip(turned.body.messages, ended, strict=True):
+        turned.count(one.outcome if held else "late")
     return [
         SettledOut(id=one.id, settled=held, reason="" if held else LOST)
         for one, held in zip(turned.body.messages, ended, strict=True)

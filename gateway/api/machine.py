@@ -19,6 +19,7 @@ from gateway.api import endpoint as common
 from gateway.api.endpoint import Endpoint
 from gateway.errors import HotlineError, NotSignedIn
 from gateway.flow.knocks import Knocks
+from gateway.flow.metrics import PULL
 from gateway.flow.pulling import Waiting
 from gateway.parts import Parts
 from gateway.people import machines
@@ -37,6 +38,10 @@ class Turned:
     raw: bytes
     gone: Callable[[], Awaitable[bool]]
     waiting: Waiting
+
+    def count(self, outcome: str, more: int = 1) -> None:
+        """Of messages that are fetched, for the figures."""
+        self.replies.told[PULL, outcome] += more
 
 
 Handler = Callable[[Turned], Awaitable[BaseModel | list[BaseModel]]]

@@ -15,7 +15,7 @@ from gateway.people.roles import Permission as P
 from gateway.tickets.timeline import Timeline
 
 
-class StepOut(Model):
+class WayStepOut(Model):
     """One step of its way; `at` may be null of one that was reached, as a later one shows."""
 
     stage: str
@@ -40,13 +40,13 @@ class TimelineOut(Model):
 
     number: str
     current: str | None
-    steps: list[StepOut]
+    steps: list[WayStepOut]
     gaps: list[GapOut]
 
     @classmethod
     def of(cls, number: str, found: Timeline) -> "TimelineOut":
         """Of a timeline."""
-        steps = [StepOut(stage=one.stage, reached=one.reached, at=when(one.at), by=one.by)
+        steps = [WayStepOut(stage=one.stage, reached=one.reached, at=when(one.at), by=one.by)
                  for one in found.steps]  # fmt: skip
         gaps = [GapOut(kind=one.kind, event=one.event, since=when(one.since_at),
                        attempts=one.attempts, reason=one.reason) for one in found.gaps]  # fmt: skip

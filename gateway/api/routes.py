@@ -22,6 +22,7 @@ from gateway.flow import (
     breaks,
     calling,
     dispatching,
+    filling,
     log,
     orders,
     signing,
@@ -96,8 +97,8 @@ def ticket(call: Call) -> Answer:
 
 def fill(call: Call) -> Answer:
     """Write fields."""
-    row = acts.fill(call.session, number(call, "id"), call.person, call.body.fields,
-                    call.body.version, call.now)  # fmt: skip
+    row = filling.fill(call.session, number(call, "id"), call.person, call.body.fields,
+                       call.body.version, call.now)  # fmt: skip
     return m.TicketOut.of(row)
 
 

@@ -7,6 +7,7 @@ extensions. One transaction: the rows, a line of the story, a message under each
 version.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -25,6 +26,7 @@ YEAR = timedelta(days=366)
 NAMES = {
     "summary": ("请部门答复", "question"),
     "demand": ("诉求", "demand"),
+    "caller": ("来电人", "caller"),
     "due_at": ("期限", "due"),
 }
 
@@ -65,20 +67,39 @@ def change(
     order.state = lifecycle.step(lifecycle.PUSHES, order.state, "change")
     why = pushing.reason_of(reason)
     changed = _written(order, ticket, wanted, now)
-    named = "、".join(NAMES[name][0] for name in changed)
-    english = ", ".join(NAMES[name][1] for name in changed)
-    acts.story(session, ticket, who.login, "change", now, why=f"{named} {english}：{why}",
+    acts.story(session, ticket, who.login, "change", now, why=f"{named(changed)}：{why}",
                order=number)  # fmt: skip
     told = [(order, changed)]
     if "demand" in changed:
         told += [(one, ["demand"]) for one in holding.sisters(session, order)]
     for one, fields in told:
-        one.version += 1
-        message = WorkOrderChanged(
-            **outgoing.whole(ticket, one), by=who.login, reason=why, changed=fields
-        )
-        outgoing.send(session, ticket, message, "change", now)
+        tell(session, ticket, one, fields, by=who.login, reason=why, now=now)
     return order
+
+
+def named(changed: Sequence[str]) -> str:
+    """The fields in words, for the ticket's story."""
+    chinese = "、".join(NAMES[name][0] for name in changed)
+    return chinese + " " + ", ".join(NAMES[name][1] for name in changed)
+
+
+def tell(
+    session: Session,
+    ticket: TicketRow,
+    order: WorkOrderRow,
+    changed: Sequence[str],
+    *,
+    by: str,
+    reason: str,
+    now: int,
+) -> None:
+    """Have its department told that these fields of the order changed; ticket and order are held
+    and written."""
+    order.version += 1
+    message = WorkOrderChanged(
+        **outgoing.whole(ticket, order), by=by, reason=reason, changed=list(changed)
+    )
+    outgoing.send(session, ticket, message, "change", now)
 
 
 def _written(order: WorkOrderRow, ticket: TicketRow, wanted: Wanted, now: int) -> list[str]:

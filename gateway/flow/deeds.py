@@ -88,6 +88,7 @@ ACTS: dict[str, tuple[str, str]] = {
     # the house
     "api:request:refuse": ("程序接口被拒", "Refused by the API"),
     "people:department:credentials": ("部门消息账号", "A department's account at the broker"),
+    "people:department:mode": ("变更部门方式", "Change how a department works"),
     "people:key:make": ("发放部门密钥", "Give a department's program a key"),
     "people:key:revoke": ("吊销部门密钥", "Revoke the key of a department's program"),
     "queueing:department:test": ("发测试消息", "A test message to a department"),

@@ -10,8 +10,9 @@ that system's. What goes wrong at one desk is said and tried again, and touches 
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
+from functools import partial
 from typing import NoReturn
 
 from sqlalchemy import select
@@ -88,29 +89,31 @@ async def run(database: Database, transport: Transport, clock: Clock) -> NoRetur
             if not known.keys() <= declared:
                 declared |= await declare(database, transport)
             ours = {code for code in declared if known.get(code) == "desk"}
-            await _end(desks.pop(code) for code in desks.keys() - ours)
+            await end(desks.pop(code) for code in desks.keys() - ours)
             for code in ours - desks.keys():
-                desks[code] = asyncio.create_task(_guarded(database, transport, clock, code))
+                keep = partial(_keep, database, transport, clock, code)
+                desks[code] = asyncio.create_task(guarded(f"desk {code}", keep))
             await asyncio.sleep(LOOK_S)
     finally:
-        await _end(desks.values())
+        await end(desks.values())
 
 
-async def _end(tasks: Iterable[asyncio.Task[NoReturn]]) -> None:
-    """Stop keeping these desks: what lies in their queues is their department's own to take."""
+async def end(tasks: Iterable[asyncio.Task[NoReturn]]) -> None:
+    """Stop these: what lies in their queues is somebody else's to take."""
     ended = list(tasks)
     for task in ended:
         task.cancel()
     await asyncio.gather(*ended, return_exceptions=True)
 
 
-async def _guarded(database: Database, transport: Transport, clock: Clock, code: str) -> NoReturn:
-    """One desk, begun again whatever happens at it: it must not end the others, nor the process."""
+async def guarded(name: str, work: Callable[[], Awaitable[None]]) -> NoReturn:
+    """What is done for one department, begun again whatever happens at it: it must not end the
+    others, nor the process."""
     while True:
         try:
-            await _keep(database, transport, clock, code)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other desks go on
-            log.error("desk %s: %s; begun again", code, type(error).__name__)  # noqa: TRY400
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            log.error("%s: %s; begun again", name, type(error).__name__)  # noqa: TRY400
         await asyncio.sleep(LOOK_S)
 
 

@@ -5,6 +5,8 @@ their codes; no person, number or matter is in any of them. A department with no
 with zeros, so that a rule sees it come back.
 """
 
+from collections import Counter
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -15,7 +17,11 @@ from queueing.errors import CODES
 from queueing.tables import EmbeddedRow, QueueDepthRow, TallyRow
 from queueing.telling import GONE_US
 
+QUEUES, HTTPS, PULL = "reply", "reply-https", "pull"
+"""As what is counted: replies that came by a queue, or over HTTPS; messages fetched over HTTPS."""
+PULLS = ("lent", "ack", "fail", "give_back", "reject", "late")
 VERDICTS = ("confirmed", "unroutable", "refused", "unknown")
+STUMBLES = ("reply", "letter", "moved")
 RECEIPTS = ("applied", "duplicate", *(f"parked-{code}" for code in CODES))
 
 
@@ -25,7 +31,9 @@ def families(session: Session, now: int, *, broker: bool) -> list[Family]:
         *_departments(session, now),
         *_whole(session, now),
         _tally(session, "publish", "verdict", VERDICTS, "What the broker said to a publish."),
-        _tally(session, "reply", "receipt", RECEIPTS, "What became of a department's reply."),
+        _replies(session),
+        _tally(session, PULL, "outcome", PULLS, "Messages over HTTPS: lent, and how that ended."),
+        _tally(session, "stumble", "of", STUMBLES, "Tries that failed though the database works."),
         *_carriers(session, now),
         _ready(session, now, broker=broker),
     ]
@@ -56,10 +64,24 @@ def _whole(session: Session, now: int) -> list[Family]:
 
 
 def _tally(session: Session, name: str, label: str, known: tuple[str, ...], told: str) -> Family:
-    rows = session.scalars(select(TallyRow).where(TallyRow.name == name))
-    found = dict.fromkeys(known, 0) | {row.label: row.value for row in rows}
+    found = _counted(session, name, known)
     samples = [Sample(value, ((label, one),)) for one, value in found.items()]
     return Family(f"hotline_{name}_total", "counter", told, samples)
+
+
+def _replies(session: Session) -> Family:
+    samples = [
+        Sample(value, (("receipt", receipt), ("way", way)))
+        for name, way in ((QUEUES, "queue"), (HTTPS, "https"))
+        for receipt, value in _counted(session, name, RECEIPTS).items()
+    ]
+    told = "What became of a department's reply, by the way it came."
+    return Family("hotline_reply_total", "counter", told, samples)
+
+
+def _counted(session: Session, name: str, known: tuple[str, ...]) -> dict[str, int]:
+    rows = session.scalars(select(TallyRow).where(TallyRow.name == name))
+    return dict.fromkeys(known, 0) | {row.label: row.value for row in rows}
 
 
 def _carriers(session: Session, now: int) -> list[Family]:
@@ -76,17 +98,18 @@ def _carriers(session: Session, now: int) -> list[Family]:
 
 
 def _ready(session: Session, now: int, *, broker: bool) -> Family:
-    asked = (
-        select(QueueDepthRow.queue, QueueDepthRow.ready).where(
-            QueueDepthRow.asked_at >= now - GONE_US
-        )
-        if broker
-        else select(EmbeddedRow.queue, func.count()).group_by(EmbeddedRow.queue)
-    )
-    found = {queue: count for queue, count in session.execute(asked)}  # noqa: C416 - rows unpack
-    if not broker:
-        codes = session.scalars(select(DepartmentRow.code))
-        found = {topology.department_queue(code): 0 for code in codes} | found
+    here = select(DepartmentRow.code)
+    found: Counter[str] = Counter()
+    if broker:  # who fetches has its queue in the database all the same
+        here = here.where(DepartmentRow.mode == "pull")
+        asked = select(QueueDepthRow.queue, QueueDepthRow.ready)
+        for queue, ready in session.execute(asked.where(QueueDepthRow.asked_at >= now - GONE_US)):
+            found[queue] = ready
+    for code in session.scalars(here):
+        found[topology.department_queue(code)] += 0
+    lying = select(EmbeddedRow.queue, func.count()).group_by(EmbeddedRow.queue)
+    for queue, count in session.execute(lying):
+        found[queue] += count
     samples = [Sample(count, (("queue", queue),)) for queue, count in sorted(found.items())]
     return Family("hotline_queue_ready", "gauge", "Messages that lie in a queue.", samples)
 

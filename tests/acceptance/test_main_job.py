@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from gateway import compose, settings
+from gateway import carrying, compose, settings
 from gateway.demo.client import Client
 from gateway.tables import TicketRow
 from queueing.department import Department
@@ -64,7 +64,7 @@ async def until(look: Callable[[], Awaitable[Any]], within_s: float = WITHIN_S) 
 async def department(house: Gateway) -> AsyncIterator[None]:
     """A department's program: takes each work order from its queue, signs, replies."""
     with compose.opened(settings.read(house.environ)) as parts:
-        async with compose.transport(parts) as carrier:
+        async with carrying.transport(parts) as carrier:
             gongshang = Department("gongshang", carrier, parts.clock)
 
             async def work() -> None:

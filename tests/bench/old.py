@@ -20,7 +20,7 @@ from typing import Any, Final
 from sqlalchemy import Integer, Table, func, insert, select, text
 from sqlalchemy.orm import Session
 
-from gateway import compose, settings
+from gateway import carrying, compose, settings
 from gateway.flow import desks
 from gateway.parts import Parts
 from gateway.tables import DepartmentRow, TicketRow, WorkOrderRow
@@ -177,7 +177,7 @@ async def _taken(parts: Parts, url: str, numbers: range, wanted: int) -> float:
         message = Signed(work_order=f"WO-{n}", version=1, department=out.DEPARTMENT, by="张三")
         body = messages.encode(message, event_id=f"e{n}", source="urn:bench", time_us=AT)
         await broker.publish(topology.REPLIES, key, body, f"e{n}")
-    consumer = ReplyConsumer(parts.database.begin, broker, compose.on_reply(parts), parts.clock,
+    consumer = ReplyConsumer(parts.database.begin, broker, carrying.on_reply(parts), parts.clock,
                              speaker=desks.speaker)  # fmt: skip
     last, began = f"WO-{numbers[-1]}", time.perf_counter()
     running = asyncio.create_task(consumer.run())

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import func, select
 
-from gateway import compose, settings
+from gateway import carrying, compose, settings
 from gateway.flow import desks
 from gateway.parts import Parts
 from gateway.tables import DepartmentRow, TicketRow, WorkOrderRow
@@ -81,7 +81,7 @@ async def _taken(parts: Parts, url: str, count: int) -> float:
         message = Signed(work_order=_number(place), version=1, department=DEPARTMENT, by="张三")
         body = messages.encode(message, event_id=f"e{place}", source="urn:bench", time_us=AT)
         await broker.publish(topology.REPLIES, topology.reply_key(DEPARTMENT), body, f"e{place}")
-    consumer = ReplyConsumer(parts.database.begin, broker, compose.on_reply(parts), parts.clock,
+    consumer = ReplyConsumer(parts.database.begin, broker, carrying.on_reply(parts), parts.clock,
                              speaker=desks.speaker)  # fmt: skip
     began = time.perf_counter()
     running = asyncio.create_task(consumer.run())

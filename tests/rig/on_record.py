@@ -113,6 +113,7 @@ WITNESSES: dict[str, str] = {
     "api:request:refuse": "tests/unit/api/test_permissions.py::test_a_refusal_is_in_the_log",
     "people:department:credentials":
         f"{_CLI}/test_departments.py::test_a_department_gets_an_account_of_its_own",
+    "people:department:mode": f"{_CLI}/test_departments.py::test_a_department_changes_its_way",
     "people:key:make": f"{_CLI}/test_departments.py::{_PROGRAM}",
     "people:key:revoke": f"{_CLI}/test_departments.py::{_PROGRAM}",
     "queueing:department:test": f"{_ALSO}::test_a_test_message",

@@ -37,6 +37,7 @@ class Postgres:
     directory: Path
     owner: Account
     port: int = 5432
+    options: str = ""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def run(self, program: str, *arguments: str) -> None:
@@ -55,6 +56,17 @@ class Postgres:
         self.run("createdb", *self.where, "-T", template, name)
         return f"postgresql+psycopg://postgres@/{name}?host={self.directory}&port={self.port}"
 
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """The server is gone at once, as when its machine fails, and is there again afterwards."""
+        data = str(self.directory / "data")
+        self.run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+        try:
+            yield
+        finally:
+            log = str(self.directory / "log")
+            self.run("pg_ctl", "-D", data, "-l", log, "-o", self.options, "-w", "start")
+
 
 @contextmanager
 def postgres(port: int | None = None, *, durable: bool = False) -> Iterator[Postgres]:
@@ -62,16 +74,16 @@ def postgres(port: int | None = None, *, durable: bool = False) -> Iterator[Post
     binaries = _binaries()
     owner = account("postgres")
     with private_directory("pg", owner) as directory:
-        cluster = Postgres(binaries, directory, owner, port or 5432)
         data = str(directory / "data")
-        how = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        cluster.run("initdb", "-D", data, *how)
         where = f"-c listen_addresses='127.0.0.1' -c port={port}" if port else ""
         where = where or "-c listen_addresses=''"
         options = f"{where} -c unix_socket_directories={directory}"
         options += " -c max_connections=200"
         if not durable:
             options += " -c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+        cluster = Postgres(binaries, directory, owner, port or 5432, options)
+        how = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        cluster.run("initdb", "-D", data, *how)
         log = str(directory / "log")
         cluster.run("pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
         try:

@@ -14,7 +14,7 @@ from gateway.console import render
 from gateway.console.pages import desk, recusal
 from gateway.console.visit import Visit, page_number
 from gateway.errors import StaleTicket
-from gateway.flow import changing, dispatching, pushing
+from gateway.flow import changing, dispatching, filling, pushing
 from gateway.flow.changing import Wanted
 from gateway.numbers import natural
 from gateway.people import accounts
@@ -84,12 +84,12 @@ def save(visit: Visit) -> Response:
 
 
 def fill(session: Session, ticket_id: int, visit: Visit) -> TicketRow:
-    """Write what is on the page into the form; raises what `acts.fill` raises."""
+    """Write what is on the page into the form; raises what `filling.fill` raises."""
     fields = dict(visit.fields(acts.FILLABLE))
     if "has_confidential" in visit.form:  # an unticked box is not sent
         fields.setdefault("confidential", "")
     version = visit.field("version")
-    return acts.fill(
+    return filling.fill(
         session,
         ticket_id,
         visit.person,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from gateway import bells, compose
+from gateway import bells, carrying
 from gateway.parts import Parts
 from gateway.tables import DepartmentRow
 from queueing import outbox, topology
@@ -58,7 +58,7 @@ def test_an_idle_house_takes_no_writers_turn(parts: Parts) -> None:
         connection.set_trace_callback(said.append)
 
     async def scenario() -> None:
-        async with running(compose._out(parts), compose._in(parts)):
+        async with running(carrying.out(parts), carrying.back(parts)):
             put(parts, 1)
             await until(lambda: confirmed(parts) == 1)
             await asyncio.sleep(LOOK_S)  # what is delivered to desks is settled
@@ -79,7 +79,7 @@ def test_a_commit_wakes_the_relay(parts: Parts) -> None:
     """Protects: a work order leaves when it is committed, not at the next look."""
 
     async def scenario() -> float:
-        async with running(compose._out(parts), compose._in(parts)):
+        async with running(carrying.out(parts), carrying.back(parts)):
             put(parts, 1)
             await until(lambda: confirmed(parts) == 1)
             took = []

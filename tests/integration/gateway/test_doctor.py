@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import compose, doctor, settings
+from gateway import carrying, compose, doctor, settings
 from gateway.doctor import Finding
 from gateway.flow import desks, log, witnessing
 from gateway.parts import Parts
@@ -75,7 +75,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 async def declared(parts: Parts) -> None:
     """The queues, as a gateway that serves has them."""
-    async with compose.transport(parts) as carrier:
+    async with carrying.transport(parts) as carrier:
         await desks.declare(parts.database, carrier)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from gateway import cli, compose
+from gateway import carrying, cli
 from gateway.flow import dispatching, lending, pulling
 from gateway.flow.pulling import Settlement, Wish
 from gateway.parts import Parts
@@ -151,7 +151,7 @@ def test_each_message_goes_where_its_department_reads(beside: Parts) -> None:
 
     async def scenario() -> None:
         theirs = RabbitMQ(beside.settings.broker_url, kind="classic")
-        async with running(compose.relay(beside)):
+        async with running(carrying.relay(beside)):
             put(beside, "sb", 1)
             put(beside, "jy", 2)
             (lent,) = await fetched(beside)
@@ -183,7 +183,7 @@ def test_a_broker_that_is_away_holds_up_nobody_who_pulls(beside: Parts) -> None:
     """Protects: their messages arrive while the others' wait, and nothing is parked."""
 
     async def scenario() -> None:
-        async with running(compose._out(beside), lending.carry(beside)):
+        async with running(carrying.out(beside), lending.carry(beside)):
             put(beside, "jy", 1)
             put(beside, "sb", 2)
             assert [one.dedupe_key for one in await fetched(beside)] == ["k2"]

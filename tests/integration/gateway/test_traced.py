@@ -9,7 +9,7 @@ from pathlib import Path
 import pika  # type: ignore[import-untyped]
 import pytest
 
-from gateway import compose
+from gateway import carrying
 from gateway.tables import WorkOrderRow
 from queueing import tracing
 from queueing.broker import RabbitMQ
@@ -69,7 +69,7 @@ def test_one_trace_goes_from_the_request_to_the_reply(
         database, clock = made.parts.database, made.parts.clock
         async with closing(RabbitMQ(amqp_url)) as ours, closing(RabbitMQ(amqp_url)) as theirs:
             await ours.declare(["yanglao", "gongshang"])
-            replies = ReplyConsumer(database.begin, ours, compose.on_reply(made.parts), clock)
+            replies = ReplyConsumer(database.begin, ours, carrying.on_reply(made.parts), clock)
             relay = Relay(database.begin, ours, clock)
             async with running(relay.run(), replies.run()), asyncio.timeout(40):
                 await until(both)

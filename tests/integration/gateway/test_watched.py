@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from gateway import compose
+from gateway import carrying, compose
 from gateway.flow import alerts, backlog
 from gateway.parts import Parts
 from gateway.tables import DepartmentRow
@@ -61,7 +61,7 @@ def test_an_outage_is_seen_and_told_and_over(
                 with parts.database.begin() as session:
                     session.add(DepartmentRow(code="sb", name="社保局", mode="queue"))
                 put(parts, 1)
-                async with running(compose._out(parts), compose._in(parts)):
+                async with running(carrying.out(parts), carrying.back(parts)):
                     await until(lambda: seen_by(parts) == [None])
                     away = await until(lambda: is_up(parts, up=False)) or {}
                     wire._target = ("127.0.0.1", broker.port)
@@ -101,6 +101,8 @@ def counted(parts: Parts) -> Figures | None:
     """The figures, once the queue was measured, the reply counted, and its rejection sent."""
     found = figures(parts)
     lies = found.get(("hotline_queue_ready", (("queue", "department.sb"),)))
-    taken = found["hotline_reply_total", (("receipt", "parked-unknown-work-order"),)]
+    taken = found[
+        "hotline_reply_total", (("receipt", "parked-unknown-work-order"), ("way", "queue"))
+    ]
     sent = found["hotline_publish_total", (("verdict", "confirmed"),)]
     return found if (lies, taken, sent) == (2, 1, 2) and is_up(parts, up=True) else None

@@ -2,25 +2,33 @@
 
 import asyncio
 import json
+import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from queueing import inbox, messages, parked, topology
+from queueing import inbox, messages, parked, persistence, topology
 from queueing.broker import RabbitMQ
 from queueing.embedded import Embedded
 from queueing.errors import NotParked, Rejected
 from queueing.inbox import Receipt, ReplyConsumer
 from queueing.messages import DepartmentReply, Replied, Signed
-from queueing.tables import InboxRow, ParkedRow
+from queueing.tables import EmbeddedRow, InboxRow, OutboxRow, ParkedRow, TallyRow
 from tests.integration.queueing.conftest import MakeTransport
+from tests.rig.postgres import postgres
 from tests.rig.store import Clock, Store
 from tests.rig.waiting import closing, running, until
+
+CHOKING = {
+    "sqlite": ["SELECT * FROM nowhere"],
+    "postgresql": ["SET LOCAL statement_timeout = 20", "SELECT pg_sleep(9)"],
+}
+"""What each database answers as it answers when it goes away: with an OperationalError."""
 
 
 class Ledger:
@@ -30,6 +38,7 @@ class Ledger:
         self._store = store
         self.refuse: set[str] = set()
         self.stumble: set[str] = set()
+        self.choke: set[str] = set()
         with store.begin() as session:
             session.execute(text("CREATE TABLE ledger (work_order TEXT, event TEXT)"))
 
@@ -43,6 +52,9 @@ class Ledger:
                 raise Rejected("没有这张派单。 There is no such work order.", "unknown-work-order")
             if reply.work_order in self.stumble:
                 raise KeyError(reply.work_order)
+            if reply.work_order in self.choke:
+                for statement in CHOKING[session.get_bind().dialect.name]:
+                    session.execute(text(statement))
 
     def lines(self) -> list[str]:
         rows = self._store.read(lambda s: s.execute(text("SELECT work_order FROM ledger")).all())
@@ -263,27 +275,105 @@ def test_the_same_poison_is_parked_once(store: Store) -> None:
     assert (row.times, row.parked_at) == (3, 1)
 
 
-def test_a_database_that_is_away_is_waited_for(sqlite_store: Store, clock: Clock) -> None:
-    """Protects: a reply is neither parked nor acked while the database cannot take it."""
-    ledger = Ledger(sqlite_store)
-
-    def rename(old: str, new: str) -> None:
-        with sqlite_store.begin() as session:
-            session.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+def test_a_reply_the_database_balks_at_is_parked(
+    store: Store, ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protects: a reply whose own statement fails as if the database were away stops the others for
+    a bounded time; it is parked with its reason, and its department is told."""
+    monkeypatch.setattr(persistence, "WAITS_S", (0.01,))
+    ledger.choke = {"WO-2"}
 
     async def scenario() -> None:
-        transport = Embedded(sqlite_store.begin, clock)
-        await transport.declare([])
-        rename("ledger", "away")  # the handler now gets OperationalError, as of a lost server
-        await transport.publish(topology.REPLIES, "reply.sb.v1", signed(1), "k")
-        async with running(ReplyConsumer(sqlite_store.begin, transport, ledger, clock).run()):
-            await asyncio.sleep(1.5)
-            assert sqlite_store.read(parked.unresolved) == []
-            rename("away", "ledger")
-            await until(ledger.lines)
+        transport = Embedded(store.begin, clock)
+        await transport.declare(["sb"])
+        for number in (1, 2, 3):
+            await transport.publish(topology.REPLIES, "reply.sb.v1", signed(number), f"e{number}")
+        async with running(ReplyConsumer(store.begin, transport, ledger, clock).run()):
+            await until(lambda: "WO-3" in ledger.lines())
 
     asyncio.run(scenario())
+    assert ledger.lines() == ["WO-1", "WO-3"]
+    (row,) = store.read(parked.unresolved)
+    assert (row.code, row.work_order, row.department) == ("failed", "WO-2", "sb")
+    assert "OperationalError" in row.reason
+    said = store.read(lambda s: s.scalars(select(OutboxRow)).one())
+    assert (said.message_type, said.department) == (messages.REJECTED, "sb")
+    tried = store.read(lambda s: s.get_one(TallyRow, ("stumble", "reply")).value)
+    assert tried == persistence.OUTAGE_TRIES
+
+
+def test_a_postgresql_that_is_away_parks_nothing(
+    sqlite_store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protects: while the server is down, however often it is asked, a reply is neither parked nor
+    acked; when it is up again the reply is applied."""
+    monkeypatch.setattr(persistence, "WAITS_S", (0.01,))
+    with postgres(durable=True) as server:  # what was committed before is there afterwards
+        store = Store(server.fresh_database())
+        at_rest = counted_failures(monkeypatch)
+        away_and_back(store, sqlite_store, clock, at_rest, server.down)
+        store.engine.dispose()
+
+
+def test_an_sqlite_that_is_locked_parks_nothing(
+    sqlite_url: str, postgres_store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protects: the same while another process has the file."""
+    monkeypatch.setattr(persistence, "WAITS_S", (0.01,))
+    store = Store(f"{sqlite_url}?timeout=0.01")
+
+    @contextmanager
+    def locked() -> Iterator[None]:
+        other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+        finally:
+            other.close()
+
+    away_and_back(store, postgres_store, clock, counted_failures(monkeypatch), locked)
+    store.engine.dispose()
+
+
+def counted_failures(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+    """What a consumer's tries have failed with from now on."""
+    failed: list[Exception] = []
+    attempt = persistence._attempt
+
+    async def noted(step: Callable[[], object]) -> Exception | None:
+        problem = await attempt(step)
+        if problem is not None:
+            failed.append(problem)
+        return problem
+
+    monkeypatch.setattr(persistence, "_attempt", noted)
+    return failed
+
+
+def away_and_back(
+    store: Store,
+    beside: Store,
+    clock: Clock,
+    failed: list[Exception],
+    away: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """A reply comes, by queues in another database, while `store` is away; then it is back."""
+    ledger = Ledger(store)
+
+    async def scenario() -> None:
+        transport = Embedded(beside.begin, clock)
+        await transport.declare(["sb"])
+        async with running(ReplyConsumer(store.begin, transport, ledger, clock).run()):
+            with away():
+                await transport.publish(topology.REPLIES, "reply.sb.v1", signed(1), "e1")
+                await until(lambda: len(failed) > 4 * persistence.OUTAGE_TRIES)
+            await until(ledger.lines)
+            await until(lambda: not beside.read(lambda s: s.scalars(select(EmbeddedRow)).all()))
+
+    asyncio.run(scenario())
+    assert {isinstance(one, persistence.AWAY) for one in failed} == {True}
     assert ledger.lines() == ["WO-1"]
+    assert store.read(parked.unresolved) == []
 
 
 def test_replies_are_applied_in_their_order(

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, aclosing
 import pytest
 from sqlalchemy.orm import Session
 
-from queueing import depth, due, outbox, parked, topology
+from queueing import depth, due, outbox, parked, persistence, topology
 from queueing.broker import RabbitMQ
 from queueing.corked import Writer
 from queueing.deadletters import DeadLetters
@@ -16,7 +16,7 @@ from queueing.embedded import Embedded
 from queueing.errors import NotParked
 from queueing.ledger import LEASE_US
 from queueing.relay import Relay
-from queueing.tables import OutboxRow
+from queueing.tables import EmbeddedRow, OutboxRow
 from queueing.waiting import Bell
 from tests.integration.queueing.conftest import MakeTransport
 from tests.rig.rabbitmq import Broker
@@ -135,6 +135,31 @@ def test_what_a_department_gives_up_comes_back_to_be_seen(
             assert store.read(parked.unresolved) == [], "the letter was acked once it was kept"
 
     asyncio.run(scenario())
+
+
+def test_a_letter_with_an_account_that_cannot_be_kept(
+    sqlite_store: Store, postgres_store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protects: what others wrote beside a letter stops no other letter; it is kept without."""
+    monkeypatch.setattr(persistence, "WAITS_S", (0.01,))
+
+    async def scenario() -> None:
+        transport = Embedded(sqlite_store.begin, clock)
+        await transport.declare(["sb"])
+        with sqlite_store.begin() as session:
+            for death in ("no\0text", "rejected"):
+                session.add(
+                    EmbeddedRow(queue=topology.PARKED, routing_key="workorder.sb.offered.v1",
+                                dedupe_key="k", body=death.encode(), death=death,
+                                claimable_at=0, enqueued_at=0)
+                )  # fmt: skip
+        async with running(DeadLetters(postgres_store.begin, transport, clock).run()):
+            await until(lambda: len(postgres_store.read(parked.unresolved)) == 2)
+
+    asyncio.run(scenario())
+    second, first = postgres_store.read(parked.unresolved)
+    assert "DataError" in first.reason
+    assert second.reason.endswith("rejected")
 
 
 def test_a_crash_between_publish_and_mark_publishes_again(

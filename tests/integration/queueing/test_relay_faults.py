@@ -16,6 +16,7 @@ from queueing.broker import RabbitMQ
 from queueing.ledger import LEASE_US
 from queueing.relay import Relay
 from queueing.tables import OutboxRow
+from queueing.transport import Transport
 from queueing.window import MOST
 from tests.rig.rabbitmq import Broker
 from tests.rig.store import Clock, Store
@@ -130,31 +131,44 @@ def test_a_queue_deleted_or_unbound_in_mid_run_is_declared_at_once(
     asyncio.run(scenario())
 
 
+@pytest.mark.timeout(300)
 def test_a_sick_queue_holds_up_its_own_department_alone(
     broker: Broker, sqlite_store: Store, clock: Clock
 ) -> None:
     """Protects: nobody waits for a queue that does not answer: neither what lies behind its rows,
-    nor the connecting; and when it is well it has each message once."""
+    nor the connecting; and when it is well it has what it was sent.
+
+    A queue is sick when five seconds in which the broker was heard have passed it by: on a machine
+    that is busy with others these are no five of the clock. So what is borne is told by how long
+    the same takes where all queues are well.
+    """
     vhost = broker.fresh_vhost()
+
+    async def over_a_new_link(ours: Transport, first: int, wanted: int) -> float:
+        """How long fifty take to be confirmed after the link was lost."""
+        await ours.close()
+        began = time.monotonic()
+        put(sqlite_store, first, first + 49)
+        await until(lambda: confirmed(sqlite_store) == wanted, seconds=90)
+        return time.monotonic() - began
 
     async def scenario() -> None:
         url = broker.url(vhost)
         async with closing(RabbitMQ(url, kind="classic")) as ours:
             await ours.declare(["sb", "sick"])
+            async with running(Relay(sqlite_store.begin, ours, clock).run()):
+                well = await over_a_new_link(ours, 1, 50)
             broker.sicken(vhost, topology.department_queue("sick"))
             try:
-                put(sqlite_store, 1, 100, "sick")
-                put(sqlite_store, 101, 400)
+                put(sqlite_store, 101, 200, "sick")
+                put(sqlite_store, 201, 450)
                 async with running(Relay(sqlite_store.begin, ours, clock).run()):
-                    await until(lambda: confirmed(sqlite_store) == 300, seconds=30)
+                    await until(lambda: confirmed(sqlite_store) == 300, seconds=90)
                     assert confirmed(sqlite_store, "sick") == 0
-                    await ours.close()  # and connects again
-                    began = time.monotonic()
-                    put(sqlite_store, 401, 450)
-                    await until(lambda: confirmed(sqlite_store) == 350, seconds=30)
-                    assert time.monotonic() - began < 15
+                    assert await over_a_new_link(ours, 451, 350) < 15 + 10 * well
+                    assert confirmed(sqlite_store, "sick") == 0
                     broker.sicken(vhost, topology.department_queue("sick"), sick=False)
-                    await until(lambda: confirmed(sqlite_store, "sick") == 100, seconds=40)
+                    await until(lambda: confirmed(sqlite_store, "sick") == 100, seconds=90)
             finally:
                 broker.sicken(vhost, topology.department_queue("sick"), sick=False)
         assert broker.depth(vhost, QUEUE) == 350

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from starlette.testclient import TestClient
 
-from gateway import bells
+from gateway import bells, compose
 from gateway.errors import TooBusy
 from gateway.flow import pulling, state
 from gateway.flow.pulling import Wish
@@ -17,10 +18,10 @@ from gateway.notices import Notice
 from gateway.people import machines
 from gateway.people.machines import Machine
 from gateway.tables import DepartmentKeyRow, DepartmentRow, TicketRow, WorkOrderRow
-from queueing import messages, outbox
+from queueing import messages, outbox, telling
 from queueing import pulling as lending
 from queueing.embedded import Embedded
-from queueing.messages import MAX_BYTES, Progress, Replied, Signed
+from queueing.messages import MAX_BYTES, Progress, Replied, Signed, WorkOrderChanged
 from queueing.relay import Relay
 from queueing.tables import OutboxRow, ParkedRow
 from recordings.tables import AuditLineRow
@@ -28,6 +29,7 @@ from tests.rig.waiting import running, until
 from tests.rig.workorders import offered
 from tests.unit.api.scene import PULLS, Scene
 from tests.unit.gateway import house
+from tests.unit.gateway.test_exposition import read
 
 WAITS = pulling.Waiting()
 FETCH = {"max": 20, "lease_s": 60}
@@ -105,6 +107,25 @@ def test_a_work_order_is_fetched_answered_and_settled(anew: Scene) -> None:
         assert order.delivered_at is not None
         ticket = session.get_one(TicketRow, order.ticket_id)
         assert ticket.state == "replied"
+
+
+def test_a_corrected_demand_is_told_to_who_has_the_order(anew: Scene) -> None:
+    """Protects: a ticket written to by a program, after it was dispatched, reaches the department
+    as a change by hand does: whole, with what is new in it."""
+    number = sent(anew)
+    (offer,) = anew.turn("/messages", FETCH).json()
+    wanted = {"fields": {"demand": "请书面答复"}}
+    answer = anew.ask("8001", "PATCH", f"/tickets/{anew.ids['ticket']}", wanted)
+    assert answer.status_code == 200, answer.text
+    carried(anew)
+    ended = {"id": offer["id"], "lease": offer["lease"], "outcome": "ack"}
+    anew.turn("/messages/settle", {"messages": [ended]})
+    (change,) = anew.turn("/messages", FETCH).json()
+    said = messages.decode(json.dumps(change["event"]).encode()).message
+    assert isinstance(said, WorkOrderChanged)
+    assert (said.work_order, said.version, said.changed, said.demand) == (
+        number, 2, ["demand"], "请书面答复",
+    )  # fmt: skip
 
 
 def test_a_reply_that_makes_no_sense_is_parked_and_its_sender_told(anew: Scene) -> None:
@@ -351,6 +372,33 @@ def test_another_departments_messages_are_not_there(anew: Scene) -> None:
     assert anew.turn("/replies", as_own, key=other).json()["code"] == "unknown-work-order"
 
 
+def test_what_comes_over_https_is_counted(anew: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Protects: who watches the house sees the departments that fetch beside those at the broker:
+    their replies by what became of them, their messages by how each lease ended."""
+    monkeypatch.setattr(telling, "LOOK_S", 0.05)
+    number = sent(anew)
+    here = TestClient(compose.application(anew.parts), client=("127.0.0.1", 1))
+    here.headers["Authorization"] = f"Bearer {anew.keys[PULLS]}"
+    wanted = {
+        ("hotline_pull_total", (("outcome", "lent"),)): 1,
+        ("hotline_pull_total", (("outcome", "ack"),)): 1,
+        ("hotline_pull_total", (("outcome", "late"),)): 1,
+        ("hotline_reply_total", (("receipt", "applied"), ("way", "https"))): 1,
+        ("hotline_reply_total", (("receipt", "parked-unreadable"), ("way", "https"))): 1,
+        ("hotline_reply_total", (("receipt", "applied"), ("way", "queue"))): 0,
+    }
+    with here as client:  # with what runs beside its requests
+        (lent,) = client.post("/api/v1/department/messages", json=FETCH).json()
+        for body in (said(Signed(**about(number))), b"?"):
+            assert client.post("/api/v1/department/replies", content=body).status_code == 200
+        ended = {"id": lent["id"], "lease": lent["lease"], "outcome": "ack"}
+        client.post("/api/v1/department/messages/settle", json={"messages": [ended, ended]})
+        deadline = time.monotonic() + 20
+        while (found := read(client.get("/metrics").text)) and wanted.items() - found.items():
+            assert time.monotonic() < deadline, wanted.items() - found.items()
+            time.sleep(0.05)
+
+
 def test_a_department_that_reads_the_broker_is_told_so(on_each: Scene) -> None:
     """Protects: a key it has from before opens nothing here: what is sent to it lies at the broker,
     and its replies come under its account there."""
@@ -358,13 +406,11 @@ def test_a_department_that_reads_the_broker_is_told_so(on_each: Scene) -> None:
     key = anew.machine("jiuye")
     with anew.parts.database.begin() as session:
         session.get_one(DepartmentRow, "jiuye").mode = "queue"
-    for path, body in (
-        ("/messages", FETCH),
-        ("/messages/settle", {"messages": [{"id": 1, "lease": 1, "outcome": "ack"}]}),
-        ("/replies", said(Signed(**about("WO-0")))),
-    ):
+    for path, body in (("/messages", FETCH), ("/replies", said(Signed(**about("WO-0"))))):
         answer = anew.turn(path, body, key=key)
         assert (answer.status_code, "queue" in answer.json()["message"]) == (409, True), path
+    ended = {"messages": [{"id": 1, "lease": 1, "outcome": "ack"}]}
+    assert not anew.turn("/messages/settle", ended, key=key).json()[0]["settled"]
 
 
 @pytest.mark.parametrize(

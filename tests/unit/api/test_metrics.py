@@ -59,6 +59,8 @@ def test_what_waits_and_what_came_of_it_is_shown(anew: Scene) -> None:
         telling.add(session, "publish", "confirmed", 3)
         telling.add(session, "publish", "confirmed", 4)
         telling.add(session, "reply", "parked-illegal-step", 2)
+        telling.add(session, "reply-https", "parked-illegal-step", 3)
+        telling.add(session, "pull", "ack", 5)
         session.add(CarrierRow(name="a:1", up=True, window=256, flying=3, told_at=now))
         session.add(CarrierRow(name="gone:2", up=True, window=16, flying=0, told_at=1))
     asked = TestClient(compose.application(anew.parts), client=HERE)
@@ -72,7 +74,11 @@ def test_what_waits_and_what_came_of_it_is_shown(anew: Scene) -> None:
     assert found["hotline_parked_open", (("department", "gongshang"),)] == 0
     assert found["hotline_publish_total", (("verdict", "confirmed"),)] == 7
     assert found["hotline_publish_total", (("verdict", "unroutable"),)] == 0
-    assert found["hotline_reply_total", (("receipt", "parked-illegal-step"),)] == 2
+    refused = ("receipt", "parked-illegal-step")
+    assert found["hotline_reply_total", (refused, ("way", "queue"))] == 2
+    assert found["hotline_reply_total", (refused, ("way", "https"))] == 3
+    assert found["hotline_pull_total", (("outcome", "ack"),)] == 5
+    assert found["hotline_pull_total", (("outcome", "late"),)] == 0
     assert found["hotline_relay_window", (("relay", "a:1"),)] == 256
     assert ("hotline_relay_window", (("relay", "gone:2"),)) not in found
     assert found["hotline_broker_up", ()] == 1

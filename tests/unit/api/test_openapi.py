@@ -148,6 +148,11 @@ def test_every_endpoint_is_described(described: dict[str, Any]) -> None:
         assert operation.permissions == [str(one) for one in endpoint.permission or ()]
 
 
+def test_schemas_have_names_of_their_own(described: dict[str, Any]) -> None:
+    """Protects: two models of one name would be told apart by our modules, which are nobody's."""
+    assert [name for name in described["components"]["schemas"] if "__" in name] == []
+
+
 @pytest.mark.parametrize("open_gap", [False, True])
 def test_what_may_lack_calls_says_so(anew: Scene, open_gap: bool) -> None:
     """Every answer that lists or counts calls over time, while an interval without the PBX is not

@@ -110,6 +110,7 @@ TRIED |= {
     "recording verify": ("recording", "verify", "1"),
 }
 TRIED |= {
+    "department mode": ("department", "mode", "yanglao", "pull"),
     "department check": ("department", "check", "sb", "--url", "amqp://x:y@127.0.0.1:1/check"),
     "department reply": ("department", "reply", "WO-1", "sign", "--by", "x", "--department", "sb"),
 }
@@ -119,6 +120,7 @@ FAILS |= {
     "department check",
     "department credentials",
     "department key",
+    "department mode",
     "department reply",
     "department test",
     "recording drill",
@@ -207,6 +209,7 @@ def test_before_anything_is_set_up(
         ("department", "check", "sb"),
         ("department", "check", "sb", "--url", "amqp://x", "--wait", "nan"),
         ("department", "add", "x", "y", "--mode", "fax"),
+        ("department", "mode", "x", "fax"),
         ("parked", "replay", "all"),
         ("demo", "--port", "many"),
         ("keys", "list", "--jsn"),

@@ -119,3 +119,20 @@ def test_the_queue_of_a_department_that_pulls_is_there_at_once(ready: Hotline) -
     assert ready("department", "add", "sb", "社保局", "--mode", "pull").status == 0
     with compose.opened(settings.read()) as parts, parts.database.reading() as session:
         assert session.get(EmbeddedQueueRow, "department.sb") is not None
+
+
+def test_a_department_changes_its_way(ready: Hotline) -> None:
+    """What is to be done beside it is said; its queue is there when it begins to fetch; the same
+    again changes nothing, and what is wrong is told."""
+    assert ready("department", "add", "sb", "社保局", "--mode", "queue").status == 0
+    changed = ready("department", "mode", "sb", "pull")
+    assert (changed.status, "hotline department key sb" in changed.out) == (0, True)
+    with compose.opened(settings.read()) as parts, parts.database.reading() as session:
+        assert session.get_one(DepartmentRow, "sb").mode == "pull"
+        assert session.get(EmbeddedQueueRow, "department.sb") is not None
+    assert ready("department", "key", "sb").status == 0
+    assert "已是" in ready("department", "mode", "sb", "pull").out
+    back = json.loads(ready("department", "mode", "sb", "desk", "--json").out)
+    assert back == {"code": "sb", "mode": "desk", "before": "pull"}
+    wrong = ready("department", "mode", "nobody", "pull")
+    assert (wrong.status != 0, "没有这个部门" in wrong.err) == (True, True)

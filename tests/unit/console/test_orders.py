@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 
 from gateway.tables import TicketRow, TicketStepRow, WorkOrderRow
 from gateway.tickets.clocks import china
-from queueing import due
+from queueing import due, messages
 from queueing.tables import OutboxRow
 from tests.acceptance import look_morning as scene
 from tests.unit.console.conftest import browser
@@ -61,6 +61,33 @@ def test_an_order_is_changed_on_the_page(morning: scene.Morning) -> None:
     with morning.parts.database.reading() as session:
         assert session.get_one(WorkOrderRow, of.id).question == "请核查三月"
         assert session.get_one(TicketRow, of.ticket_id).demand != ""
+
+
+def test_a_form_that_departments_know_of_tells_them(morning: scene.Morning) -> None:
+    """Protects: while another department still has its part, what is corrected on the form reaches
+    it, once for each field that is left and not at each pause in the typing; the page says so."""
+    of = order(morning, "pension", "offered")
+    client, path = browser(morning, "chen"), f"/tickets/{of.ticket_id}"
+    with morning.parts.database.begin() as session:  # as when the others gave it back
+        ticket = session.get_one(TicketRow, of.ticket_id)
+        ticket.state = "returned"
+    page = client.get(path).text
+    assert 'hx-trigger="change, save-now"' in page
+    assert "改动会告知他们" in page
+    assert client.post(f"{path}/fields", data={"demand": "请书面答复"}).status_code == 200
+    assert last_step(morning, of)[0] == "change"
+    with morning.parts.database.reading() as session:
+        told = session.scalars(select(OutboxRow.message_type).order_by(OutboxRow.id.desc()))
+        assert told.first() == messages.CHANGED
+    draft = order_less(morning)
+    assert "input changed delay:700ms" in browser(morning, "chen").get(f"/tickets/{draft}").text
+
+
+def order_less(house: scene.Morning) -> int:
+    """A ticket that can be typed in and went to no department."""
+    with house.parts.database.reading() as session:
+        asked = select(TicketRow.id).where(TicketRow.state == "registered")
+        return session.scalars(asked.order_by(TicketRow.id)).first() or 0
 
 
 def test_the_officer_asks_tells_and_remarks(morning: scene.Morning) -> None:

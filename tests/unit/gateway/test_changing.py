@@ -1,60 +1,23 @@
 """Changing an order that is out, remarks passed on in joint handling, and the officer's words."""
 
-from collections.abc import Iterator
-
 import pytest
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, HotlineError, IllegalStep, NotFound, Recused
-from gateway.flow import answering, changing, dispatching, orders
+from gateway.flow import answering, changing, orders
 from gateway.flow.changing import Wanted
-from gateway.parts import Parts
-from gateway.people.roles import Role
-from gateway.tables import TicketStepRow, WorkOrderRow
-from gateway.tickets import acts, assigned, clocks, recusal
+from gateway.tables import WorkOrderRow
+from gateway.tickets import assigned, clocks, recusal
 from queueing import messages
 from queueing.errors import Rejected
 from queueing.messages import Message, Remarked, WorkOrderChanged, WorkOrderRemarked
-from queueing.tables import OutboxRow
-from tests.unit.gateway import house
+from tests.unit.gateway import dispatched, house
 from tests.unit.gateway.house import NOW, who
 
-PEOPLE = (
-    ("8001", Role.AGENT, None),
-    ("8002", Role.AGENT, None),
-    ("chen", Role.SUPERVISOR, None),
-    ("zhao", Role.LEADER, None),
-    ("sun", Role.OFFICER, "yanglao"),
-    ("qian", Role.OFFICER, "gongshang"),
-)
 WHY = "来电人补充"
 
 
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    with house.house(tmp_path_factory.mktemp("house")) as made:
-        with made.database.begin() as session:
-            for login, role, department in PEOPLE:
-                house.person(session, login, role, department, extension=f"PJSIP/{login}")
-        yield made
-
-
-@pytest.fixture
-def session(parts: Parts) -> Iterator[Session]:
-    """A transaction that is undone."""
-    with house.undone(parts) as opened:
-        yield opened
-
-
-@pytest.fixture
-def both(session: Session) -> list[WorkOrderRow]:
-    """The work orders of yanglao, which leads, and gongshang, of one ticket of agent 8001."""
-    ticket = house.queued(session, house.call(session))
-    agent = who(session, "8001")
-    acts.fill(session, ticket.id, agent, {"kind": "policy", "summary": "未到账"}, None, NOW)
-    acts.accept(session, ticket.id, agent, "示范市", NOW)
-    return dispatching.dispatch(session, ticket.id, agent, ["yanglao", "gongshang"], "", NOW)
+parts, session, both = dispatched.parts, dispatched.session, dispatched.both
 
 
 def change(
@@ -69,13 +32,7 @@ def act(session: Session, order: WorkOrderRow, login: str, action: str, **said: 
 
 def told(session: Session) -> list[Message]:
     """What was sent after the two offers, oldest first."""
-    rows = session.scalars(select(OutboxRow).order_by(OutboxRow.id))
-    return [messages.decode(row.body).message for row in rows][2:]
-
-
-def story(session: Session) -> list[tuple[str, str]]:
-    rows = session.scalars(select(TicketStepRow).order_by(TicketStepRow.id))
-    return [(row.action, row.why) for row in rows]
+    return dispatched.sent(session)[2:]
 
 
 def test_a_change_is_the_whole_order_and_what_is_new_in_it(
@@ -91,7 +48,7 @@ def test_a_change_is_the_whole_order_and_what_is_new_in_it(
     assert message.due_at == clocks.china(order.due_at or 0)
     assert f"{message.due_at:%Y-%m-%d %H:%M}" == "2026-12-10 23:59"
     assert other.version == 1
-    assert story(session)[-1] == ("change", f"请部门答复、期限 question, due：{WHY}")
+    assert dispatched.story(session)[-1] == ("change", f"请部门答复、期限 question, due：{WHY}")
     view = assigned.order(session, who(session, "sun"), order.number)
     assert [step.action for step in view.pushes] == ["change"]
 
@@ -186,7 +143,7 @@ def test_a_remark_is_not_told_to_who_has_answered(
     act(session, other, "qian", "return", reason="不属我科")
     act(session, order, "sun", "remark", result="已知悉")
     assert told(session) == []
-    assert story(session)[-1] == ("remark", "已知悉")
+    assert dispatched.story(session)[-1] == ("remark", "已知悉")
 
 
 def test_the_officer_says_what_a_program_can_say(
@@ -198,7 +155,7 @@ def test_the_officer_says_what_a_program_can_say(
     before = order.state, house.only(session).state
     act(session, order, "sun", "ask-extension", until="2026-12-20", reason="须外单位协助")
     act(session, order, "sun", "progress", result="正在核实")
-    assert story(session)[-2:] == [
+    assert dispatched.story(session)[-2:] == [
         ("ask-extension", "申请延至 Until 2026-12-20：须外单位协助"), ("progress", "正在核实"),
     ]  # fmt: skip
     assert (order.state, house.only(session).state) == before
@@ -223,11 +180,11 @@ def test_an_officer_who_says_nothing_is_told_where(
     """Protects: a form with something missing names the field, and nothing was written."""
     order, _ = both
     act(session, order, "sun", "sign")
-    lines = story(session)
+    lines = dispatched.story(session)
     with pytest.raises(BadInput) as refused:
         act(session, order, "sun", action, **said)
     assert list(refused.value.fields) == [field]
-    assert story(session) == lines
+    assert dispatched.story(session) == lines
 
 
 def test_before_signing_nobody_asks_for_time(session: Session, both: list[WorkOrderRow]) -> None:

@@ -37,7 +37,7 @@ def test_a_desk_ends_when_its_department_has_a_system_of_its_own(
         loop = asyncio.get_running_loop()
 
         def at_desk() -> bool:
-            return sum(1 for task in asyncio.all_tasks(loop) if "_guarded" in str(task)) == 2
+            return sum(1 for task in asyncio.all_tasks(loop) if "guarded" in str(task)) == 2
 
         await desks.declare(parts.database, transport)
         async with running(desks.run(parts.database, transport, parts.clock)):

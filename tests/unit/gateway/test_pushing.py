@@ -1,6 +1,5 @@
 """Urging, supervising, extending, withdrawing; and what a department says beside its answer."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +9,8 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, IllegalStep, NotFound, Recused
 from gateway.flow import answering, dispatching, orders, pushing
-from gateway.parts import Parts
-from gateway.people.roles import Role
 from gateway.tables import TicketStepRow, WorkOrderRow
-from gateway.tickets import acts, assigned, clocks, recusal
+from gateway.tickets import assigned, clocks, recusal
 from queueing import messages
 from queueing.errors import Rejected
 from queueing.messages import (
@@ -28,42 +25,16 @@ from queueing.messages import (
     WorkOrderWithdrawn,
 )
 from queueing.tables import OutboxRow
-from tests.unit.gateway import house
+from tests.unit.gateway import dispatched, house
 from tests.unit.gateway.house import NOW, who
 
-PEOPLE = (
-    ("8001", Role.AGENT, None),
-    ("8002", Role.AGENT, None),
-    ("chen", Role.SUPERVISOR, None),
-    ("zhao", Role.LEADER, None),
-    ("sun", Role.OFFICER, "yanglao"),
-)
-
-
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    with house.house(tmp_path_factory.mktemp("house")) as made:
-        with made.database.begin() as session:
-            for login, role, department in PEOPLE:
-                house.person(session, login, role, department, extension=f"PJSIP/{login}")
-        yield made
-
-
-@pytest.fixture
-def session(parts: Parts) -> Iterator[Session]:
-    """A transaction that is undone."""
-    with house.undone(parts) as opened:
-        yield opened
+parts, session = dispatched.parts, dispatched.session
 
 
 @pytest.fixture
 def order(session: Session) -> WorkOrderRow:
     """A work order at yanglao, of a ticket of agent 8001."""
-    ticket = house.queued(session, house.call(session))
-    agent = who(session, "8001")
-    acts.fill(session, ticket.id, agent, {"kind": "policy", "summary": "未到账"}, None, NOW)
-    acts.accept(session, ticket.id, agent, "示范市", NOW)
-    return dispatching.dispatch(session, ticket.id, agent, ["yanglao"], "", NOW)[0]
+    return dispatched.orders(session, "yanglao")[0]
 
 
 def push(

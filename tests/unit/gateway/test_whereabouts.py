@@ -1,50 +1,19 @@
 """Where work orders are, as the tables say: joined by order, in three statements."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from gateway.errors import NotFound
-from gateway.flow import answering, dispatching, outgoing, pushing, whereabouts
-from gateway.parts import Parts
-from gateway.people.roles import Role
+from gateway.flow import answering, outgoing, pushing, whereabouts
 from gateway.tables import WorkOrderRow
-from gateway.tickets import acts
 from queueing import due, inbox, messages, parked
 from queueing.messages import Signed
 from queueing.tables import OutboxRow, ParkedRow
-from tests.unit.gateway import house
+from tests.unit.gateway import dispatched
 from tests.unit.gateway.house import NOW, S, who
 
-PEOPLE = (("8001", Role.AGENT, None), ("8002", Role.AGENT, None), ("sun", Role.OFFICER, "yanglao"))
-
-
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    with house.house(tmp_path_factory.mktemp("house")) as made:
-        with made.database.begin() as session:
-            for login, role, department in PEOPLE:
-                house.person(session, login, role, department, extension=f"PJSIP/{login}")
-        yield made
-
-
-@pytest.fixture
-def session(parts: Parts) -> Iterator[Session]:
-    """A transaction that is undone."""
-    with house.undone(parts) as opened:
-        yield opened
-
-
-@pytest.fixture
-def both(session: Session) -> list[WorkOrderRow]:
-    """Two work orders of one ticket of agent 8001."""
-    ticket = house.queued(session, house.call(session))
-    agent = who(session, "8001")
-    acts.fill(session, ticket.id, agent, {"kind": "policy", "summary": "未到账"}, None, NOW)
-    acts.accept(session, ticket.id, agent, "示范市", NOW)
-    return dispatching.dispatch(session, ticket.id, agent, ["yanglao", "gongshang"], "", NOW)
+parts, session, both = dispatched.parts, dispatched.session, dispatched.both
 
 
 def carry(session: Session, now: int) -> None:

@@ -57,35 +57,70 @@ def failing(times: int, problem: Exception, calls: list[int]) -> Callable[[], No
     return step
 
 
-def test_a_stumbling_step_is_given_up_after_its_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Protects: one message a handler fails on stops the others for a bounded time."""
+def well() -> None:
+    """Other work of the database, which is done."""
+
+
+AWAY = OperationalError("SELECT", {}, Exception("gone"))
+
+
+@pytest.mark.parametrize(
+    ("problem", "tries"),
+    [(KeyError("x"), persistence.TRIES), (AWAY, persistence.OUTAGE_TRIES)],
+)
+def test_a_stumbling_step_is_given_up_after_its_tries(
+    monkeypatch: pytest.MonkeyPatch, problem: Exception, tries: int
+) -> None:
+    """Protects: one message a handler fails on, or the database at its words, stops the others for
+    a bounded time; what might be a passing trouble of the database's has the longer one."""
     monkeypatch.setattr(persistence, "WAITS_S", (0.0,))
     calls: list[int] = []
     given_up: list[Exception] = []
-    problem = KeyError("x")
-    asyncio.run(persistence.until_done(failing(99, problem, calls), given_up.append))
+    asyncio.run(persistence.until_done(failing(99, problem, calls), given_up.append, well))
     assert given_up == [problem]
-    assert len(calls) == persistence.TRIES
+    assert len(calls) == tries
 
 
-def test_a_database_that_is_away_is_never_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Protects: an outage, however long, parks nothing."""
+@pytest.mark.parametrize("problem", [KeyError("x"), AWAY])
+def test_a_database_that_is_away_is_never_given_up(
+    monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    """Protects: an outage, however long, parks nothing, whatever a handler makes of it."""
     monkeypatch.setattr(persistence, "WAITS_S", (0.0,))
     calls: list[int] = []
     given_up: list[Exception] = []
-    away = OperationalError("SELECT", {}, Exception("gone"))
-    asyncio.run(persistence.until_done(failing(50, away, calls), given_up.append))
+    none = failing(99, AWAY, [])
+    asyncio.run(persistence.until_done(failing(50, problem, calls), given_up.append, none))
     assert given_up == []
     assert len(calls) == 51
+
+
+def test_a_database_that_comes_and_goes_starts_the_count_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Protects: failures count in a row only: a server that now and then answers is no proof."""
+    monkeypatch.setattr(persistence, "WAITS_S", (0.0,))
+    calls: list[int] = []
+    asked: list[int] = []
+    given_up: list[Exception] = []
+
+    def now_and_then() -> None:
+        asked.append(1)
+        if len(asked) % persistence.OUTAGE_TRIES == 0:
+            raise AWAY
+
+    step = failing(50, AWAY, calls)
+    asyncio.run(persistence.until_done(step, given_up.append, now_and_then))
+    assert given_up == []
 
 
 def test_giving_up_is_itself_tried_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """Protects: a message is not acked because parking it failed."""
     monkeypatch.setattr(persistence, "WAITS_S", (0.0,))
     parked: list[int] = []
-    park = failing(2, KeyError("park"), parked)
-    asyncio.run(persistence.until_done(failing(99, KeyError("x"), []), lambda _: park()))
-    assert len(parked) == 3
+    park = failing(22, KeyError("park"), parked)
+    asyncio.run(persistence.until_done(failing(99, KeyError("x"), []), lambda _: park(), well))
+    assert len(parked) == 23
 
 
 def test_a_call_that_ignores_its_cancellation_is_left_behind() -> None:
