@@ -20,6 +20,7 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from queueing.errors import Code, Unreadable
 from queueing.fields import Department, Model, OfWorkOrder, Short
 from queueing.orders_out import (
+    Attachment,
     Caller,
     OutMessage,
     WorkOrder,
@@ -43,7 +44,8 @@ from queueing.replies_in import (
 from queueing.tested import ConnectionTested
 
 __all__ = [  # one door: whoever reads or writes messages imports them from here
-    "Caller", "ConnectionTested", "Department", "DepartmentReply", "ExtensionAsked", "OutMessage",
+    "Attachment", "Caller", "ConnectionTested", "Department", "DepartmentReply", "ExtensionAsked",
+    "OutMessage",
     "Progress", "Remarked", "Replied", "Reply", "ReplyRejected", "Returned", "Signed", "WorkOrder",
     "WorkOrderExtended", "WorkOrderOffered", "WorkOrderSupervised", "WorkOrderUrged",
     "WorkOrderWithdrawn",

@@ -8,7 +8,9 @@ higher than any before; a confidential order names no caller (DOMAIN: 保密: de
 matter and not the person). How they travel is `messages`' business.
 """
 
-from pydantic import AwareDatetime, Field, model_validator
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from queueing.fields import Brief, Long, Model, OfWorkOrder, Perhaps, Short
 
@@ -50,8 +52,35 @@ class WorkOrder(OfWorkOrder):
         return self
 
 
+class Attachment(Model):
+    """附件，凭链接与本部门密钥取用。 A file, fetched by its link with the department's key."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,120}$")] = Field(
+        repr=False, description="文件名。 Its name."
+    )
+    media_type: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+/-]{1,80}$")] = Field(
+        description="媒体类型。 Its media type."
+    )
+    size: int = Field(ge=1, le=2**31 - 1, description="字节数。 Bytes.")
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="内容的 SHA-256，十六进制。 Of its content, hexadecimal."
+    )
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[!#-~]{1,290}$")] = Field(
+        repr=False,
+        description="取用地址，限本部门；派单退回或撤回后失效。 "
+        "Where it is fetched, by this department alone, while the work order stands.",
+    )
+    expires_at: AwareDatetime = Field(description="链接到期。 When the link ends.")
+
+
 class WorkOrderOffered(WorkOrder):
     """派单：请承办。 A work order for a department."""
+
+    attachments: tuple[Attachment, ...] = Field(
+        default=(),
+        max_length=10,
+        description="附件，可为空。 The matter's files; may be empty.",
+    )
 
 
 class WorkOrderUrged(WorkOrder):

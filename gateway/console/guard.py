@@ -38,6 +38,7 @@ from gateway.people.roles import Permission
 from gateway.people.sessions import Signed
 
 SAFE = frozenset({"GET", "HEAD"})
+FORM_MAX = 1 << 20  # bytes; the longest form is a few fields of 20 000 characters
 PUBLIC: frozenset[Permission] | None = None
 """Anybody, also who is not signed in."""
 SIGNED_IN: frozenset[Permission] = frozenset()
@@ -57,6 +58,7 @@ class Page:
     needs: frozenset[Permission] | None
     logged: bool = False  # a refusal by the guard is a line in the log
     act: str = "recordings:page:open"  # as what such a refusal is in the log
+    most: int = FORM_MAX  # bytes of its form
     streams: bool = False  # the handler is a coroutine: it waits instead of working
 
 
@@ -91,6 +93,8 @@ def guarded(page: Page, knocks: Knocks) -> Callable[[Request], Awaitable[Respons
             return await _handled(page, visit)
         except HotlineError as error:
             return failures.told(visit, error)
+        finally:
+            await request.close()  # a file that came with the form lies on the disk until then
 
     return endpoint
 

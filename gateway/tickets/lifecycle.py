@@ -132,6 +132,7 @@ ACTION_NAMES: dict[str, tuple[str, str]] = {
     "return": ("退单", "Return"),
     "reply": ("反馈", "Reply"),
     "close": ("办结", "Close"),
+    "attach": ("添加附件", "A file added"),
     "urge": ("催办", "Urge"),
     "supervise": ("督办", "Supervise"),
     "extend": ("同意延期", "Extend"),

@@ -26,6 +26,7 @@ _GONE = f"{_GATEWAY}/test_keeping.py::{_MONTH}"
 _PROOF = f"{_CLI}/test_audit.py::test_a_proof_an_export_and_what_joins_two_checkpoints"
 _RECUSED = f"{_GATEWAY}/test_recusal.py"
 _PROGRAM = "test_a_programs_key_is_told_once_listed_and_revoked"
+_FETCHED = "test_a_file_reaches_its_department_and_no_other"
 _ALSO = f"{_CLI}/test_on_record.py"
 
 WITNESSES: dict[str, str] = {
@@ -112,6 +113,7 @@ WITNESSES: dict[str, str] = {
         f"{_CLI}/test_departments.py::test_a_department_gets_an_account_of_its_own",
     "people:key:make": f"{_CLI}/test_departments.py::{_PROGRAM}",
     "people:key:revoke": f"{_CLI}/test_departments.py::{_PROGRAM}",
+    "queueing:attachment:fetch": f"tests/unit/api/test_files.py::{_FETCHED}",
     "queueing:department:test": f"{_ALSO}::test_a_test_message",
     "queueing:message:replay": f"{_ALSO}::test_a_parked_message_sent_again",
     "gateway:process:start": f"{_ALSO}::test_a_process_that_starts",

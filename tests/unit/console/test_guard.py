@@ -29,7 +29,8 @@ def test_a_form_without_our_token_is_refused(morning: scene.Morning, page: Page)
     """Another site's form, sent by the browser with the cookie of who may, must change nothing."""
     path = page.path.format(ticket_id=1, number="WO-2026-000001", request_id=1,
                             login="ayi", recording_id=1, grant_id=1, export_id=1, plan_id=1,
-                            hold_id=1, alert_id=1, parked_id=1, code="jy")  # fmt: skip
+                            hold_id=1, alert_id=1, parked_id=1, code="jy",
+                            attachment_id=1)  # fmt: skip
     may = MAY[f"{page.method} {page.path}"] or ()
     client = browser(morning, LOGINS[min(may)])
     del client.headers["X-CSRF-Token"]

@@ -95,7 +95,7 @@ def test_schemas_stay_within_what_every_tool_reads(document: Any) -> None:
     """Protects: AsyncAPI's schema object is of draft 07: no keyword of a later one slips in."""
     allowed = IGNORED | {
         "type", "properties", "required", "anyOf", "$ref", "const", "enum", "format", "pattern",
-        "minLength", "maxLength", "minimum", "maximum",
+        "minLength", "maxLength", "minimum", "maximum", "items", "maxItems",
     }  # fmt: skip
 
     def check(schema: dict[str, Any]) -> None:

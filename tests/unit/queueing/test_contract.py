@@ -137,6 +137,8 @@ def known(value: Any, schema: dict[str, Any], defs: dict[str, Any]) -> Any:
             for name, one in model["properties"].items()
             if name in value
         }
+    if isinstance(value, list):
+        return [known(one, kinds["array"]["items"], defs) for one in value]
     names = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
     one = kinds[names[type(value)]]
     if isinstance(value, str):
