@@ -9,11 +9,13 @@ private key (DESIGN §3, promise 4): its parts hold `identities=None`.
 import asyncio
 import logging
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
@@ -22,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from gateway import bells, broadcast, lease, migrations, passphrase, rights, shelves
-from gateway.api import health
+from gateway.api import health, metrics
 from gateway.api import routes as api
 from gateway.api.shapes import Fault
 from gateway.broadcast import Broadcast, Datagrams, Notify
@@ -31,11 +33,12 @@ from gateway.database import Database
 from gateway.errors import BadSetting, HotlineError
 from gateway.exchange import Exchange
 from gateway.flow import (
+    answering,
+    backlog,
     custody,
     desks,
     lending,
     linking,
-    orders,
     parking,
     pulling,
     recusing,
@@ -51,10 +54,11 @@ from queueing.broker import RabbitMQ
 from queueing.deadletters import DeadLetters
 from queueing.embedded import Embedded
 from queueing.inbox import Handler, ReplyConsumer
-from queueing.messages import DepartmentReply, Envelope
 from queueing.relay import Relay
+from queueing.telling import Teller
 from queueing.transport import Transport
 from queueing.waiting import Bell
+from queueing.warden import Warden
 from recordings import checkpoints, logkeys, tables_store, watch
 from recordings import passphrase as words
 from recordings.capture import Capture
@@ -66,6 +70,7 @@ from recordings.transit import TransitKeyring
 log = logging.getLogger(__name__)
 
 PBX_AGAIN_S = 5.0
+DEPARTMENTS_AGAIN_S = 1.0
 DECLARED_S = 2.0  # how long the relay waits for the departments' queues at its start
 NOTICES = "notices"  # where processes tell each other, below the state directory
 PLAIN_KEYS = "private"  # where older versions kept the private halves, below the keyring
@@ -207,7 +212,7 @@ def application(made: Parts) -> ASGIApp:
     """The web: JSON for programs, pages for people."""
     handlers = {status: _json_or(handler) for status, handler in web.EXCEPTION_HANDLERS.items()}
     app = Starlette(
-        routes=[*health.ROUTES, *api.routes(), *web.pages()],
+        routes=[*health.ROUTES, *metrics.ROUTES, *api.routes(), *web.pages()],
         exception_handlers=handlers,
     )
     app.state.parts = made
@@ -292,11 +297,10 @@ def relink(made: Parts) -> None:
 @asynccontextmanager
 async def transport(made: Parts) -> AsyncIterator[Transport]:
     """RabbitMQ where one is set, the database's own queues otherwise."""
-    url = made.settings.broker_url
     opened: Transport
     opened = (
-        RabbitMQ(url, kind=made.settings.queues)
-        if url
+        RabbitMQ(made.settings.broker_now, kind=made.settings.queues)
+        if made.settings.broker_url
         else Embedded(made.database.begin, made.clock, reading=made.database.reading)
     )
     try:
@@ -306,13 +310,9 @@ async def transport(made: Parts) -> AsyncIterator[Transport]:
 
 
 def on_reply(made: Parts) -> Handler:
-    """What a department's reply does to its work order and ticket."""
-
-    def apply(session: Session, reply: DepartmentReply, _: Envelope) -> None:
-        # The inbox has checked that this department may speak by the key the reply came with.
-        orders.reply(session, reply, reply.department, made.clock())
-
-    return apply
+    """What departments' replies do to their work orders and tickets. The inbox has checked that a
+    department may speak, by the key its reply came with."""
+    return lambda session, replies: answering.apply(session, replies, made.clock())
 
 
 def replies(made: Parts, carrier: Transport) -> ReplyConsumer:
@@ -344,11 +344,11 @@ async def _out(made: Parts) -> None:
         group.create_task(bells.listen(made.hub, bell, lambda _queue: None))
         begin = partial(database.begin, lasting=False)
         among = desks.at_the_broker if made.settings.broker_url else None
-        group.create_task(
-            Relay(
-                begin, carrier, made.clock, reading=database.reading, bell=bell, among=among
-            ).run()
-        )
+        work = Relay(begin, carrier, made.clock, reading=database.reading, bell=bell, among=among)
+        group.create_task(work.run())
+        name = f"{socket.gethostname()[:40]}:{os.getpid()}"
+        told = Teller(begin, made.clock, work.told, lambda: work.standing, name)
+        group.create_task(told.run())
 
 
 async def _declare(made: Parts, carrier: Transport) -> None:
@@ -361,7 +361,35 @@ async def _in(made: Parts) -> None:
         if isinstance(carrier, Embedded):  # its readers are woken by whoever commits something
             group.create_task(bells.listen(made.hub, Bell(), carrier.ring))
         await desks.declare(made.database, carrier)
-        group.create_task(replies(made, carrier).run())
-        group.create_task(DeadLetters(begin, carrier, clock).run())
-        group.create_task(desks.run(made.database, carrier, clock))
-        group.create_task(parking.alarm(made.database, clock))
+        consumer = replies(made, carrier)
+        told = Teller(partial(begin, lasting=False), clock, consumer.told, None, "")
+        works: dict[str, Callable[[], Awaitable[NoReturn]]] = {
+            "replies": consumer.run,
+            "dead letters": DeadLetters(begin, carrier, clock).run,
+            "desks": partial(desks.run, made.database, carrier, clock),
+            "alarm": partial(parking.alarm, made.database, clock),
+            "backlog": partial(backlog.alarm, made.database, clock),
+            "told": told.run,
+        }
+        if made.settings.broker_url:
+            works["warden"] = Warden(made.settings.broker_now, partial(_at_work, made)).run
+            works["depth"] = partial(
+                backlog.measure, made.database, made.settings.broker_now, clock
+            )
+        for name, work in works.items():
+            group.create_task(_for_ever(name, work))
+
+
+async def _for_ever(name: str, work: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
+    """Whatever goes wrong in one of them is said, and ends neither the others nor the process."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            log.error("%s: %s; begun again", name, _why(error))  # noqa: TRY400
+        await asyncio.sleep(DEPARTMENTS_AGAIN_S)
+
+
+def _at_work(made: Parts) -> list[str]:
+    """Departments whose own programs read their queues."""
+    return [code for code, mode in desks.modes(made.database).items() if mode == "queue"]

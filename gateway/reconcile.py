@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from gateway.count import Count, Recordings, WorkOrders, document, gap_plain
+from gateway.flow import outgoing
 from gateway.parts import Parts
 from gateway.tables import RecordingLinkRow, TicketCallRow, WorkOrderRow
 from queueing.tables import OutboxRow, ParkedRow
@@ -193,7 +194,7 @@ def _work_orders(session: Session, count: Count, since: int, until: int) -> None
                WorkOrderRow.replied_at).where(*offered)
     ).all()  # fmt: skip
     told = {
-        f"{number}/v{said}": number
+        outgoing.key(number, said): number
         for number, version, _, _ in rows
         for said in range(1, version + 1)
     }
@@ -211,6 +212,7 @@ def _work_orders(session: Session, count: Count, since: int, until: int) -> None
         for parked_id in session.scalars(
             select(ParkedRow.id).where(
                 ParkedRow.replayed_at.is_(None),
+                ParkedRow.discarded_at.is_(None),
                 ParkedRow.direction.in_(("dead", "in")),
                 ParkedRow.parked_at >= since,
                 ParkedRow.parked_at < until,

@@ -33,6 +33,7 @@ KNOWN = (
     "LISTEN",
     "PUBLIC_URL",
     "REGION",
+    "METRICS_TOKEN",
 )
 
 
@@ -55,6 +56,10 @@ class Settings:
     """Where departments' systems reach us, with no slash at its end; empty: they do not."""
     region: str
     archive: Archive
+    metrics_token: str = field(repr=False)
+    """Who shows it reads `/metrics`; empty: whoever asks from this machine."""
+    broker_file: Path | None = None
+    """Where `broker_url` was read from, if from a file."""
 
     @property
     def keyring(self) -> Path:
@@ -75,6 +80,16 @@ class Settings:
     def broker_node(self) -> str:
         """The first node of the broker: its account, virtual host and scheme are those of all."""
         return (self.broker_url.split() or [""])[0]
+
+    def broker_now(self) -> str:
+        """The broker's URLs as their file has them by now, so that a changed password is taken up
+        without a restart; what was read at the start where that cannot be used."""
+        if self.broker_file is None:
+            return self.broker_url
+        try:
+            return _broker(_file("HOTLINE_BROKER_URL_FILE", str(self.broker_file)))
+        except BadSetting:
+            return self.broker_url
 
 
 def without_secret(url: str) -> str:
@@ -108,6 +123,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         public_url=_public(given.get("PUBLIC_URL", "")),
         region=given.get("REGION") or "本市",
         archive=archive.read(given, state),
+        metrics_token=given.get("METRICS_TOKEN", ""),
+        broker_file=Path(file) if (file := environ.get("HOTLINE_BROKER_URL_FILE")) else None,
     )
 
 

@@ -170,11 +170,16 @@ def _operations() -> dict[str, Any]:
     }
 
 
+_SAID: Final = frozenset(str(one.event) for one in examples.IN if isinstance(one, Reply))
+
+
 def _name(message: Message) -> str:
-    """`WorkOrderUrged` → `urged`, `ExtensionAsked` → `extension_asked`."""
+    """`WorkOrderUrged` → `urged`, `ExtensionAsked` → `extension_asked`; what the hotline passes on
+    is told from what a department says: `workorder_remarked`."""
     if isinstance(message, Reply):
         return str(message.event)
-    return messages.type_of(message).split(".")[-2]
+    name = messages.type_of(message).split(".")[-2]
+    return f"workorder_{name}" if name in _SAID else name
 
 
 def _refs(of: tuple[Message, ...]) -> dict[str, Any]:
@@ -223,6 +228,8 @@ def _payload(example: Message) -> dict[str, Any]:
             "dataschema": {"type": "string", "const": messages.SCHEMA + kind},
             "sequence": {**text, "description": "十位版本号，可按文本排序。 The version in ten "
                          "digits; it orders as text."},
+            "traceparent": {**text, "description": "追踪标识（W3C Trace Context），可沿用于回复。 "
+                            "The trace it belongs to; an answer may go on with it."},
             "data": {"$ref": _REF.format(model=type(example).__name__)},
         },
     }  # fmt: skip

@@ -13,21 +13,22 @@ from collections.abc import AsyncGenerator, Awaitable, Iterable
 from contextlib import aclosing
 from typing import Any, Final
 
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, DeliveryMode
 
 from queueing import link, topology
 from queueing.errors import TransportDown
-from queueing.link import LOST, SHORT_S, TIMEOUT_S
+from queueing.link import LOST, SHORT_S, TIMEOUT_S, Where
 from queueing.publishing import Publisher, named
 from queueing.topology import DEDUPE_HEADER, Kind
-from queueing.transport import Delivery, Outcome
+from queueing.transport import Delivery, Gathered, Outcome
 from queueing.waiting import bounded
 
 logger = logging.getLogger(__name__)
 
+TOGETHER: Final = 16  # and as many again arrive meanwhile
 WATCH_S: Final = 3.0  # a consumer that hears nothing for so long is looked after
 AGAIN_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # consuming again within seconds of the port
-AHEAD: Final = {topology.REPLIES: 16, topology.PARKED: 16}
+AHEAD: Final = {topology.REPLIES: 32, topology.PARKED: 16}
 """How many messages wait in a consumer's hands. Of a department's queue one: what it requeues would
 otherwise come after what it already holds. Our own consumers never requeue; that they hold few is
 what bounds their memory when somebody sends noise."""
@@ -37,12 +38,13 @@ class RabbitMQ:
     """The broker at `url` (amqp:// or amqps://), with queues of one `kind`.
 
     Of a cluster `url` may name several nodes, with blanks between: the first that lets us in is
-    taken, each time anew.
+    taken, each time anew. It may be a function that says it, asked before each connection: a
+    changed password is taken up without a restart.
     """
 
-    def __init__(self, url: str, *, kind: Kind = "quorum") -> None:
-        self._nodes = link.addresses(url)
-        self._out = Publisher(self._nodes, kind)
+    def __init__(self, url: Where, *, kind: Kind = "quorum") -> None:
+        self._where = url
+        self._out = Publisher(url, kind)
 
     async def declare(self, departments: Iterable[str]) -> None:
         """Declare the topology for these departments as well, now and after each reconnection.
@@ -65,9 +67,11 @@ class RabbitMQ:
         """Whether the broker answers over the publishing link, asked for something small."""
         return await self._out.answers()
 
-    async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
+    async def send(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str = ""
+    ) -> Outcome:
         """Publish once; what the broker says, however long it takes, or that the link is gone."""
-        return await self._out.send(exchange, routing_key, body, dedupe_key)
+        return await self._out.send(exchange, routing_key, body, dedupe_key, trace)
 
     async def publish(
         self, exchange: str, routing_key: str, body: bytes, dedupe_key: str
@@ -77,20 +81,28 @@ class RabbitMQ:
 
     async def deliveries(self, queue: str) -> AsyncGenerator[Delivery, None]:
         """The queue's messages, for ever; a lost consumer is replaced on a fresh connection."""
+        async with aclosing(self.gathered(queue)) as arriving:
+            async for gathered in arriving:
+                for delivery in gathered.deliveries:
+                    yield delivery
+
+    async def gathered(self, queue: str) -> AsyncGenerator[Gathered, None]:
+        """As `deliveries`, as many at once as have come; at most `TOGETHER` of them."""
         tried = 0
         while True:
             try:
                 async with aclosing(self._consume(queue)) as arriving:
-                    async for message in arriving:
+                    async for messages in arriving:
                         tried = 0
-                        yield _Taken(message)
+                        taken = [_Taken(message) for message in messages]
+                        yield Gathered(taken, taken[-1].ack_so_far)
             except LOST as problem:
                 logger.warning("consumer of %s lost: %s", queue, named(problem))
             await asyncio.sleep(AGAIN_S[min(tried, len(AGAIN_S) - 1)])
             tried += 1
 
-    async def _consume(self, queue: str) -> AsyncGenerator[AbstractIncomingMessage, None]:
-        connection = await link.connect(self._nodes)
+    async def _consume(self, queue: str) -> AsyncGenerator[list[AbstractIncomingMessage], None]:
+        connection = await link.connect(link.addresses(self._where))
         try:
             wanted = [q for q in self._out.queues if q.name == queue]
             for _, problem in await link.declare_all(connection, wanted, SHORT_S):
@@ -106,9 +118,12 @@ class RabbitMQ:
                 except TimeoutError:
                     await bounded(_watch(channel, queue, tag), TIMEOUT_S)
                     continue
-                if message is None:
+                messages = [message]
+                while not arrived.empty() and len(messages) < TOGETHER:
+                    messages.append(arrived.get_nowait())
+                if None in messages:  # what came before it comes again: it can no longer be settled
                     raise TransportDown("the channel was closed")
-                yield message
+                yield [one for one in messages if one is not None]
         finally:
             await link.close(connection)
 
@@ -144,6 +159,7 @@ class _Taken:
         self.routing_key = message.routing_key or ""
         self.dedupe_key = str(message.headers.get(DEDUPE_HEADER) or "")
         self.user: str | None = message.user_id or ""
+        self.lasting = message.delivery_mode == DeliveryMode.PERSISTENT
 
     @property
     def death(self) -> str:
@@ -154,6 +170,10 @@ class _Taken:
 
     async def ack(self) -> None:
         await self._settle(self._message.ack())
+
+    async def ack_so_far(self) -> None:
+        """This one, and each before it that is not settled."""
+        await self._settle(self._message.ack(multiple=True))
 
     async def requeue(self) -> None:
         await self._settle(self._message.reject(requeue=True))

@@ -16,15 +16,17 @@ when the next is asked for, comes again.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, MutableMapping
+import os
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID, uuid5
 
-from queueing import messages, topology
+from queueing import messages, topology, tracing
 from queueing.errors import NotSent, Unreadable
 from queueing.messages import (
+    ConnectionTested,
     DepartmentReply,
     ExtensionAsked,
     Progress,
@@ -41,16 +43,24 @@ from queueing.transport import Delivery, Transport
 logger = logging.getLogger(__name__)
 
 AGAIN_S: Final = (0.2, 0.5, 1.0, 2.0)
+REFUSALS: Final = 8
 ANSWERS: Final = UUID("5b0c6f8e-3c0f-5e0b-9d55-0f7c1d6a1233")
 """The namespace of answers' ids (RFC 9562 §5.5)."""
 
-Seen = MutableMapping[str, int]
-"""The highest version settled, by work order."""
+
+class Seen(Protocol):
+    """The highest version settled, by work order: a dict, or `Remembered` across restarts."""
+
+    def get(self, work_order: str, default: int, /) -> int:
+        """The version settled, or `default`."""
+
+    def __setitem__(self, work_order: str, version: int, /) -> None:
+        """Remember that this version was settled."""
 
 
 class Department:
     """One department's link; `seen` outlives the program when the caller keeps it; `on_rejected`
-    is told of an answer that the hotline did not take, and why."""
+    is told of an answer that the hotline did not take, and why; `on_tested` of a test message."""
 
     def __init__(
         self,
@@ -59,6 +69,7 @@ class Department:
         clock: Callable[[], int],
         seen: Seen | None = None,
         on_rejected: Callable[[ReplyRejected], None] = lambda _: None,
+        on_tested: Callable[[ConnectionTested], None] = lambda _: None,
     ) -> None:
         self.code = code
         self.repeated = 0
@@ -66,6 +77,7 @@ class Department:
         self._transport = transport
         self._clock = clock
         self._on_rejected = on_rejected
+        self._on_tested = on_tested
         self._seen: Seen = {} if seen is None else seen
 
     async def orders(self) -> AsyncGenerator["Order", None]:
@@ -76,15 +88,16 @@ class Department:
                 message = await self._read(delivery)
                 if message is None:
                     continue
-                order = Order(self, delivery, message)
+                order = Order(self, delivery, *message)
                 try:
                     yield order
                 finally:
                     await order.requeue_unless_settled()
 
-    async def _read(self, delivery: Delivery) -> WorkOrder | WorkOrderWithdrawn | None:
+    async def _read(self, delivery: Delivery) -> tuple[WorkOrder | WorkOrderWithdrawn, str] | None:
+        """The next to work, and its trace."""
         try:
-            message = messages.decode(delivery.body).message
+            envelope = messages.decode(delivery.body)
         except Unreadable as problem:
             if problem.code in ("unknown-type", "wrong-version"):
                 await self._pass_over(delivery, problem.reason)
@@ -92,9 +105,14 @@ class Department:
             logger.warning("an unreadable work order goes to the parked queue: %s", problem.reason)
             await delivery.reject()
             return None
+        message = envelope.message
         if isinstance(message, ReplyRejected):
             logger.warning("a reply was not taken: %s: %s", message.code, message.reply_id)
             self._on_rejected(message)
+            await delivery.ack()
+            return None
+        if isinstance(message, ConnectionTested):
+            self._on_tested(message)
             await delivery.ack()
             return None
         if not isinstance(message, WorkOrder | WorkOrderWithdrawn):
@@ -104,7 +122,7 @@ class Department:
             self.repeated += 1
             await delivery.ack()
             return None
-        return message
+        return message, envelope.trace
 
     async def _pass_over(self, delivery: Delivery, what: str) -> None:
         logger.info("passed over: %s", what)
@@ -115,19 +133,27 @@ class Department:
         """Remember that this version was taken in."""
         self._seen[message.work_order] = message.version
 
-    async def send(self, reply: DepartmentReply) -> None:
+    async def send(self, reply: DepartmentReply, trace: str = "") -> None:
         """Say it, whether or not the order is in hand: published under one id until it is
-        confirmed. Raises `NotSent` when refused."""
+        confirmed; `trace` is the `traceparent` of what is answered. Raises `NotSent` when refused
+        for some ten seconds: a queue of the hotline's that was deleted or has no leader is there
+        again by then, and a program that gave its order back at once would have it parked after
+        twenty times."""
         event_id = answer_id(reply)
         source = f"urn:12333:department:{self.code}"
-        body = messages.encode(reply, event_id=event_id, source=source, time_us=self._clock())
+        of = tracing.parse(trace)
+        step = str(tracing.child(of, os.urandom(8))) if of else ""
+        body = messages.encode(
+            reply, event_id=event_id, source=source, time_us=self._clock(), trace=step
+        )
         key = topology.reply_key(self.code)
-        tried = 0
+        tried = refused = 0
         while True:
             outcome = await self._transport.publish(topology.REPLIES, key, body, event_id)
             if outcome.verdict == "confirmed":
                 return
-            if outcome.verdict != "unknown":
+            refused += outcome.verdict != "unknown"
+            if refused == REFUSALS:
                 raise NotSent(f"{outcome.verdict} {outcome.detail}")
             await asyncio.sleep(AGAIN_S[min(tried, len(AGAIN_S) - 1)])
             tried += 1
@@ -147,8 +173,11 @@ class Order:
         department: Department,
         delivery: Delivery,
         message: WorkOrder | WorkOrderWithdrawn,
+        trace: str = "",
     ) -> None:
         self.message = message
+        self.body = delivery.body  # as it came, with what this program does not know
+        self._trace = trace
         self._department = department
         self._delivery = delivery
         self._settled = False
@@ -173,24 +202,23 @@ class Order:
 
     async def ask_extension(self, by: str, until: datetime, reason: str) -> None:
         """申请延期: more time is needed, until when and why; the order stays in hand."""
-        await self._department.send(
-            ExtensionAsked(**self._about(), by=by, until=until, reason=reason)
-        )
+        await self._say(ExtensionAsked(**self._about(), by=by, until=until, reason=reason))
 
     async def progress(self, by: str, text: str) -> None:
         """办理进展: how it goes; the order stays in hand."""
-        await self._department.send(Progress(**self._about(), by=by, text=text))
+        await self._say(Progress(**self._about(), by=by, text=text))
 
     async def remark(self, by: str, text: str) -> None:
         """会办意见: a remark for the hotline and the others; the order stays in hand."""
-        await self._department.send(Remarked(**self._about(), by=by, text=text))
+        await self._say(Remarked(**self._about(), by=by, text=text))
 
     async def ack(self) -> None:
-        """Taken in, with nothing to say (yet)."""
+        """Taken in, with nothing to say (yet). Remembered first: killed before the ack it comes
+        again, and is recognised."""
         if not self._settled:
+            self._department.settled(self.message)
             self._settled = True
             await self._delivery.ack()
-            self._department.settled(self.message)
 
     async def reject(self) -> None:
         """Never again: it goes to the parked queue, where the hotline sees it."""
@@ -204,8 +232,11 @@ class Order:
             self._settled = True
             await self._delivery.requeue()
 
+    async def _say(self, reply: DepartmentReply) -> None:
+        await self._department.send(reply, self._trace)
+
     async def _answer(self, reply: DepartmentReply) -> None:
-        await self._department.send(reply)
+        await self._say(reply)
         await self.ack()
 
     def _about(self) -> dict[str, Any]:

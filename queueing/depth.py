@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from queueing.tables import EmbeddedRow, InboxRow, OutboxDueRow, OutboxRow, ParkedRow
+from queueing.tables import OPEN, EmbeddedRow, InboxRow, OutboxDueRow, OutboxRow, ParkedRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def by_department(session: Session) -> list[DepartmentDepth]:
         row.department: row.number
         for row in session.execute(
             select(ParkedRow.department, func.count().label("number"))
-            .where(ParkedRow.replayed_at.is_(None))
+            .where(*OPEN)
             .group_by(ParkedRow.department)
         )
     }

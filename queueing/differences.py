@@ -28,14 +28,25 @@ def differences(exported: Exported, layout: Layout, vhost: str) -> list[str]:
         ]
     here = {
         kind: [row for row in exported.get(kind, []) if row.get("vhost") == vhost]
-        for kind in ("exchanges", "queues", "bindings", "permissions", "topic_permissions")
+        for kind in (
+            *("exchanges", "queues", "bindings"),
+            *("permissions", "topic_permissions", "policies"),
+        )
     }
+    if layout.kind == "quorum" and _release(exported) >= topology.COUNTS_NO_NACK:
+        wanted |= topology.policies_since_4_3(vhost)
     return [
         *_exchanges(here["exchanges"], wanted["exchanges"]),
         *_queues(here["queues"], wanted["queues"]),
         *_bindings(here["bindings"], wanted["bindings"]),
         *_rights(here, wanted, _names(exported.get("users", []))),
+        *_policies(here["policies"], wanted["policies"]),
     ]
+
+
+def _release(exported: Exported) -> tuple[int, ...]:
+    """Which RabbitMQ has written it; nothing where it does not say."""
+    return topology.release(str(exported.get("rabbit_version", "")))
 
 
 def queue_differs(name: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
@@ -99,6 +110,21 @@ def _bindings(found: Iterable[Row], wanted: Iterable[Row]) -> Iterator[str]:
 
 def _bound(row: Row) -> tuple[str, str, str]:
     return str(row["source"]), str(row["destination"]), str(row["routing_key"])
+
+
+def _policies(found: Iterable[Row], wanted: Iterable[Row]) -> Iterator[str]:
+    there = {row["name"]: row for row in found}
+    for row in wanted:
+        name, has = row["name"], there.get(row["name"], {})
+        given, must = has.get("definition", {}), row["definition"]
+        missing = {key: value for key, value in must.items() if given.get(key) != value}
+        if missing or has.get("pattern") != row["pattern"]:
+            parts = ", ".join(f"{key}={value}" for key, value in sorted(missing.items()))
+            what = parts or row["pattern"]
+            yield (
+                f"策略 {name} 不符（{what}）：重新导入定义。 The policy {name} is not as agreed "
+                f"({what}): {_IMPORT}."
+            )
 
 
 def _rights(

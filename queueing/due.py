@@ -35,6 +35,7 @@ class Claimed:
     routing_key: str
     dedupe_key: str
     body: bytes
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ _SQLITE: Final = _Words(
     claim_among=_claim_one(_ONE + _AMONG_ONE),
     look_among=text(_FIRST.format(more=_AMONG_ONE)),
     read=text(
-        "SELECT id, department, routing_key, dedupe_key, body FROM outbox "
+        "SELECT id, department, routing_key, dedupe_key, body, trace FROM outbox "
         "WHERE id IN (SELECT value FROM json_each(:ids))"
     ),
     end=text(
@@ -112,7 +113,7 @@ _POSTGRESQL: Final = _Words(
     claim_among=_claim_other(_OTHER + _AMONG_OTHER),
     look_among=text(_FIRST.format(more=_AMONG_OTHER)),
     read=text(
-        "SELECT id, department, routing_key, dedupe_key, body FROM outbox "
+        "SELECT id, department, routing_key, dedupe_key, body, trace FROM outbox "
         "WHERE id = ANY(CAST(:ids AS bigint[]))"
     ),
     end=text(

@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +24,7 @@ from queueing import topology
 from queueing.outbox import Begin, Clock
 from queueing.tables import EmbeddedQueueRow, EmbeddedRow
 from queueing.topology import DELIVERY_LIMIT, PARKED
-from queueing.transport import Delivery, Outcome
+from queueing.transport import Delivery, Gathered, Outcome
 from queueing.waiting import Bell, finish
 
 logger = logging.getLogger(__name__)
@@ -71,8 +72,11 @@ class Embedded:
         """Always, as `ready`."""
         return True
 
-    async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
+    async def send(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str = ""
+    ) -> Outcome:
         """As `publish`: the database answers, or fails, within its own bounds."""
+        del trace  # the message itself names it, and a row has no headers
         return await self.publish(exchange, routing_key, body, dedupe_key)
 
     async def publish(
@@ -117,6 +121,12 @@ class Embedded:
             finally:
                 if not taken.settled:
                     await taken.requeue()
+
+    async def gathered(self, queue: str) -> AsyncGenerator[Gathered, None]:
+        """The head of the queue, by itself: the next is claimed when this one is settled."""
+        async with aclosing(self.deliveries(queue)) as arriving:
+            async for delivery in arriving:
+                yield Gathered([delivery], delivery.ack)
 
     def _claim(self, queue: str) -> "_Taken | None":
         now = self._clock()
@@ -190,6 +200,7 @@ class _Taken:
     home: Embedded
     settled: bool = False
     user: str | None = None
+    lasting: bool = True
 
     async def ack(self) -> None:
         await self._settle("ack")

@@ -7,6 +7,8 @@
     ├── TransportDown      the broker cannot be reached, or did not answer in time
     ├── TopologyMismatch   the broker has the queue with other properties
     ├── NotSent            a department's reply that the transport refused
+    ├── NotRemembered      the file in which a department's program remembers fails
+    ├── LiveHouse          a rehearsal where real work orders travel
     └── NotParked          a replay of what is not parked, or no longer
 
 Every message says, Chinese first, what happened and what can be done. None carries what a message
@@ -104,11 +106,30 @@ class NotSent(QueueingError):
         super().__init__(f"回复未能送出：{why}。 The reply was not sent: {why}.")
 
 
+class NotRemembered(QueueingError):
+    """The file in which a department's program remembers cannot be used; nothing was acked."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"记忆文件 {path} 无法使用（{why}），请检查路径、权限与磁盘；换用新文件，"
+            "则可能再次收到已办的派单。 "
+            f"The memory {path} cannot be used ({why}): check path, rights and disk; with a new "
+            "file work orders may come again that were settled."
+        )
+
+
+class LiveHouse(QueueingError):
+    """A rehearsal was asked for where it might meet a real work order; nothing was sent."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"检测未进行：{why}")
+
+
 class NotParked(QueueingError):
-    """There is no parked message of this number, or it was replayed already."""
+    """There is no parked message of this number, or it was replayed or discarded already."""
 
     def __init__(self, parked_id: int) -> None:
         super().__init__(
-            f"没有待处理的滞留消息 {parked_id}，可能已重发。 "
-            f"No message is parked under {parked_id}; it may have been replayed already."
+            f"没有待处理的滞留消息 {parked_id}，可能已重发或作废。 No message is parked under "
+            f"{parked_id}; it may have been replayed or discarded already."
         )

@@ -15,8 +15,10 @@ from queueing.messages import (
     ReplyRejected,
     Returned,
     Signed,
+    WorkOrderChanged,
     WorkOrderExtended,
     WorkOrderOffered,
+    WorkOrderRemarked,
     WorkOrderSupervised,
     WorkOrderUrged,
     WorkOrderWithdrawn,
@@ -62,7 +64,23 @@ OUT: Final[tuple[Message, ...]] = (
     WorkOrderExtended(
         **(_WHOLE | {"due_at": _LONGER}), version=4, by="chen", granted=True, reason="同意延期一周"
     ),
-    WorkOrderWithdrawn(**_ABOUT, version=5, reason="改派信息中心"),
+    WorkOrderChanged(
+        **(_WHOLE | {"demand": "说明原因、整改并书面答复"}),
+        version=5,
+        by="8001",
+        reason="来电人补充诉求",
+        changed=["demand"],
+    ),
+    WorkOrderRemarked(
+        **_WHOLE,
+        version=6,
+        from_department="xx",
+        by="李四",
+        text="叫号系统当日有故障记录",
+        part=1,
+        parts=1,
+    ),
+    WorkOrderWithdrawn(**_ABOUT, version=7, reason="改派信息中心"),
     ReplyRejected(
         **_ABOUT,
         reply_id="sb-000217",

@@ -27,6 +27,8 @@ Brief = Annotated[
 """A few sentences beside a whole order: so much that both fit into one message, escapes and all."""
 Department = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
 """A department's code; it stands in routing keys and queue names, so it has no dot."""
+FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,39}$")]
+"""The name of a field of a message."""
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 

@@ -8,7 +8,8 @@ Always holds: a claim looks first while there was nothing, and takes no writer's
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from queueing import due, parked
 from queueing.due import Claimed, Failed
 from queueing.outbox import Begin, Clock
+from queueing.persistence import AWAY
 from queueing.transport import Outcome
 
 logger = logging.getLogger(__name__)
@@ -70,7 +72,29 @@ class Ledger:
 
     def mark(self, done: Sequence[Done], aside: Sequence[Claimed]) -> list[int]:
         """Write down what became of these, and give those back; when the failed ones are to be
-        tried again (µs)."""
+        tried again (µs). What cannot be written down of one row keeps the others from nothing: its
+        lease runs out, and it is published again. Raises what a database raises that is away."""
+        try:
+            return self._marked(done, aside)
+        except AWAY:
+            raise
+        except Exception as problem:  # noqa: BLE001 - one of them; which, is found out by trying
+            logger.error("outbox, marking: %s", type(problem).__name__)  # noqa: TRY400
+        again = self._each(partial(self._marked, (), [row]) for row in aside)
+        return again + self._each(partial(self._marked, [one], ()) for one in done)
+
+    def _each(self, steps: Iterable[Callable[[], list[int]]]) -> list[int]:
+        again: list[int] = []
+        for step in steps:
+            try:
+                again += step()
+            except AWAY:
+                raise
+            except Exception as problem:  # noqa: BLE001 - said above; the others go on
+                logger.error("outbox, one row: %s", type(problem).__name__)  # noqa: TRY400
+        return again
+
+    def _marked(self, done: Sequence[Done], aside: Sequence[Claimed]) -> list[int]:
         now, failed = self._clock(), []
         told: Counter[str] = Counter()
         with self._begin() as session:
@@ -100,4 +124,4 @@ class Ledger:
 
 
 def _reason(row: Claimed, outcome: Outcome) -> str:
-    return f"{SAID[outcome.verdict]} ({row.routing_key}): {outcome.detail}"
+    return f"{SAID[outcome.verdict]} ({row.routing_key}): {outcome.detail}".replace("\0", "")

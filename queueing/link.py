@@ -8,7 +8,7 @@ nobody waiting; a queue is declared on a channel of its own, because a refusal c
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +17,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed
 from aiormq import spec
 
+from queueing import readable
 from queueing.errors import QueueingError, TopologyMismatch, TransportDown
 from queueing.messages import CONTENT_TYPE
 from queueing.topology import DEDUPE_HEADER, EXCHANGES, Queue
@@ -24,18 +25,22 @@ from queueing.waiting import bounded
 
 TIMEOUT_S: Final = 10.0
 SHORT_S: Final = 2.0  # to say goodbye, to ask whether somebody is there, to declare one queue
-HEARTBEAT_S: Final = 7
+HEARTBEAT_S: Final = 6
 """aiormq gives a connection up that has been silent for three times (this + 1 s)."""
 AT_ONCE: Final = 8  # queues that are declared side by side
 LOST: Final = (*CONNECTION_EXCEPTIONS, TimeoutError, QueueingError)
 
+Where = str | Callable[[], str]
+"""The URLs of a broker, or what is asked for them before each connection: a password that was
+changed is then taken up by the next. What is asked must not raise."""
 
-def addresses(urls: str) -> tuple[str, ...]:
-    """The nodes that `urls` names, one or several of a cluster with blanks between; each with our
-    heartbeat, unless it has one of its own."""
+
+def addresses(where: Where) -> tuple[str, ...]:
+    """The nodes that `where` names now, one or several of a cluster with blanks between; each with
+    our heartbeat, unless it has one of its own."""
     return tuple(
         url if "heartbeat=" in url else f"{url}{'&' if '?' in url else '?'}heartbeat={HEARTBEAT_S}"
-        for url in urls.split()
+        for url in (where if isinstance(where, str) else where()).split()
     )
 
 
@@ -47,7 +52,8 @@ async def connect(nodes: Sequence[str]) -> AbstractConnection:
     met: BaseException = TransportDown("no node is named")
     for url in nodes:
         try:
-            return await bounded(aio_pika.connect(url), TIMEOUT_S / len(nodes))
+            opening = aio_pika.connect(url, connection_class=readable.Connection)
+            return await bounded(opening, TIMEOUT_S / len(nodes), undo=close)
         except LOST as problem:
             met = problem
     raise met
@@ -103,7 +109,9 @@ class Link:
             waiting.close()
         return True
 
-    async def publish(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> None:
+    async def publish(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str = ""
+    ) -> None:
         """Until the broker has it. Raises what the library says of a return or a nack, and one of
         `LOST` when the connection ends first."""
         task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment] # we are in one
@@ -111,7 +119,7 @@ class Link:
         properties = spec.Basic.Properties(
             content_type=CONTENT_TYPE,
             delivery_mode=2,
-            headers={DEDUPE_HEADER: dedupe_key},
+            headers={DEDUPE_HEADER: dedupe_key, **({"traceparent": trace} if trace else {})},
             user_id=self._user,
         )  # and a message id from aiormq, fresh for each attempt: it matches returns by it
         try:

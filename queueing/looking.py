@@ -1,4 +1,5 @@
-"""A look at a real broker through its own protocol: what is not as agreed. Changes nothing.
+"""A look at a real broker through its own protocol: what is not as agreed, and how much lies in its
+queues. Changes nothing.
 
 Each queue is asked for passively, and one that is there is declared with the agreed arguments,
 which RabbitMQ answers with the first difference, or does nothing. A message that no queue takes is
@@ -8,7 +9,8 @@ through AMQP: `differences` sees them, in exported definitions.
 """
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Final
 
 import aio_pika
@@ -46,6 +48,38 @@ async def troubles(url: str, wanted: Iterable[Queue]) -> list[str]:
     return found + [told for told in probed if told]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A queue as the broker tells of it: messages that wait, and programs that read it."""
+
+    ready: int
+    readers: int
+
+
+async def standing(url: str, names: Iterable[str]) -> dict[str, Standing]:
+    """Those of these queues that are there.
+
+    Raises:
+        TransportDown: the broker cannot be reached, or does not let us in.
+    """
+    found = {}
+    async with _connected(url) as connection:
+        for name in names:
+            try:
+                found[name] = await bounded(_stands(connection, name), TIMEOUT_S)
+            except ChannelNotFoundEntity:
+                continue
+            except (*CONNECTION_EXCEPTIONS, ChannelClosed, TimeoutError) as problem:
+                raise TransportDown(type(problem).__name__) from problem
+    return found
+
+
+async def _stands(connection: AbstractConnection, name: str) -> Standing:
+    async with connection.channel(publisher_confirms=False) as channel:
+        told = (await channel.declare_queue(name, passive=True)).declaration_result
+        return Standing(told.message_count or 0, told.consumer_count or 0)
+
+
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[AbstractConnection]:
     try:
@@ -59,6 +93,26 @@ async def _connected(url: str) -> AsyncIterator[AbstractConnection]:
             await bounded(connection.close(), TIMEOUT_S)
         except (*CONNECTION_EXCEPTIONS, TimeoutError):
             pass  # under an alarm it does not hear our goodbye either
+
+
+async def depths(url: str, queues: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Ready messages and consumers of each of these queues; one that does not answer is left out.
+
+    Raises:
+        TransportDown: the broker cannot be reached, or does not let us in.
+    """
+    found = {}
+    async with _connected(url) as connection:
+        for queue in queues:
+            with suppress(*CONNECTION_EXCEPTIONS, ChannelClosed, TimeoutError):
+                found[queue] = await bounded(_depth(connection, queue), TIMEOUT_S)
+    return found
+
+
+async def _depth(connection: AbstractConnection, queue: str) -> tuple[int, int]:
+    async with connection.channel(publisher_confirms=False) as channel:
+        declared = (await channel.declare_queue(queue, passive=True)).declaration_result
+        return declared.message_count or 0, declared.consumer_count or 0
 
 
 async def _queue(connection: AbstractConnection, queue: Queue) -> str:

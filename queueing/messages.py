@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+from queueing import tracing
 from queueing.errors import Code, Unreadable
 from queueing.fields import Department, Model, OfWorkOrder, Short
 from queueing.orders_out import (
@@ -24,8 +25,10 @@ from queueing.orders_out import (
     Caller,
     OutMessage,
     WorkOrder,
+    WorkOrderChanged,
     WorkOrderExtended,
     WorkOrderOffered,
+    WorkOrderRemarked,
     WorkOrderSupervised,
     WorkOrderUrged,
     WorkOrderWithdrawn,
@@ -47,8 +50,8 @@ __all__ = [  # one door: whoever reads or writes messages imports them from here
     "Attachment", "Caller", "ConnectionTested", "Department", "DepartmentReply", "ExtensionAsked",
     "OutMessage",
     "Progress", "Remarked", "Replied", "Reply", "ReplyRejected", "Returned", "Signed", "WorkOrder",
-    "WorkOrderExtended", "WorkOrderOffered", "WorkOrderSupervised", "WorkOrderUrged",
-    "WorkOrderWithdrawn",
+    "WorkOrderChanged", "WorkOrderExtended", "WorkOrderOffered", "WorkOrderRemarked",
+    "WorkOrderSupervised", "WorkOrderUrged", "WorkOrderWithdrawn",
 ]  # fmt: skip
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
@@ -73,9 +76,11 @@ Message = (
 )
 
 OFFERED: Final = "cn.12333.workorder.offered.v1"
+CHANGED: Final = "cn.12333.workorder.changed.v1"
 URGED: Final = "cn.12333.workorder.urged.v1"
 SUPERVISED: Final = "cn.12333.workorder.supervised.v1"
 EXTENDED: Final = "cn.12333.workorder.extended.v1"
+REMARKED: Final = "cn.12333.workorder.remarked.v1"
 WITHDRAWN: Final = "cn.12333.workorder.withdrawn.v1"
 REJECTED: Final = "cn.12333.workorder.rejected.v1"
 TESTED: Final = "cn.12333.workorder.tested.v1"
@@ -83,9 +88,11 @@ REPLY: Final = "cn.12333.reply.v1"
 
 TYPES: Final[dict[str, TypeAdapter[Any]]] = {
     OFFERED: TypeAdapter(WorkOrderOffered),
+    CHANGED: TypeAdapter(WorkOrderChanged),
     URGED: TypeAdapter(WorkOrderUrged),
     SUPERVISED: TypeAdapter(WorkOrderSupervised),
     EXTENDED: TypeAdapter(WorkOrderExtended),
+    REMARKED: TypeAdapter(WorkOrderRemarked),
     WITHDRAWN: TypeAdapter(WorkOrderWithdrawn),
     REJECTED: TypeAdapter(ReplyRejected),
     TESTED: TypeAdapter(ConnectionTested),
@@ -95,9 +102,11 @@ TYPES: Final[dict[str, TypeAdapter[Any]]] = {
 
 _TYPE_OF: Final[dict[type[Model], str]] = {
     WorkOrderOffered: OFFERED,
+    WorkOrderChanged: CHANGED,
     WorkOrderUrged: URGED,
     WorkOrderSupervised: SUPERVISED,
     WorkOrderExtended: EXTENDED,
+    WorkOrderRemarked: REMARKED,
     WorkOrderWithdrawn: WITHDRAWN,
     ReplyRejected: REJECTED,
     ConnectionTested: TESTED,
@@ -116,6 +125,8 @@ class Envelope:
     message: Message
     digest: str = ""
     """SHA-256 of the data as it came: what a repetition has to have in common."""
+    trace: str = ""
+    """The `traceparent` it came with; empty where there was none that can be read."""
 
 
 class _Wrapping(Model):
@@ -127,6 +138,7 @@ class _Wrapping(Model):
     type: str
     time: AwareDatetime
     data: dict[str, Any]
+    traceparent: object = ""
 
 
 def type_of(message: Message) -> str:
@@ -134,12 +146,13 @@ def type_of(message: Message) -> str:
     return _TYPE_OF.get(type(message), REPLY)
 
 
-def encode(message: Message, *, event_id: str, source: str, time_us: int) -> bytes:
+def encode(message: Message, *, event_id: str, source: str, time_us: int, trace: str = "") -> bytes:
     """The message in its envelope as UTF-8 JSON; `time_us` is µs since the epoch, UTC.
 
     `sequence` is the CloudEvents extension of that name: the version, padded so that it orders as
     text. `dataschema` names the schema in the contract. What is of no work order's version has
-    neither `sequence` nor, where no work order is known, `subject`.
+    neither `sequence` nor, where no work order is known, `subject`. `trace` is the CloudEvents
+    extension `traceparent` (distributed tracing).
     """
     kind = type_of(message)
     event = {
@@ -154,6 +167,8 @@ def encode(message: Message, *, event_id: str, source: str, time_us: int) -> byt
     }
     if message.work_order:
         event["subject"] = message.work_order
+    if trace:
+        event["traceparent"] = trace
     if isinstance(message, OfWorkOrder):
         event["sequence"] = f"{message.version:010}"
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
@@ -175,7 +190,10 @@ def decode(body: bytes) -> Envelope:
         raise Unreadable(_places(problem), "bad-content") from None
     # Whole microseconds; through a float they would be off by one now and then.
     time_us = (event.time - _EPOCH) // timedelta(microseconds=1)
-    return Envelope(event.id, event.source, event.type, time_us, message, digest(event.data))
+    trace = tracing.parse(str(event.traceparent))
+    return Envelope(
+        event.id, event.source, event.type, time_us, message, digest(event.data), str(trace or "")
+    )
 
 
 def digest(data: dict[str, Any]) -> str:

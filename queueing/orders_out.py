@@ -1,6 +1,7 @@
 """What the hotline says to a department about a work order (派单). Pure models.
 
-    offered 派单   urged 催办   supervised 督办   extended 延期   withdrawn 撤回
+    offered 派单   changed 变更   urged 催办   supervised 督办   extended 延期   remarked 会办意见
+    withdrawn 撤回
 
 Always holds: each but the last carries the whole order as it stands, so that the newest alone
 suffices and an older one that comes late can be dropped unread; each has a version of its own,
@@ -12,7 +13,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from queueing.fields import Brief, Long, Model, OfWorkOrder, Perhaps, Short
+from queueing.fields import Brief, Department, FieldName, Long, Model, OfWorkOrder, Perhaps, Short
 
 
 class Caller(Model):
@@ -83,6 +84,18 @@ class WorkOrderOffered(WorkOrder):
     )
 
 
+class WorkOrderChanged(WorkOrder):
+    """变更：派单内容有改动，以本消息为准。 The order was changed; what stands here counts."""
+
+    by: Short = Field(repr=False, description="变更人。 Who changed it.")
+    reason: Brief = Field(repr=False, description="变更原因。 Why.")
+    changed: list[FieldName] = Field(
+        min_length=1,
+        max_length=20,
+        description="改动的字段名，如 summary、due_at。 Names of the fields that were changed.",
+    )
+
+
 class WorkOrderUrged(WorkOrder):
     """催办：来电人或热线催促。 The caller or the hotline asks to hurry."""
 
@@ -108,6 +121,20 @@ class WorkOrderExtended(WorkOrder):
     reason: Brief = Field(repr=False, description="审批意见。 Why.")
 
 
+class WorkOrderRemarked(WorkOrder):
+    """会办意见：同一工单另一承办部门的意见。 A remark of another department of the same ticket."""
+
+    from_department: Department = Field(
+        description="提出意见的部门代码。 The code of the department that remarks."
+    )
+    by: Short = Field(repr=False, description="经办人。 The officer.")
+    text: Brief = Field(
+        repr=False, description="会办意见；长的分几条依次发来。 The remark; a long one in parts."
+    )
+    part: int = Field(ge=1, le=2**31 - 1, description="第几部分。 Which part this is.")
+    parts: int = Field(ge=1, le=2**31 - 1, description="共几部分。 Of how many.")
+
+
 class WorkOrderWithdrawn(OfWorkOrder):
     """撤回（改派）：部门无须再办。 Taken back: the department need do nothing more."""
 
@@ -115,5 +142,11 @@ class WorkOrderWithdrawn(OfWorkOrder):
 
 
 OutMessage = (
-    WorkOrderOffered | WorkOrderUrged | WorkOrderSupervised | WorkOrderExtended | WorkOrderWithdrawn
+    WorkOrderOffered
+    | WorkOrderChanged
+    | WorkOrderUrged
+    | WorkOrderSupervised
+    | WorkOrderExtended
+    | WorkOrderRemarked
+    | WorkOrderWithdrawn
 )

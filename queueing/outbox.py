@@ -33,11 +33,13 @@ def put(
     ordering_key: str,
     dedupe_key: str,
     now: int,
+    trace: str = "",
 ) -> OutboxRow:
     """Queue a message for a department inside the caller's transaction.
 
     `dedupe_key` is its identity for good (the CloudEvents id): once only, and the same however
-    often it is published. `now` is µs since the epoch. Raises `NoTransaction`; `Rejected` when
+    often it is published. `now` is µs since the epoch; `trace` the `traceparent` of what caused
+    it. Raises `NoTransaction`; `Rejected` when
     the message names another department.
     """
     if not session.in_transaction():
@@ -53,7 +55,8 @@ def put(
         routing_key=topology.work_order_key(department, message_type),
         ordering_key=ordering_key,
         dedupe_key=dedupe_key,
-        body=messages.encode(message, event_id=dedupe_key, source=SOURCE, time_us=now),
+        body=messages.encode(message, event_id=dedupe_key, source=SOURCE, time_us=now, trace=trace),
+        trace=trace,
         committed_at=now,
     )
     session.add(row)

@@ -3,21 +3,21 @@
 `out`: the broker had no queue for it or kept refusing it. `dead`: the department's consumer gave
 it up. `in`: a reply that cannot be read or applied.
 Always holds: nothing is removed here; the same bytes are open once and coming again are counted;
-a row is replayed once; noise is kept as its head, its size and its hash, and cannot fill the
-database; a list of what is parked reads no bodies.
+a row is replayed once, or discarded with who and why, and stays either way; noise is kept as its
+head, its size and its hash, and cannot fill the database; a list of what is parked reads no bodies.
 """
 
 import hashlib
 from typing import Final, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from queueing import due, topology
 from queueing.due import Claimed
 from queueing.errors import Code, NotParked, Rejected
 from queueing.messages import MAX_BYTES
-from queueing.tables import OutboxRow, ParkedRow
+from queueing.tables import OPEN, OutboxRow, ParkedRow
 
 Direction = Literal["out", "in", "dead"]
 
@@ -39,10 +39,11 @@ def park_reply(
     reason: str,
     now: int,
     code: Code = "failed",
+    work_order: str = "",
 ) -> ParkedRow:
-    """Keep a reply that cannot be applied, and why."""
+    """Keep a reply that cannot be applied, and why; `work_order` is the one it names, if any."""
     row = _keep(session, "in", routing_key, body, reason, now)
-    row.code = code
+    row.code, row.work_order = code, work_order
     return row
 
 
@@ -65,13 +66,13 @@ def _keep(
     now: int,
     outbox_id: int | None = None,
 ) -> ParkedRow:
-    digest = hashlib.sha256(body).hexdigest()
+    digest, routing_key = hashlib.sha256(body).hexdigest(), routing_key.replace("\0", "")
     row = session.scalar(
         select(ParkedRow)
         .where(
             ParkedRow.direction == direction,
             ParkedRow.body_sha256 == digest,
-            ParkedRow.replayed_at.is_(None),
+            *OPEN,
         )
         .with_for_update()
     )
@@ -83,7 +84,7 @@ def _keep(
         direction=direction,
         outbox_id=outbox_id,
         department=topology.department_of(routing_key),
-        routing_key=routing_key.replace("\0", "")[:255],
+        routing_key=routing_key[:255],
         body=body if len(body) <= MAX_BYTES else body[:HEAD],
         body_sha256=digest,
         size=len(body),
@@ -95,19 +96,24 @@ def _keep(
     return row
 
 
-def unresolved(session: Session, limit: int = 100, department: str = "") -> list[ParkedRow]:
-    """What waits for a person, the newest first; of one department where one is named."""
-    newest = select(ParkedRow).where(ParkedRow.replayed_at.is_(None)).order_by(ParkedRow.id.desc())
+def unresolved(
+    session: Session, limit: int = 100, department: str = "", why: str = ""
+) -> list[ParkedRow]:
+    """What waits for a person, the newest first; of one department where one is named, and of one
+    `why`: a code, or the direction of what has none."""
+    newest = select(ParkedRow).where(*OPEN).order_by(ParkedRow.id.desc())
     if department:
         newest = newest.where(ParkedRow.department == department)
+    if why:
+        newest = newest.where(
+            or_(ParkedRow.code == why, and_(ParkedRow.code == "", ParkedRow.direction == why))
+        )
     return list(session.scalars(newest.limit(limit)))
 
 
 def untold(session: Session) -> bool:
     """Whether something waits that nobody was told of."""
-    new = select(ParkedRow.id).where(
-        ParkedRow.replayed_at.is_(None), ParkedRow.alerted_at.is_(None)
-    )
+    new = select(ParkedRow.id).where(*OPEN, ParkedRow.alerted_at.is_(None))
     return session.scalar(new.limit(1)) is not None
 
 
@@ -116,7 +122,7 @@ def take(session: Session, parked_id: int, now: int) -> ParkedRow:
     `Rejected` where not all of it was kept."""
     row: ParkedRow | None = session.scalar(
         update(ParkedRow)
-        .where(ParkedRow.id == parked_id, ParkedRow.replayed_at.is_(None))
+        .where(ParkedRow.id == parked_id, *OPEN)
         .values(replayed_at=now)
         .returning(ParkedRow)
     )
@@ -129,6 +135,21 @@ def take(session: Session, parked_id: int, now: int) -> ParkedRow:
             "too-large",
         )
     return row
+
+
+def discard(session: Session, parked_id: int, *, by: str, reason: str, now: int) -> None:
+    """Give a message up for good: nothing more comes of it, and it stays with who and why.
+
+    Raises `NotParked` when it is not open, or not any more.
+    """
+    gone = session.scalar(
+        update(ParkedRow)
+        .where(ParkedRow.id == parked_id, *OPEN)
+        .values(discarded_at=now, discarded_by=by, discard_reason=reason)
+        .returning(ParkedRow.id)
+    )
+    if gone is None:
+        raise NotParked(parked_id)
 
 
 def replay(session: Session, parked_id: int, now: int) -> None:

@@ -10,14 +10,14 @@ key); after each reconnection everything that was ever declared is declared agai
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from aio_pika.exceptions import DeliveryError, PublishError
 
 from queueing import link, topology
 from queueing.errors import TopologyMismatch, TransportDown
-from queueing.link import LOST, SHORT_S, TIMEOUT_S, Link
+from queueing.link import LOST, SHORT_S, TIMEOUT_S, Link, Where
 from queueing.topology import Kind, Queue
 from queueing.transport import Outcome
 from queueing.waiting import bounded
@@ -28,10 +28,10 @@ RETURNED: Final = "unroutable"
 
 
 class Publisher:
-    """The publishing half of the broker at these nodes."""
+    """The publishing half of the broker at these URLs."""
 
-    def __init__(self, nodes: Sequence[str], kind: Kind) -> None:
-        self._nodes = nodes
+    def __init__(self, where: Where, kind: Kind) -> None:
+        self._where = where
         self._kind = kind
         self._departments: set[str] = set()
         self._declares = False
@@ -85,12 +85,14 @@ class Publisher:
         """Whether the broker answers over this link."""
         return self._link is not None and self._link.alive and await self._link.answers()
 
-    async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
+    async def send(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str = ""
+    ) -> Outcome:
         """Publish; what the broker says, however long it takes, or that the link is gone."""
-        outcome = await self._once(exchange, routing_key, body, dedupe_key)
+        outcome = await self._once(exchange, routing_key, body, dedupe_key, trace)
         queue = topology.queue_for(exchange, routing_key)
         if outcome.verdict == RETURNED and await self._mended(queue):
-            return await self._once(exchange, routing_key, body, dedupe_key)
+            return await self._once(exchange, routing_key, body, dedupe_key, trace)
         return outcome
 
     async def publish(
@@ -106,11 +108,13 @@ class Publisher:
                 await self._drop(current)
             return Outcome("unknown", named(problem))
 
-    async def _once(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
+    async def _once(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str
+    ) -> Outcome:
         current: Link | None = None
         try:
             current = await self._opened()
-            await current.publish(exchange, routing_key, body, dedupe_key)
+            await current.publish(exchange, routing_key, body, dedupe_key, trace)
         except PublishError:
             return Outcome(RETURNED, f"{exchange} has no queue for {routing_key}")
         except DeliveryError:
@@ -146,7 +150,7 @@ class Publisher:
             return self._link
 
     async def _open(self) -> Link:
-        opened = await Link.open(self._nodes)
+        opened = await Link.open(link.addresses(self._where))
         if self._declares:
             try:
                 await bounded(link.declare_exchanges(opened.connection), TIMEOUT_S)

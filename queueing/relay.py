@@ -13,7 +13,7 @@ meanwhile; nothing is written to the broker whose lease is about to run out.
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, NoReturn
@@ -21,6 +21,7 @@ from typing import Any, Final, NoReturn
 from queueing.due import Claimed
 from queueing.ledger import LEASE_US, Among, Done, Ledger
 from queueing.outbox import Begin, Clock
+from queueing.telling import Standing, Told
 from queueing.topology import WORKORDERS
 from queueing.transport import Outcome, Transport
 from queueing.waiting import LOOK_S, Bell, finish
@@ -70,6 +71,13 @@ class Relay:
         self._again_at: list[int] = []
         self._full_look_at = 0
         self._drains = False  # the last claim found something
+        self.told: Told = Counter()
+        """How often the broker said what, for the figures."""
+
+    @property
+    def standing(self) -> Standing:
+        """Whether the broker is up, the window, and how many fly."""
+        return self._up, self._window.size, len(self._flying)
 
     async def run(self) -> NoReturn:
         """Carry, until cancelled; a failing database or broker only makes it wait."""
@@ -95,7 +103,7 @@ class Relay:
         seen = self._bell.rings
         self._up = await self._transport.ready()
         if not self._up:
-            self._stand_aside()
+            await finish(self._stand_aside())
             await asyncio.sleep(AWAY_S)
             return
         if self._transport.blocked:
@@ -106,12 +114,15 @@ class Relay:
         if ahead < self._window.size or not await finish(self._claimed(ahead)):
             await self._bell.wait(seen, self._rest_s())
 
-    def _stand_aside(self) -> None:
-        """Another relay may reach a broker where we do not: what we only hold is given back."""
-        self._aside.extend(self._buffer)
+    async def _stand_aside(self) -> None:
+        """Another relay may reach a broker where we do not: what we only hold is given back, to be
+        claimed at once, by us too when the broker is there in a moment."""
+        rows = list(self._buffer)
         self._buffer.clear()
-        if self._aside:
-            self._something.set()
+        for row in rows:
+            del self._until[row.id]
+        if rows:
+            await asyncio.to_thread(self._ledger.hold, rows, self._clock())
 
     async def _claimed(self, most: int) -> bool:
         """Whether there was anything to claim; published while this goes on."""
@@ -143,8 +154,8 @@ class Relay:
         now = self._clock()
         while self._buffer and self._window.room(len(self._buffer[0].body)):
             row = self._buffer.popleft()
-            if self._until[row.id] - now < LAST_US:
-                del self._until[row.id]  # it may be another's before it is there
+            if self._until.get(row.id, 0) - now < LAST_US:
+                self._until.pop(row.id, None)  # it may be another's before it is there
             elif self._window.shuns(row.department):
                 self._aside.append(row)
                 self._something.set()
@@ -155,14 +166,18 @@ class Relay:
     async def _publish(self, row: Claimed, now: int) -> None:
         try:
             outcome = await self._transport.send(
-                WORKORDERS, row.routing_key, row.body, row.dedupe_key
+                WORKORDERS, row.routing_key, row.body, row.dedupe_key, row.trace
             )
         except asyncio.CancelledError:
             if row.id not in self._given_up:
                 raise
             outcome = NEVER
+        except Exception as problem:  # noqa: BLE001 - whatever it was, the row must not be stuck
+            logger.error("relay, publishing: %s", type(problem).__name__)  # noqa: TRY400
+            outcome = Outcome("unknown", type(problem).__name__)
         self._given_up.discard(row.id)
         del self._flying[row.id]
+        self.told["publish", outcome.verdict] += 1
         if outcome.verdict == "unknown":
             self._up = False  # until we hear better of it
             self._window.broken(row.id)
@@ -216,7 +231,7 @@ class Relay:
     async def _renewed(self) -> None:
         now = self._clock()
         ours = [*(row for row, _ in self._flying.values()), *self._buffer]
-        short = [row for row in ours if self._until[row.id] - now < RENEW_US]
+        short = [row for row in ours if self._until.get(row.id, 0) - now < RENEW_US]
         if short:
             await asyncio.to_thread(self._ledger.hold, short, now + LEASE_US)
             # Some have ended meanwhile.
@@ -231,6 +246,8 @@ class Relay:
             await asyncio.wait(tasks, timeout=GRACE_S)
         for task in tasks:
             task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)
         await self._tried(self._marked())
         rest = list(self._buffer)
         await self._tried(asyncio.to_thread(self._ledger.hold, rest, self._clock()))

@@ -41,7 +41,7 @@ DIRECTIONS: Final = ("out", "in", "dead")
 given up by the department's consumer (dead-lettered)"""
 
 _Key = BigInteger().with_variant(Integer, "sqlite")
-_OPEN: Final = text("replayed_at IS NULL")
+_OPEN: Final = text("replayed_at IS NULL AND discarded_at IS NULL")
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> str:
@@ -75,6 +75,8 @@ class OutboxRow(Base):
     ordering_key: Mapped[str] = mapped_column(String(120))
     dedupe_key: Mapped[str] = mapped_column(String(120))
     body: Mapped[bytes] = mapped_column(LargeBinary)
+    trace: Mapped[str] = mapped_column(String(55), server_default="")
+    """`traceparent` of what caused it; empty where nothing did."""
     state: Mapped[str] = mapped_column(String(12), default="waiting")
     fence: Mapped[int] = mapped_column(Integer, default=0)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
@@ -114,7 +116,7 @@ class InboxRow(Base):
     event_id: Mapped[str] = mapped_column(String(120))
     message_type: Mapped[str] = mapped_column(String(80))
     department: Mapped[str] = mapped_column(String(40))
-    work_order: Mapped[str] = mapped_column(String(120))
+    work_order: Mapped[str] = mapped_column(String(120), index=True)
     sent_at: Mapped[int] = mapped_column(BigInteger)
     applied_at: Mapped[int] = mapped_column(BigInteger)
     content_sha256: Mapped[str] = mapped_column(String(64), server_default="")
@@ -122,7 +124,7 @@ class InboxRow(Base):
 
 
 class ParkedRow(Base):
-    """A message that stopped, with its reason; open until it is replayed.
+    """A message that stopped, with its reason; open until it is replayed or discarded.
 
     The same bytes are open once only: coming again counts `times` up. Of what is longer than a
     message may be, `body` is the head alone; `size` and `body_sha256` are of the whole.
@@ -157,6 +159,49 @@ class ParkedRow(Base):
     replayed_at: Mapped[int | None] = mapped_column(BigInteger)
     alerted_at: Mapped[int | None] = mapped_column(BigInteger)
     """When people were told of it."""
+    work_order: Mapped[str] = mapped_column(String(120), server_default="", index=True)
+    """Of a reply: which one it names, where that could be read."""
+    discarded_at: Mapped[int | None] = mapped_column(BigInteger)
+    discarded_by: Mapped[str] = mapped_column(String(64), server_default="")
+    discard_reason: Mapped[str] = mapped_column(Text, server_default="")
+
+
+OPEN: Final = (ParkedRow.replayed_at.is_(None), ParkedRow.discarded_at.is_(None))
+"""Of the parked: those that wait for a person."""
+
+
+class TallyRow(Base):
+    """How often something came to be, by all processes together since the house began."""
+
+    __tablename__ = "tally"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    label: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class CarrierRow(Base):
+    """A relay as it last told of itself; one that has not told for long is gone."""
+
+    __tablename__ = "carrier"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    up: Mapped[bool]
+    """Whether the last it heard of the broker was good."""
+    window: Mapped[int] = mapped_column(Integer)
+    flying: Mapped[int] = mapped_column(Integer)
+    told_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class QueueDepthRow(Base):
+    """What lies in a queue of the broker, as it was last asked."""
+
+    __tablename__ = "queue_depth"
+
+    queue: Mapped[str] = mapped_column(String(80), primary_key=True)
+    ready: Mapped[int] = mapped_column(Integer)
+    consumers: Mapped[int] = mapped_column(Integer)
+    asked_at: Mapped[int] = mapped_column(BigInteger)
 
 
 class EmbeddedQueueRow(Base):

@@ -11,6 +11,7 @@ RabbitMQ 3.10.8 has left a single node's quorum queue without a leader after kil
 alone may be better off with `classic`, which counts no deliveries and dead-letters at most once.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -25,6 +26,12 @@ DELIVERY_LIMIT: Final = 20
 """Deliveries of one message before it is given up: what RabbitMQ 4 does by itself."""
 MAX_LENGTH: Final = 100_000
 """Messages in one queue: years of one department's work orders; a bound on the broker's disk."""
+
+QUEUE_BYTES: Final = 1 << 30
+"""Of bodies in one queue, by policy: a queue that is there keeps its arguments."""
+GONE_MS: Final = 5_000
+"""From 4.3 on: for how long a quorum queue keeps what a consumer on a dead node has in hand; left
+alone, a minute, in which nothing behind it is worked."""
 
 DEDUPE_HEADER: Final = "x-dedupe-key"
 """The AMQP header that stays the same when a message is published again."""
@@ -43,6 +50,8 @@ class Queue:
 EXCHANGES: Final = (WORKORDERS, REPLIES, PARKED)
 """All of type topic, all durable."""
 
+_BOUNDED: Final = rf"^({re.escape(REPLIES)}$|department\.)"
+"""The parked queue has no bound."""
 _BOUND: Final = {"x-max-length": MAX_LENGTH, "x-overflow": "reject-publish"}
 _DEAD: Final = {"x-dead-letter-exchange": PARKED}
 
@@ -62,6 +71,16 @@ PARKED_ARGUMENTS: Final[dict[Kind, dict[str, Any]]] = {
     "quorum": {"x-queue-type": "quorum"},
     "classic": {"x-queue-type": "classic"},
 }
+
+
+COUNTS_NO_NACK: Final = (4, 3)
+"""The release from which on a nack counts against no delivery limit, and `x-acquired-count` says
+how often a message was taken (rabbitmq-server pull request 15387)."""
+
+
+def release(version: str) -> tuple[int, ...]:
+    """`(4, 3)` of 4.3.6: what decides how a broker behaves."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
 def department_queue(department: str) -> str:
@@ -134,4 +153,27 @@ def definitions(
             }
             for q in wanted
         ],
+        "policies": [
+            _policy(vhost, "hotline", _BOUNDED, "queues", {"max-length-bytes": QUEUE_BYTES})
+        ],
     }
+
+
+def policies_since_4_3(vhost: str) -> dict[str, list[dict[str, Any]]]:
+    """The policies for quorum queues of RabbitMQ 4.3, in the place of those above; an older one
+    refuses a document with a policy's key it does not know."""
+    gone = {"consumer-disconnected-timeout": GONE_MS}
+    bounded = {"max-length-bytes": QUEUE_BYTES, **gone}
+    return {
+        "policies": [
+            _policy(vhost, "hotline", _BOUNDED, "quorum_queues", bounded),
+            _policy(vhost, "hotline-parked", rf"^{re.escape(PARKED)}$", "quorum_queues", gone),
+        ]
+    }
+
+
+def _policy(
+    vhost: str, name: str, pattern: str, to: str, definition: dict[str, Any]
+) -> dict[str, Any]:
+    return {"vhost": vhost, "name": name, "pattern": pattern, "apply-to": to, "priority": 0,
+            "definition": definition}  # fmt: skip

@@ -6,7 +6,7 @@ is right; a delivery that is not settled comes again. Hence at least once, and o
 queue as long as its consumer settles one before it takes the next.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -45,6 +45,10 @@ class Delivery(Protocol):
         say; None where the transport has no accounts: only the gateway itself writes there."""
 
     @property
+    def lasting(self) -> bool:
+        """Whether it was published to outlive a restart of the broker."""
+
+    @property
     def death(self) -> str:
         """Why and where it was given up, when it comes from the parked queue; otherwise empty."""
 
@@ -56,6 +60,15 @@ class Delivery(Protocol):
 
     async def reject(self) -> None:
         """Never: it goes to the parked queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Several deliveries of one queue, in their order; each can be settled by itself."""
+
+    deliveries: Sequence[Delivery]
+    ack: Callable[[], Awaitable[None]]
+    """All of them are done: said in one word. Settling one whose link was lost does nothing."""
 
 
 class Transport(Protocol):
@@ -77,8 +90,11 @@ class Transport(Protocol):
     async def answers(self) -> bool:
         """Whether the broker answers when it is asked, within seconds. Never raises."""
 
-    async def send(self, exchange: str, routing_key: str, body: bytes, dedupe_key: str) -> Outcome:
-        """Publish once and wait for the answer, however long it takes. `unknown` means that no
+    async def send(
+        self, exchange: str, routing_key: str, body: bytes, dedupe_key: str, trace: str = ""
+    ) -> Outcome:
+        """Publish once and wait for the answer, however long it takes. `trace` goes with it as
+        the header `traceparent`, where there are headers. `unknown` means that no
         answer can come any more. Never raises."""
 
     async def publish(
@@ -88,6 +104,10 @@ class Transport(Protocol):
 
     def deliveries(self, queue: str) -> AsyncGenerator[Delivery, None]:
         """The queue's messages, for ever; lost links are mended inside. Close it when done."""
+
+    def gathered(self, queue: str) -> AsyncGenerator[Gathered, None]:
+        """As `deliveries`, several at once where several have come. All are settled before the next
+        are asked for."""
 
     async def close(self) -> None:
         """Give every connection back."""

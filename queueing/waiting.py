@@ -7,7 +7,7 @@ between looking and waiting is not missed.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -66,8 +66,11 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-async def bounded(call: Awaitable[T], seconds: float) -> T:
-    """A library's call, for at most `seconds`; raises TimeoutError then.
+async def bounded(
+    call: Awaitable[T], seconds: float, undo: Callable[[T], Awaitable[object]] | None = None
+) -> T:
+    """A library's call, for at most `seconds`; raises TimeoutError then. What it brings all the
+    same when nobody waits for it any more is handed to `undo`.
 
     The call has a task of its own. aiormq and aio_pika answer some cancellations with another
     error, cancel what waits on a channel they close, and in `finally` wait once more without a
@@ -79,18 +82,29 @@ async def bounded(call: Awaitable[T], seconds: float) -> T:
     try:
         done, _ = await asyncio.wait([task], timeout=seconds)
     except asyncio.CancelledError:
-        _leave(task)
+        _leave(task, undo)
         raise
     if not done:
-        _leave(task)
+        _leave(task, undo)
         raise TimeoutError
     if task.cancelled():
         raise ConnectionError("cancelled by the library")
     return task.result()
 
 
-def _leave(task: "asyncio.Future[Any]") -> None:
-    task.add_done_callback(_look_at)
+_undoing: set["asyncio.Future[Any]"] = set()
+"""What is being undone: a loop keeps no task alive by itself."""
+
+
+def _leave(task: "asyncio.Future[T]", undo: Callable[[T], Awaitable[object]] | None) -> None:
+    def ended(task: "asyncio.Future[T]") -> None:
+        _look_at(task)
+        if undo is not None and not task.cancelled() and task.exception() is None:
+            undoing = asyncio.ensure_future(undo(task.result()))
+            _undoing.add(undoing)
+            undoing.add_done_callback(_undoing.discard)
+
+    task.add_done_callback(ended)
     task.cancel()
 
 

@@ -196,8 +196,11 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """Raises CheckpointInvalid for what is no base64."""
+    """Raises CheckpointInvalid for what is no base64, or another spelling of the same bytes."""
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise CheckpointInvalid("base64 不合法。 Invalid base64.") from error
+    if encode(data) != text:
+        raise CheckpointInvalid("base64 不规范。 Base64 that is not canonical.")
+    return data

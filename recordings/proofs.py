@@ -45,6 +45,8 @@ def parse(text: str) -> Proved:
         extra = b""
         if lines[0].startswith("extra "):
             extra = notes.decode(lines.pop(0).removeprefix("extra "))
+            if not extra:
+                raise ProofInvalid("证明格式不对。 The proof is malformed.")
         index = _INDEX.fullmatch(lines.pop(0)) if lines else None
         path = tuple(notes.decode(line) for line in lines)
     except CheckpointInvalid as error:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.cli import (
+    answering,
     archive,
     auditing,
     checking,
@@ -25,6 +26,8 @@ from gateway.cli import (
     custody,
     departments,
     keeping,
+    listening,
+    rehearsing,
     replaying,
     restoring,
     retention,
@@ -42,6 +45,9 @@ COMMANDS: tuple[Command, ...] = (
     *running.COMMANDS,
     *keeping.COMMANDS,
     *departments.COMMANDS,
+    *listening.COMMANDS,
+    *answering.COMMANDS,
+    *rehearsing.COMMANDS,
     *custody.COMMANDS,
     *custodians.COMMANDS,
     *checking.COMMANDS,
@@ -129,7 +135,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print(result: Result, as_json: bool) -> int:
     try:
         if as_json:
-            print(json.dumps(result.data, ensure_ascii=False, indent=2))
+            if result.data is not None:
+                print(json.dumps(result.data, ensure_ascii=False, indent=2))
         elif result.text:
             print(result.text, file=sys.stdout if result.done else sys.stderr)
         sys.stdout.flush()

@@ -114,11 +114,12 @@ def parked_list(asked: argparse.Namespace) -> Result:
     with compose.opened(settings.read()) as parts, parts.database.reading() as session:
         rows = [
             {"id": row.id, "direction": row.direction, "department": row.department,
-             "times": row.times, "since": str(china(row.parked_at)), "reason": row.reason}
+             "code": parking.why(row), "times": row.times, "since": str(china(row.parked_at)),
+             "reason": row.reason}
             for row in parked.unresolved(session)
         ]  # fmt: skip
     text = "\n".join(
-        f"{row['id']:6} {row['direction']:4} {row['department']:12} {row['since']} {row['reason']}"
+        f"{row['id']:6} {row['code']:18} {row['department']:12} {row['since']} {row['reason']}"
         for row in rows
     )
     return Result(True, text or "没有搁置的消息。 Nothing is parked.", rows)
@@ -133,11 +134,21 @@ def parked_replay(asked: argparse.Namespace) -> Result:
         if asked.id is not None:
             parking.replay(parts.database, asked.id, by, parts.clock)
             return Result(True, f"已重发 · replayed: {asked.id}", {"id": asked.id})
-        found = parking.replay_all(parts.database, asked.department, by, parts.clock)
+        found = parking.replay_all(
+            parts.database, asked.department, by, parts.clock, of=asked.code or ""
+        )
     lines = [f"已重发 · replayed: {found.done}"]
     lines += [f"{count} × {reason}" for reason, count in found.refused.items()]
     data = {"replayed": found.done, "refused": found.refused}
     return Result(not found.refused, "\n".join(lines), data)
+
+
+def parked_discard(asked: argparse.Namespace) -> Result:
+    """Give a parked message up: nothing more comes of it, and it stays with who and why."""
+    with compose.opened(settings.read()) as parts:
+        by = parking.By("operator", "cli")
+        parking.discard(parts.database, asked.id, asked.reason, by, parts.clock)
+    return Result(True, f"已作废 · discarded: {asked.id}", {"id": asked.id})
 
 
 COMMANDS = (
@@ -149,6 +160,16 @@ COMMANDS = (
         (
             arg("id", type=int, nargs="?", help="编号，见 parked list · its number"),
             arg("--department", metavar="CODE", help="该部门全部 · all of this department"),
+            arg("--code", help="只重发此原因 · with --department: of this reason alone"),
+        ),
+    ),
+    Command(
+        "parked discard",
+        "作废一条搁置的消息，留存备查 · give a parked message up; it stays on record",
+        parked_discard,
+        (
+            arg("id", type=int, help="编号，见 parked list · its number"),
+            arg("--reason", required=True, help="作废原因 · why"),
         ),
     ),
     Command(

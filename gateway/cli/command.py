@@ -8,7 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Whether it was done, and how that reads for people and for programs."""
+    """Whether it was done, and how that reads for people and for programs. `data` is None where
+    a program was told all of it on the way, line by line."""
 
     done: bool
     text: str

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from gateway.console import nav, words
 from gateway.console.visit import Visit
 from gateway.people.roles import ROLE_NAMES, Role
-from gateway.tickets import lifecycle
+from gateway.tickets import lifecycle, timeline
 from gateway.tickets import words as register
 from gateway.tickets.clocks import china
 
@@ -107,7 +107,7 @@ def environment() -> Environment:
         break_name=lambda code: _named(words.BREAKS, code),
         kind_name=lambda code: _named(register.names(register.KINDS), code)[0],
     )
-    made.globals.update(words=words, register=register, lifecycle=lifecycle)
+    made.globals.update(words=words, register=register, lifecycle=lifecycle, timeline=timeline)
     return made
 
 

@@ -17,6 +17,7 @@ from gateway.console import failures
 from gateway.console.guard import guarded
 from gateway.console.headers import SecurityHeaders
 from gateway.console.routes import ROUTES
+from gateway.console.traced import Traced
 from gateway.flow.knocks import Knocks
 
 Handler = Callable[[Request, Exception], Response]
@@ -40,8 +41,8 @@ def pages() -> list[BaseRoute]:
 
 
 def wrapped(app: ASGIApp) -> ASGIApp:
-    """`app` with the security headers on every answer.
+    """`app` with the security headers on every answer, and a trace for every request.
 
     Around the whole app and no middleware of it: the answer to a crash is made outside of those.
     """
-    return SecurityHeaders(app)
+    return SecurityHeaders(Traced(app))

@@ -1,7 +1,8 @@
 """Alerts: what a role must see, open until one of them has said so.
 
 Whoever writes one calls `log.tell`; here they are read and acknowledged. An alert is told to a role
-and belongs to it alone: another role's is not there. That somebody has seen it is in the log.
+and belongs to it alone: another role's is not there. That somebody has seen it is in the log, and
+so is that what it was about is over by itself.
 """
 
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from gateway.people.roles import Permission
 from recordings.tables_log import AlertRow
 
 SEEN_SHOWN = 50
+BY_ITSELF = "gateway"
 
 
 def of(session: Session, who: Person) -> tuple[list[AlertRow], list[AlertRow]]:
@@ -51,6 +53,20 @@ def see(session: Session, who: Person, alert_id: int, origin: str, now: int) -> 
     log.note(session, "log:alert:see", actor=who.login, origin=origin, obj=f"alert:{row.id}",
              outcome="ok", now=now, detail={"kind": row.kind})  # fmt: skip
     notices.tell(session, "alerts", "seen")
+
+
+def clear(session: Session, kind: str, ref: str, now: int) -> int:
+    """What it was about is over by itself: nobody has to look any more. How many were open."""
+    open_ones = select(AlertRow).where(
+        AlertRow.kind == kind, AlertRow.ref == ref, AlertRow.seen_at.is_(None)
+    )
+    rows = list(session.scalars(open_ones.with_for_update()))
+    for row in rows:
+        row.seen_at, row.seen_by = now, BY_ITSELF
+        log.note(session, "log:alert:clear", actor=BY_ITSELF, origin=log.NOBODY,
+                 obj=f"alert:{row.id}", outcome="ok", now=now, detail={"kind": kind})  # fmt: skip
+        notices.tell(session, "alerts", "seen")
+    return len(rows)
 
 
 def _reader(who: Person) -> None:

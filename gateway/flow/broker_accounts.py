@@ -2,11 +2,12 @@
 
 Everything lies in `<state>/rabbitmq/`, its owner's alone: an address with its password for each
 account (`<name>.url`), and `definitions.json` for `rabbitmqctl import_definitions`, which holds
-hashes only. A password is made once and stays until a new one is asked for: written again, the
-files are the same. An account of another name that the gateway was given is its administrator's,
-and is left out. That a department's replies must come under its account (`amqp_user`) is not said
-by making files: a house that shares one account would park every reply from then on. It is said by
-`require`, which is `hotline department credentials`.
+hashes only; `policies-4.3.json` besides, for quorum queues from that release on. A password is made
+once and stays until a new one is asked for: written again, the files are the same. An account of
+another name that the gateway was given is its administrator's, and is left out. That a department's
+replies must come under its account (`amqp_user`) is not said by making files: a house that shares
+one account would park every reply from then on. It is said by `require`, which is `hotline
+department credentials`.
 """
 
 import hashlib
@@ -30,6 +31,7 @@ from recordings import disk
 
 DIRECTORY = "rabbitmq"
 DEFINITIONS = "definitions.json"
+NEWER = "policies-4.3.json"  # beside it, for whom it is not too new
 
 
 def laid_out(session: Session, settings: Settings) -> Layout:
@@ -57,6 +59,9 @@ def write(session: Session, settings: Settings) -> Path:
     wanted = laid_out(session, settings)
     document = layout.definitions(wanted, vhost=vhost(settings), users=hashes)
     disk.rewrite(place / DEFINITIONS, _readable(document), 0o600)
+    if settings.queues == "quorum":
+        newer = topology.policies_since_4_3(vhost(settings))
+        disk.rewrite(place / NEWER, _readable(newer), 0o600)
     return place / DEFINITIONS
 
 

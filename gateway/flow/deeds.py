@@ -82,6 +82,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "log:log:restart": ("恢复后另起检查点", "Begin anew after a restore"),
     "log:line:prove": ("出具证明", "Prove a line"),
     "log:checkpoint:sign": ("签署检查点", "Sign a checkpoint"),
+    "log:alert:clear": ("告警自行解除", "An alert cleared by itself"),
     "log:alert:see": ("阅毕告警", "An alert was seen"),
     "log:checkpoint:refuse": ("拒签检查点", "A checkpoint was refused"),
     # the house
@@ -91,6 +92,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "people:key:revoke": ("吊销部门密钥", "Revoke the key of a department's program"),
     "queueing:attachment:fetch": ("部门取用附件", "A department fetches a file"),
     "queueing:department:test": ("发测试消息", "A test message to a department"),
+    "queueing:message:discard": ("作废搁置消息", "Discard a parked message"),
     "queueing:message:replay": ("重发搁置消息", "Replay a parked message"),
     "gateway:process:start": ("启动进程", "A process starts"),
     "gateway:database:upgrade": ("升级数据库", "Upgrade the database"),

@@ -25,6 +25,7 @@ from gateway.tables import DepartmentRow, WorkOrderRow
 from queueing.department import Department
 from queueing.errors import QueueingError
 from queueing.transport import Transport
+from queueing.waiting import finish
 
 log = logging.getLogger(__name__)
 
@@ -114,16 +115,24 @@ async def _guarded(database: Database, transport: Transport, clock: Clock, code:
 
 
 async def _keep(database: Database, transport: Transport, clock: Clock, code: str) -> None:
-    """One desk: what arrives is marked, then acked; what cannot be marked comes again."""
+    """One desk: what arrives is marked, then acked."""
     async with aclosing(Department(code, transport, clock).orders()) as arriving:
         async for order in arriving:
-            try:
-                await asyncio.to_thread(_delivered, database, order.message.work_order, clock())
-            except SQLAlchemyError as error:
-                log.warning("desk %s: %s", code, type(error).__name__)
-                await asyncio.sleep(LOOK_S)
-                continue
+            await _marked(database, clock, code, order.message.work_order)
             await order.ack()
+
+
+async def _marked(database: Database, clock: Clock, code: str, number: str) -> None:
+    """Until the database has it. Given back, it would count as a failed delivery: forty seconds
+    without a database would park it."""
+    while True:
+        try:
+            await finish(asyncio.to_thread(_delivered, database, number, clock()))
+        except SQLAlchemyError as error:
+            log.warning("desk %s: %s", code, type(error).__name__)
+            await asyncio.sleep(LOOK_S)
+        else:
+            return
 
 
 def _delivered(database: Database, number: str, now: int) -> None:

@@ -6,15 +6,28 @@ so they leave in the order they were made; the caller's lock on the ticket keeps
 `queueing.outbox`). Who may have it sent, and when, `dispatching` and `pushing` decide.
 """
 
+import logging
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gateway import notices
+from gateway import notices, traces
 from gateway.tables import TicketRow, WorkOrderRow
 from gateway.tickets import clocks
 from queueing import outbox
 from queueing.messages import Caller, OutMessage
+
+logger = logging.getLogger(__name__)
+
+
+def key(number: str, version: int) -> str:
+    """Under which the message of that version is known for good."""
+    return f"{number}/v{version}"
+
+
+def event(message_type: str) -> str:
+    """`urged` of `cn.12333.workorder.urged.v1`."""
+    return message_type.removeprefix("cn.12333.workorder.").partition(".")[0]
 
 
 def whole(ticket: TicketRow, order: WorkOrderRow) -> dict[str, Any]:
@@ -41,12 +54,15 @@ def whole(ticket: TicketRow, order: WorkOrderRow) -> dict[str, Any]:
 
 def send(session: Session, ticket: TicketRow, message: OutMessage, action: str, now: int) -> None:
     """Have `message` sent once this transaction is committed, and tell the department's pages."""
+    trace = traces.onward()
     outbox.put(
         session,
         message,
         department=message.department,
         ordering_key=f"ticket:{ticket.id}",
-        dedupe_key=f"{message.work_order}/v{message.version}",
+        dedupe_key=key(message.work_order, message.version),
         now=now,
+        trace=trace,
     )
+    logger.info("work order %s: %s, trace %s", message.work_order, action, trace or "-")
     notices.tell(session, f"department:{message.department}", action, message.work_order)

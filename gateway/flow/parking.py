@@ -4,7 +4,8 @@ A message that stopped is an alert to the administrators, one for each departmen
 until somebody has seen it: a thousand at once are one thing to look at. What was parked and not
 told of is asked of the table every few seconds, so it is told whichever process parked it, and
 once only. A replay is a person's word and in the log, whether it went well or not; each is a
-transaction of its own, so that of many those that work are not undone by one that does not.
+transaction of its own, so that of many those that work are not undone by one that does not. A
+message that is discarded instead stays, with who said so and why.
 """
 
 import asyncio
@@ -20,17 +21,18 @@ from sqlalchemy.orm import Session
 
 from gateway.database import Database
 from gateway.errors import BadInput, Conflict, Forbidden
-from gateway.flow import log, orders
+from gateway.flow import answering, log
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission, Role
 from queueing import inbox, parked
-from queueing.errors import QueueingError
-from queueing.messages import DepartmentReply, Envelope
-from queueing.tables import ParkedRow
+from queueing.errors import NotParked, QueueingError
+from queueing.tables import OPEN, ParkedRow
 
 logger = logging.getLogger(__name__)
 
 LOOK_S = 2.0
+REASON_MAX = 500
+REPLAY, DISCARD = "queueing:message:replay", "queueing:message:discard"
 AT_ONCE = 200
 """How many are shown, and replayed by one word; the next word takes the next."""
 DIRECTIONS = {
@@ -54,6 +56,11 @@ class Replayed:
 
     done: int
     refused: dict[str, int]
+
+
+def why(row: ParkedRow) -> str:
+    """What all that stopped as this one did has in common: its code, else its direction."""
+    return row.code or row.direction
 
 
 def listed(session: Session, who: Person, department: str = "") -> list[ParkedRow]:
@@ -87,8 +94,49 @@ def replay(database: Database, parked_id: int, by: By, clock: Callable[[], int])
         raise
 
 
-def replay_all(database: Database, department: str, by: By, clock: Callable[[], int]) -> Replayed:
-    """Replay what is parked of a department, the oldest first, at most `AT_ONCE`.
+def discard_for(
+    database: Database, who: Person, parked_id: int, reason: str, origin: str,
+    clock: Callable[[], int],
+) -> None:  # fmt: skip
+    """Give a parked message up, by the word of somebody at the console, who says why.
+
+    Raises:
+        Forbidden: the role does not keep parked messages.
+        BadInput: no reason, or one too long.
+        Conflict: it is not parked, or not any more.
+    """
+    _keeper(who)
+    discard(database, parked_id, reason, By(who.login, origin), clock)
+
+
+def discard(
+    database: Database, parked_id: int, reason: str, by: By, clock: Callable[[], int]
+) -> None:
+    """Give a parked message up: it stays, with who and why, and nothing more comes of it.
+
+    Raises:
+        BadInput: no reason, or one too long.
+        Conflict: it is not parked, or not any more.
+    """
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_MAX:
+        raise BadInput(
+            {"reason": f"请写明作废原因，最多 {REASON_MAX} 字。 Say why, {REASON_MAX} at most."}
+        )
+    now = clock()
+    try:
+        with database.begin() as session:
+            parked.discard(session, parked_id, by=by.login, reason=reason, now=now)
+            _note(session, parked_id, by, "ok", now, DISCARD)
+    except NotParked as error:
+        raise Conflict(str(error)) from error
+
+
+def replay_all(
+    database: Database, department: str, by: By, clock: Callable[[], int], *, of: str = ""
+) -> Replayed:
+    """Replay what is parked of a department, the oldest first, at most `AT_ONCE`; where `of` is
+    given, what stopped for that reason alone (see `why`).
 
     Raises:
         BadInput: no department is named.
@@ -96,7 +144,7 @@ def replay_all(database: Database, department: str, by: By, clock: Callable[[], 
     if not department:
         raise BadInput({"department": "请指明部门。 Say of which department."})
     with database.reading() as session:
-        waiting = [row.id for row in parked.unresolved(session, AT_ONCE, department)]
+        waiting = [row.id for row in parked.unresolved(session, AT_ONCE, department, of)]
     done, refused = 0, Counter[str]()
     for parked_id in sorted(waiting):
         try:
@@ -125,15 +173,16 @@ def replay_for(
 
 
 def replay_all_for(
-    database: Database, who: Person, department: str, origin: str, clock: Callable[[], int]
-) -> Replayed:
+    database: Database, who: Person, department: str, origin: str, clock: Callable[[], int],
+    *, of: str = "",
+) -> Replayed:  # fmt: skip
     """`replay_all` by the word of somebody at the console.
 
     Raises:
         Forbidden: the role does not replay.
     """
     _keeper(who)
-    return replay_all(database, department, By(who.login, origin), clock)
+    return replay_all(database, department, By(who.login, origin), clock, of=of)
 
 
 def tell(session: Session, now: int) -> int:
@@ -141,7 +190,7 @@ def tell(session: Session, now: int) -> int:
     new = list(
         session.scalars(
             select(ParkedRow)
-            .where(ParkedRow.alerted_at.is_(None), ParkedRow.replayed_at.is_(None))
+            .where(ParkedRow.alerted_at.is_(None), *OPEN)
             .order_by(ParkedRow.id)
             .limit(AT_ONCE)
             .with_for_update(skip_locked=True)
@@ -191,10 +240,7 @@ def _grouped(
 
 
 def _apply(now: int) -> inbox.Handler:
-    def apply(session: Session, reply: DepartmentReply, _: Envelope) -> None:
-        orders.reply(session, reply, reply.department, now)
-
-    return apply
+    return lambda session, replies: answering.apply(session, replies, now)
 
 
 def _keeper(who: Person) -> None:
@@ -202,6 +248,8 @@ def _keeper(who: Person) -> None:
         raise Forbidden
 
 
-def _note(session: Session, parked_id: int, by: By, outcome: str, now: int) -> None:
-    log.note(session, "queueing:message:replay", actor=by.login, origin=by.origin,
+def _note(
+    session: Session, parked_id: int, by: By, outcome: str, now: int, act: str = REPLAY
+) -> None:
+    log.note(session, act, actor=by.login, origin=by.origin,
              obj=f"parked:{parked_id}", outcome=outcome, now=now)  # fmt: skip

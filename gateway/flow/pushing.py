@@ -7,14 +7,14 @@ and a message under the order's next version. Which steps there are: `lifecycle.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, NotFound
-from gateway.flow import outgoing
+from gateway.flow import holding, outgoing
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow, TicketStepRow, WorkOrderRow
@@ -73,13 +73,9 @@ def push(
     """
     if not who.may(NEEDS[action]):
         raise Forbidden
-    if of_ticket is not None:
-        recusal.check_handling(session, who, of_ticket)
-    order, ticket = _locked(session, number, who)
-    if of_ticket not in (None, ticket.id):
-        raise NotFound
+    order, ticket = held(session, number, who, of_ticket)
     order.state = lifecycle.step(lifecycle.PUSHES, order.state, action)
-    deed = _Push(action, who.login, _reason(reason), _day(action, until, order, now))
+    deed = _Push(action, who.login, reason_of(reason), _day(action, until, order, now))
     order.due_at = deed.until or order.due_at
     order.version += 1
     if action == "withdraw":
@@ -92,24 +88,28 @@ def push(
     return order
 
 
-def _locked(session: Session, number: str, who: Person) -> tuple[WorkOrderRow, TicketRow]:
-    order = session.scalar(
-        select(WorkOrderRow).where(WorkOrderRow.number == number).with_for_update()
-    )
-    if order is None:
+def held(
+    session: Session, number: str, who: Person, of_ticket: int | None
+) -> tuple[WorkOrderRow, TicketRow]:
+    """The work order and its ticket, locked, for somebody of the hotline.
+
+    Raises:
+        NotFound: there is no such work order (of that ticket), or not for this person's eyes.
+        Recused: the ticket is about them.
+    """
+    if of_ticket is not None:
+        recusal.check_handling(session, who, of_ticket)
+    found = holding.held(session, number, views.readable(who))
+    if found is None:
         raise NotFound
-    ticket = session.scalar(
-        select(TicketRow)
-        .where(TicketRow.id == order.ticket_id, views.readable(who))
-        .with_for_update(of=TicketRow)
-    )
-    if ticket is None:
+    recusal.check_handling(session, who, found[1].id)
+    if of_ticket not in (None, found[1].id):
         raise NotFound
-    recusal.check_handling(session, who, ticket.id)
-    return order, ticket
+    return found
 
 
-def _reason(text: str) -> str:
+def reason_of(text: str) -> str:
+    """The reason as it is kept; `BadInput` where there is none, or it is too long."""
     text = text.strip()
     if not text:
         raise BadInput({"reason": "请写明原因。 Say why."})
@@ -133,7 +133,7 @@ def _day(action: str, text: str, order: WorkOrderRow, now: int) -> int | None:
         raise BadInput(
             {"until": "须晚于现期限，且在一年之内。 Later than it is due now, within a year."}
         )
-    return int(datetime.combine(day, time(23, 59, 59), clocks.CHINA).timestamp()) * 1_000_000
+    return clocks.end_of(day)
 
 
 def _message(session: Session, ticket: TicketRow, order: WorkOrderRow, deed: _Push) -> OutMessage:

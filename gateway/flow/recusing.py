@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, NotFound, Recused
 from gateway.flow import log
-from gateway.flow.orders import ReplyRecused
+from gateway.flow.answering import ReplyRecused
 from gateway.flow.refusal import Refused
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission

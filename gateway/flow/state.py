@@ -22,7 +22,7 @@ from gateway.parts import Parts
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import DepartmentRow, RecordingLinkRow
-from queueing import depth, parked, topology
+from queueing import depth, parked, telling, topology
 from queueing.depth import DepartmentDepth
 from recordings import catalogue
 from recordings.errors import KeysError
@@ -83,6 +83,10 @@ class Overview:
     queues: list[Queue]
     outbox_waiting: int
     outbox_oldest_at: int | None
+    relays: int
+    """How many tell of themselves."""
+    broker_up: bool
+    """Whether one of them reaches the broker, or the database where that carries."""
     keys: list[Key]
     key_troubles: list[Trouble | Unsound]
     """What is wrong with the recordings' keys, the log's, its checkpoints, and what is read."""
@@ -103,11 +107,14 @@ def overview(session: Session, who: Person, parts: Parts, now: int) -> Overview:
     if not who.may(Permission.STATE_READ):
         raise Forbidden
     waiting, oldest = depth.waiting(session)
+    carriers = telling.carriers(session, now)
     return Overview(
         links=standing.of_all(session, parts, now),
         queues=_queues(session),
         outbox_waiting=waiting,
         outbox_oldest_at=oldest,
+        relays=len(carriers),
+        broker_up=any(one.up for one in carriers),
         keys=_keys(session, parts),
         key_troubles=[*custody.troubles(parts, session), *soundness.found(parts, session, now)],
         spool=_spool(session, {one.name: one.spool for one in parts.settings.pbxs}, now),

@@ -154,7 +154,6 @@ def story(
             why=why, work_order=order,
         )
     )  # fmt: skip
-    session.flush()
     for topic in {f"person:{row.owner}", "tickets"}:
         notices.tell(session, topic, action, row.id)
 

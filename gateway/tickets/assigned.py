@@ -7,7 +7,7 @@ what was not asked to be kept confidential (保密). What may not be seen is not
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from gateway.errors import Forbidden, NotFound
@@ -22,6 +22,9 @@ from gateway.tables import (
 from gateway.tickets.lifecycle import PUSHES, OrderState
 
 ORDERS = 200
+SAID = frozenset(
+    {action for _, action in PUSHES if action != "withdraw"} | {"ask-extension", "progress"}
+)
 FINISHED_ORDERS = (OrderState.REPLIED, OrderState.RETURNED)
 
 
@@ -35,7 +38,8 @@ class OrderView:
     caller_name: str
     caller_phone: str
     pushes: tuple[TicketStepRow, ...] = ()
-    """How it was urged, supervised and extended, oldest first; of one in front alone."""
+    """What was said of it meanwhile, oldest first; of one in front alone: how the hotline pushed
+    it, what the department told, and what other departments of the ticket remarked."""
 
 
 def _orders(who: Person) -> Select[WorkOrderRow, TicketRow, DepartmentRow]:
@@ -86,8 +90,10 @@ def order(session: Session, who: Person, number: str) -> OrderView:
         select(TicketStepRow)
         .where(
             TicketStepRow.ticket_id == view.ticket.id,
-            TicketStepRow.work_order == number,
-            TicketStepRow.action.in_({action for _, action in PUSHES if action != "withdraw"}),
+            or_(
+                and_(TicketStepRow.work_order == number, TicketStepRow.action.in_(SAID)),
+                TicketStepRow.action == "remark",
+            ),
         )
         .order_by(TicketStepRow.id)
     )

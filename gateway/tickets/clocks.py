@@ -32,6 +32,11 @@ def china(at: int) -> datetime:
     return datetime.fromtimestamp(at // 1_000_000, UTC).astimezone(CHINA)
 
 
+def end_of(day: date) -> int:
+    """The last second of `day` in China, in µs since the epoch."""
+    return int(datetime.combine(day, time(23, 59, 59), CHINA).timestamp()) * 1_000_000
+
+
 def is_working_day(day: date) -> bool:
     """Whether `day` is a working day.
 
@@ -57,5 +62,4 @@ def after_working_days(at: int, days: int) -> int:
     while left:
         day += timedelta(days=1)
         left -= is_working_day(day)
-    end = datetime.combine(day, time(23, 59, 59), CHINA)
-    return int(end.timestamp()) * 1_000_000
+    return end_of(day)

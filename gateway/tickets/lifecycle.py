@@ -9,9 +9,10 @@ replied, the ticket is replied; the caller is told, and it is closed.
 A work order is offered, then signed or returned; signed, it is replied or still returned. A reply
 before the signature is refused: who answers must first have taken responsibility. In hand, it may
 be asked to last longer, and how it goes is told; a remark is taken until the end. Meanwhile the
-hotline urges it (催办), a leader supervises it (督办), an extension is decided, or it is withdrawn
-(撤回): it then stands as returned, with nothing that the department returned, and its ticket waits
-to be dispatched again (改派). What has been replied is not pushed any more.
+hotline changes it (变更) or urges it (催办), a leader supervises it (督办), an extension is
+decided, or it is withdrawn (撤回): it then stands as returned, with nothing that the department
+returned, and its ticket waits to be dispatched again (改派). What has been replied is not pushed
+any more.
 
 An unlisted step raises `IllegalStep` and changes nothing (promise 9). Who may take a step, and what
 a step needs to be told, is not here.
@@ -82,6 +83,8 @@ ORDER_TRANSITIONS: Transitions = {
 """What a department does with its work order."""
 
 PUSHES: Transitions = {
+    (OrderState.OFFERED, "change"): OrderState.OFFERED,
+    (OrderState.SIGNED, "change"): OrderState.SIGNED,
     (OrderState.OFFERED, "urge"): OrderState.OFFERED,
     (OrderState.SIGNED, "urge"): OrderState.SIGNED,
     (OrderState.OFFERED, "supervise"): OrderState.OFFERED,
@@ -133,6 +136,7 @@ ACTION_NAMES: dict[str, tuple[str, str]] = {
     "reply": ("反馈", "Reply"),
     "close": ("办结", "Close"),
     "attach": ("添加附件", "A file added"),
+    "change": ("变更", "Change"),
     "urge": ("催办", "Urge"),
     "supervise": ("督办", "Supervise"),
     "extend": ("同意延期", "Extend"),

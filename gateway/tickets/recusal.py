@@ -84,6 +84,17 @@ def spoken_by(session: Session, ticket_id: int, by: str) -> bool:
     return any(by in {text.strip(), *_WORDS.split(text)} for _, text in texts)
 
 
+def perhaps_spoken(session: Session, ticket_ids: Collection[int], names: Collection[str]) -> bool:
+    """Whether `spoken_by` might be so of one of these tickets and one of these names; where it is
+    not, as of nearly all, nothing more has to be asked."""
+    said = {name.strip() for name in names}
+    known = select(AccountRow.id).where(or_(AccountRow.login.in_(said), AccountRow.name.in_(said)))
+    if session.scalar(known.limit(1)) is not None:
+        return True
+    texts = _texts(session, joined(session, ticket_ids))
+    return any(not said.isdisjoint({text.strip(), *_WORDS.split(text)}) for _, text in texts)
+
+
 def of_ticket(session: Session, ticket_id: int) -> frozenset[str]:
     """The logins that the ticket, or one joined with it, is about."""
     return _logins(listed(session, [ticket_id]))

@@ -192,3 +192,5 @@ def test_the_wall_follows_the_phones(browser: Browser, house: Gateway, pbx: Pbx)
     finally:
         pbx.cli("queue unpause member PJSIP/8001")
     expect(desks["8001"].locator("#own-state")).to_contain_text("空闲")
+    # Sooner than the wall looks by itself, though the last word came within a second of another.
+    expect(wall.locator(".wall-agent[data-state=break]")).to_have_count(0, timeout=3_000)

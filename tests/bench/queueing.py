@@ -56,15 +56,15 @@ def results(*, quick: bool, fresh: Callable[[], str]) -> Iterator[Result]:
 
 def backlog(name: str, broker: Broker, url: Callable[[], str], count: int, rounds: int) -> Result:
     """`count` rows of as many tickets, of about 1.2 KB each."""
-    bodies = [_body(number) for number in range(count)]
+    bodies = [body(number) for number in range(count)]
 
     def ours() -> float:
-        with _house(url()) as (database, hub):
+        with house(url()) as (database, hub):
             _fill(database, bodies)
             return asyncio.run(_drained(database, hub, broker))
 
     def base() -> float:
-        return asyncio.run(_published(broker, bodies))
+        return asyncio.run(published(broker, bodies))
 
     return compare(f"work orders out, backlog of {count:,}, {name}", ours, base, events=count,
                    calls=0, rounds=rounds, floor=BACKLOG, unit="messages")  # fmt: skip
@@ -72,13 +72,14 @@ def backlog(name: str, broker: Broker, url: Callable[[], str], count: int, round
 
 async def _drained(database: Database, hub: Hub, broker: Broker) -> float:
     """Seconds until no row is to be sent any more."""
-    async with _relaying(database, hub, broker.url(broker.fresh_vhost())):
+    async with relaying(database, hub, broker.url(broker.fresh_vhost())):
         began = time.perf_counter()
-        await asyncio.to_thread(_emptied, database)
+        await asyncio.to_thread(emptied, database)
         return time.perf_counter() - began
 
 
-def _emptied(database: Database) -> None:
+def emptied(database: Database) -> None:
+    """Wait until no row is to be sent any more."""
     while not _empty(database):
         time.sleep(0.1)
 
@@ -88,7 +89,7 @@ def _empty(database: Database) -> bool:
         return session.query(OutboxDueRow.id).limit(1).first() is None
 
 
-async def _published(broker: Broker, bodies: Sequence[bytes]) -> float:
+async def published(broker: Broker, bodies: Sequence[bytes]) -> float:
     """Seconds of the bare loop."""
     url = broker.url(broker.fresh_vhost())
     await _declared(url)
@@ -112,7 +113,7 @@ async def _published(broker: Broker, bodies: Sequence[bytes]) -> float:
 
 def idle(name: str, broker: Broker, url: Callable[[], str], count: int) -> Result:
     """The 99th hundredth of `count` single ones, in turn with the bare ones."""
-    with _house(url()) as (database, hub):
+    with house(url()) as (database, hub):
         mine, theirs = asyncio.run(_alternating(database, hub, broker, count))
     ratio = _late(mine) / _late(theirs)
     return Result(
@@ -123,23 +124,23 @@ def idle(name: str, broker: Broker, url: Callable[[], str], count: int) -> Resul
 
 
 async def _alternating(
-    database: Database, hub: Hub, broker: Broker, count: int
+    database: Database, hub: Hub, broker: Broker, count: int, numbers: range | None = None
 ) -> tuple[list[float], list[float]]:
     url, chance = broker.url(broker.fresh_vhost()), random.Random(1)
     arrived: asyncio.Queue[float] = asyncio.Queue()
     mine, theirs = [], []
-    async with _relaying(database, hub, url):
+    async with relaying(database, hub, url):
         connection, publishing = await aio_pika.connect(url), await aio_pika.connect(url)
         async with connection, publishing:
             queue = await (await connection.channel()).get_queue(QUEUE)
             exchange = await (await publishing.channel()).get_exchange(topology.WORKORDERS)
             await queue.consume(partial(_took, arrived), no_ack=True)
-            for number in range(count):
+            for number in numbers or range(count):
                 await asyncio.sleep(chance.uniform(0.005, 0.05))
-                began = await asyncio.to_thread(_put, database, number)
+                began = await asyncio.to_thread(put, database, number)
                 mine.append(await arrived.get() - began)
                 await asyncio.sleep(chance.uniform(0.005, 0.05))
-                message = aio_pika.Message(_body(number), delivery_mode=2)
+                message = aio_pika.Message(body(number), delivery_mode=2)
                 began = time.perf_counter()
                 await exchange.publish(message, KEY, mandatory=True)
                 theirs.append(await arrived.get() - began)
@@ -154,7 +155,7 @@ def _late(took: Sequence[float]) -> float:
     return sorted(took)[len(took) * 99 // 100]
 
 
-def _put(database: Database, number: int) -> float:
+def put(database: Database, number: int) -> float:
     """When the commit has returned."""
     with database.begin() as session:
         outbox.put(session, offered(number, department=DEPARTMENT), department=DEPARTMENT,
@@ -163,7 +164,8 @@ def _put(database: Database, number: int) -> float:
 
 
 @contextmanager
-def _house(url: str) -> Iterator[tuple[Database, Hub]]:
+def house(url: str) -> Iterator[tuple[Database, Hub]]:
+    """A database with queueing's tables, and who is told of its commits."""
     hub = Hub()
     database = Database(url, hub.publish)
     Base.metadata.create_all(database.engine)
@@ -172,7 +174,7 @@ def _house(url: str) -> Iterator[tuple[Database, Hub]]:
 
 
 @asynccontextmanager
-async def _relaying(database: Database, hub: Hub, url: str) -> AsyncIterator[None]:
+async def relaying(database: Database, hub: Hub, url: str) -> AsyncIterator[None]:
     """The gateway's relay at work, its queues declared."""
     bell, broker = Bell(), RabbitMQ(url, kind="classic")
     await broker.declare([DEPARTMENT])
@@ -214,7 +216,7 @@ def _fill(database: Database, bodies: Sequence[bytes]) -> None:
         session.execute(insert(OutboxDueRow), todo)
 
 
-def _body(number: int) -> bytes:
+def body(number: int) -> bytes:
     message = offered(number, department=DEPARTMENT)
     long = message.model_copy(update={"summary": message.summary * 7})
     return messages.encode(long, event_id=f"k{number}", source=outbox.SOURCE, time_us=_clock())

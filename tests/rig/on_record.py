@@ -104,6 +104,9 @@ WITNESSES: dict[str, str] = {
                        "test_after_a_restore_the_log_goes_on_under_another_name",
     "log:line:prove": _PROOF,
     "log:checkpoint:sign": f"{_ALSO}::test_a_checkpoint_on_demand",
+    "log:alert:clear":
+        "tests/unit/gateway/test_backlog.py"
+        "::test_it_is_told_after_a_minute_and_cleared_when_it_is_gone",
     "log:alert:see":
         f"{_CONSOLE}/test_alerts.py::test_an_alert_stands_until_its_role_has_seen_it",
     "log:checkpoint:refuse": "tests/integration/test_checkpoints.py::"
@@ -115,6 +118,8 @@ WITNESSES: dict[str, str] = {
     "people:key:revoke": f"{_CLI}/test_departments.py::{_PROGRAM}",
     "queueing:attachment:fetch": f"tests/unit/api/test_files.py::{_FETCHED}",
     "queueing:department:test": f"{_ALSO}::test_a_test_message",
+    "queueing:message:discard":
+        "tests/unit/console/test_parked.py::test_one_is_discarded_with_a_reason",
     "queueing:message:replay": f"{_ALSO}::test_a_parked_message_sent_again",
     "gateway:process:start": f"{_ALSO}::test_a_process_that_starts",
     "gateway:database:upgrade":

@@ -19,6 +19,9 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers = asyncio.Event()
         self._answers.set()
+        self._requests = asyncio.Event()
+        self._requests.set()
+        self._dead: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.sent = b""
 
@@ -30,6 +33,20 @@ class Proxy:
     def let_answers(self) -> None:
         """Answers pass again."""
         self._answers.set()
+
+    def hold_requests(self) -> None:
+        """From now on the client's bytes stop here; `sent` begins anew."""
+        self.sent = b""
+        self._requests.clear()
+
+    def let_requests(self) -> None:
+        """Requests pass again, on connections that were not cut."""
+        self._requests.set()
+
+    def swallow(self) -> None:
+        """What is sent over the connections there are now arrives nowhere, and nobody is told, as
+        behind a firewall that forgot them; new ones are not concerned. From any thread."""
+        self._dead |= self._open
 
     def cut(self) -> None:
         """Reset every open connection, both sides."""
@@ -63,10 +80,13 @@ class Proxy:
                     await self._answers.wait()
                 else:
                     self.sent += chunk
-                writer.write(chunk)
-                await writer.drain()
-        writer.transport.abort()
-        self._open.discard(writer)
+                    await self._requests.wait()
+                if writer not in self._dead:
+                    writer.write(chunk)
+                    await writer.drain()
+        if writer not in self._dead:  # there nobody hears of an end either
+            writer.transport.abort()
+            self._open.discard(writer)
 
     async def stop(self) -> None:
         """Cut everything and wait until nothing of it runs."""

@@ -56,6 +56,7 @@ class _Taken:
     lent: Lent
     user: None = None
     death: str = ""
+    lasting: bool = True
 
     @property
     def body(self) -> bytes:

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 import os
+import random
 import secrets
 import signal
 import socket
@@ -24,14 +25,17 @@ from typing import Any
 from tests.rig.releases import SERVER, Release, debian
 
 START_S = 60.0
+ASKED = 5
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of loopback that nobody has at this moment, and that the kernel gives to no
+    connection of its own choosing: a node that was killed wants it back."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(slots=True)
@@ -64,9 +68,9 @@ class Broker:
         """The same for an account of its own."""
         return f"amqp://{user}:{password}@127.0.0.1:{self.port}/{vhost}"
 
-    def fresh_vhost(self) -> str:
+    def fresh_vhost(self, name: str = "t") -> str:
         """A new virtual host's name: a test that has its own shares no queue with another."""
-        vhost = f"t{next(self._numbers)}"
+        vhost = f"{name}{next(self._numbers)}"
         self.ask(f'rabbit_vhost:add(<<"{vhost}">>, <<"test">>)')
         rights = '<<".*">>, <<".*">>, <<".*">>, <<"test">>'
         grant = "rabbit_auth_backend_internal:set_permissions"
@@ -77,9 +81,17 @@ class Broker:
         """Evaluate one Erlang expression on the node; its printed value."""
         call = ["erl_call", "-address", f"127.0.0.1:{self.dist_port}", "-c", self.cookie, "-e"]
         command = self.release.command(*call)
-        said = subprocess.run(
-            command, input=f"{expression}.\n".encode(), capture_output=True, timeout=30, check=False
-        )
+        for _ in range(ASKED):  # on a busy machine it gives up connecting; nothing was done then
+            said = subprocess.run(
+                command,
+                input=f"{expression}.\n".encode(),
+                capture_output=True,
+                timeout=30,
+                check=False,
+            )
+            if b"failed to connect" not in said.stderr:
+                break
+            time.sleep(0.2)
         answer = said.stdout.decode(errors="replace")
         if said.returncode != 0 or not answer.startswith("{ok,"):
             raise RuntimeError(f"{expression}: {answer} {said.stderr.decode(errors='replace')}")
@@ -99,6 +111,11 @@ class Broker:
         """A queue that takes what it is sent and answers nobody, until it is well again."""
         found = f"{{ok, Q}} = rabbit_amqqueue:lookup({_resource(vhost, queue)})"
         self.ask(f"{found}, sys:{'suspend' if sick else 'resume'}(amqqueue:get_pid(Q)), ok")
+
+    def disconnect_all(self) -> None:
+        """As an operator closes every connection."""
+        close = 'rabbit_networking:close_connection(P, "test")'
+        self.ask(f"[{close} || P <- rabbit_networking:local_connections()], ok")
 
     def limit_queues(self, vhost: str, length: int) -> None:
         """A policy that lets every queue of a virtual host hold no more than `length`."""

@@ -65,6 +65,7 @@ def _deed(action: str, done: str) -> Callable[[Visit], Response]:
                 result=visit.field("result"),
                 measures=visit.field("measures"),
                 reason=visit.field("reason"),
+                until=visit.field("until"),
             )
         path = f"/department?order={number}&done={done}"
         if visit.by_htmx:
@@ -77,3 +78,6 @@ def _deed(action: str, done: str) -> Callable[[Visit], Response]:
 sign = _deed("sign", "signed")
 reply = _deed("reply", "replied")
 give_back = _deed("return", "returned")
+ask_extension = _deed("ask-extension", "extension-asked")
+progress = _deed("progress", "progress-told")
+remark = _deed("remark", "remarked")

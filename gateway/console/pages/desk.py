@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from gateway.console import render
 from gateway.console.visit import Visit, row_id
-from gateway.flow import calling, control
+from gateway.flow import calling, control, whereabouts
 from gateway.people import accounts
 from gateway.people.roles import Permission
 from gateway.tables import TicketRow
@@ -86,18 +86,26 @@ def work_of(session: Session, visit: Visit, ticket_id: int | None) -> dict[str, 
     if ticket_id is None:
         return {"view": None, "history": []}
     view = views.ticket(session, visit.person, ticket_id)
-    departments = assigned.departments(session)
     return {
         "view": view,
         "history": views.history(session, visit.person, view),
-        "departments": departments,
-        "department_names": {row.code: row.name for row in departments},
-        "names": _names(session, view),
+        **orders_of(session, visit, view),
         "back": "desk",
         "purpose": calling.purpose_of(view.row),
         "barred": _barred(session, visit, view.row),
         "handling": _handling(session, visit, view.row),
         "control_on": control.enabled(visit.parts, visit.person.pbx),
+    }
+
+
+def orders_of(session: Session, visit: Visit, view: views.TicketView) -> dict[str, Any]:
+    """What its work orders are shown with: departments, names, and where each of them is."""
+    departments = assigned.departments(session)
+    return {
+        "departments": departments,
+        "department_names": {row.code: row.name for row in departments},
+        "names": _names(session, view),
+        "timelines": whereabouts.of_orders(session, view.orders, visit.now),
     }
 
 

@@ -14,7 +14,8 @@ from gateway.console import render
 from gateway.console.pages import desk, recusal
 from gateway.console.visit import Visit, page_number
 from gateway.errors import StaleTicket
-from gateway.flow import attaching, dispatching, pushing
+from gateway.flow import attaching, changing, dispatching, pushing
+from gateway.flow.changing import Wanted
 from gateway.numbers import natural
 from gateway.people import accounts
 from gateway.people.accounts import Person
@@ -62,6 +63,14 @@ def story(visit: Visit) -> Response:
         view = views.ticket(session, visit.person, visit.number("ticket_id"))
         names = accounts.named(session, {step.actor for step in view.steps})
     return render.page(visit, "parts/story.html", view=view, names=names)
+
+
+def orders(visit: Visit) -> Response:
+    """GET /tickets/{ticket_id}/orders: where its work orders are, fetched again now and then."""
+    with visit.parts.database.reading() as session:
+        view = views.ticket(session, visit.person, visit.number("ticket_id"))
+        context = desk.orders_of(session, visit, view)
+    return render.page(visit, "parts/orders.html", view=view, **context)
 
 
 def save(visit: Visit) -> Response:
@@ -154,6 +163,12 @@ def _push(action: str) -> Act:
     return act
 
 
+def _change(session: Session, ticket_id: int, visit: Visit) -> object:
+    wanted = Wanted(visit.field("question"), visit.field("new_demand"), visit.field("due"))
+    return changing.change(session, visit.field("order"), visit.person, wanted, visit.now,
+                           reason=visit.field("reason"), of_ticket=ticket_id)  # fmt: skip
+
+
 def _extend(session: Session, ticket_id: int, visit: Visit) -> object:
     action = "extend" if visit.field("granted") == "1" else "not-extend"
     return _push(action)(session, ticket_id, visit)
@@ -173,6 +188,7 @@ refuse = _act("refused", _refuse)
 accept = _act("accepted", _accept)
 dispatch = _act("dispatched", _dispatch)
 close = _act("closed", _close)
+change = _act("changed", _change)
 urge = _act("urged", _push("urge"))
 supervise = _act("supervised", _push("supervise"))
 extend = _act("extended", _extend)

@@ -31,6 +31,22 @@
     light.textContent = light.dataset[state] || "";
   }
 
+  // Told a hundred times a second, the wall is fetched once a second; and once more after the last
+  // word, so that what it then shows is how things stand.
+  const PACED = { wallboard: 1000 };
+  const told = {};
+
+  function tell(topic, detail) {
+    const pace = PACED[topic];
+    if (!pace) return fire(`live:${topic}`, detail);
+    const here = (told[topic] ??= { at: -pace, due: 0 });
+    if (here.due) return;
+    here.due = setTimeout(() => {
+      Object.assign(here, { at: performance.now(), due: 0 });
+      fire(`live:${topic}`, detail);
+    }, Math.max(0, here.at + pace - performance.now()));
+  }
+
   function connect() {
     source = new EventSource("/live");
     source.onopen = () => {
@@ -45,7 +61,7 @@
       again = Math.min(again * 2, 15000);
     };
     for (const topic of TOPICS) {
-      source.addEventListener(topic, (event) => fire(`live:${topic}`, JSON.parse(event.data)));
+      source.addEventListener(topic, (event) => tell(topic, JSON.parse(event.data)));
     }
     source.addEventListener("ended", async () => {
       source.close();

@@ -39,7 +39,7 @@ def put(parts: Parts, number: int) -> None:
             department=department,
             ordering_key=f"t{number}",
             dedupe_key=f"k{number}",
-            now=1,
+            now=parts.clock(),
         )
 
 

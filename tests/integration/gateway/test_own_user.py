@@ -283,6 +283,7 @@ def test_the_group_shares_what_it_must_and_no_key(house: tuple[Path, dict[str, s
         "rabbitmq": 0o2700,
         "rabbitmq/definitions.json": 0o600,
         "rabbitmq/hotline.url": 0o600,
+        "rabbitmq/policies-4.3.json": 0o600,
         "spool": 0o2770,
         "store": 0o2770,
     }

@@ -111,8 +111,9 @@ def test_the_lines_of_curl_do_what_they_say(
 
 @pytest.fixture
 def beside(tmp_path: Path, database_url: str, request: pytest.FixtureRequest) -> Iterator[Parts]:
-    """A house with a broker's address; `sb` pulls, `jy` reads the broker."""
-    url = request.param or request.getfixturevalue("amqp_url")
+    """A house with a broker's address, or that of none; `sb` pulls, `jy` reads the broker."""
+    nobody = f"amqp://x:x@127.0.0.1:{free_port()}/%2F"
+    url = nobody if request.param == "away" else request.getfixturevalue("amqp_url")
     more = {"HOTLINE_DATABASE_URL": database_url, "HOTLINE_BROKER_URL": url}
     with house.house(tmp_path, HOTLINE_BROKER_QUEUES="classic", **more) as parts:
         with parts.database.begin() as session:
@@ -142,7 +143,7 @@ async def fetched(parts: Parts) -> list[Lent]:
     return await pulling.pull(parts, Machine(1, "sb"), Wish(20, 10, 60), there, pulling.Waiting())
 
 
-@pytest.mark.parametrize("beside", [""], indirect=True)
+@pytest.mark.parametrize("beside", ["there"], indirect=True)
 def test_each_message_goes_where_its_department_reads(beside: Parts) -> None:
     """Protects: with a broker, who pulls finds its messages in the database and the other's go to
     the broker; one that is refused there is parked for a person to see; a department that is added
@@ -177,7 +178,7 @@ def parked(parts: Parts) -> list[tuple[str, str]]:
         return [(row.direction, row.department) for row in session.query(ParkedRow)]
 
 
-@pytest.mark.parametrize("beside", [f"amqp://x:x@127.0.0.1:{free_port()}/%2F"], indirect=True)
+@pytest.mark.parametrize("beside", ["away"], indirect=True)
 def test_a_broker_that_is_away_holds_up_nobody_who_pulls(beside: Parts) -> None:
     """Protects: their messages arrive while the others' wait, and nothing is parked."""
 

@@ -235,6 +235,26 @@ def test_a_full_queue_refuses_and_the_publisher_hears_of_it(broker: Broker) -> N
     asyncio.run(scenario())
 
 
+def test_a_queue_has_a_bound_of_bytes_by_policy(broker: Broker) -> None:
+    """Protects: the broker's disk, from a queue of few messages that are long; a queue that was
+    there before, with its arguments as they were, is bound too. The parked queue is not."""
+    vhost = broker.fresh_vhost()
+    small = topology.definitions(["sb"], vhost=vhost)["policies"]
+    for policy in small:
+        policy["definition"]["max-length-bytes"] = 3_000
+
+    async def scenario() -> None:
+        async with closing(RabbitMQ(broker.url(vhost), kind="classic")) as ours:
+            await ours.declare(["sb"])
+            broker.import_definitions({"policies": small})
+            for exchange, verdict in ((WORKORDERS, "refused"), (topology.PARKED, "confirmed")):
+                outcomes = [await ours.publish(exchange, KEY, b"x" * 1000, "k") for _ in range(6)]
+                verdicts = [outcome.verdict for outcome in outcomes]
+                assert verdicts[:3] + verdicts[-1:] == ["confirmed"] * 3 + [verdict]
+
+    asyncio.run(scenario())
+
+
 def test_other_properties_of_a_queue_are_named(broker: Broker) -> None:
     """Protects: a queue of another kind is told to the operator, not worked around."""
     vhost = broker.fresh_vhost()

@@ -1,15 +1,16 @@
 """Departments' own programs, written from the published document alone, at a real broker.
 
-One in Python with `pika`, one in Node with `amqplib` (deploy/departments/node). Nothing of ours is
-used on their side: every name they use is read from the document.
+One in Python with `pika`, one in Node with `amqplib`, one in Java (deploy/departments). Nothing of
+ours is used on their side: every name they use is read from the document.
 """
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,16 +27,17 @@ from queueing.broker import RabbitMQ
 from queueing.inbox import ReplyConsumer
 from queueing.messages import (
     DepartmentReply,
-    Envelope,
     Replied,
     ReplyRejected,
+    WorkOrderChanged,
+    WorkOrderRemarked,
     WorkOrderUrged,
     WorkOrderWithdrawn,
 )
 from queueing.relay import Relay
 from queueing.tables import OutboxRow, ParkedRow
 from queueing.transport import Transport
-from tests.rig import node
+from tests.rig import java, node
 from tests.rig.store import Clock, Store
 from tests.rig.waiting import closing, running, until
 from tests.rig.workorders import offered
@@ -55,8 +57,8 @@ class Applied:
 
     replies: list[DepartmentReply] = field(default_factory=list)
 
-    def __call__(self, _session: Session, reply: DepartmentReply, _envelope: Envelope) -> None:
-        self.replies.append(reply)
+    def __call__(self, _session: Session, replies: Sequence[DepartmentReply]) -> None:
+        self.replies.extend(replies)
 
     def reaches(self, many: int) -> bool:
         """Whether so many have come."""
@@ -133,9 +135,30 @@ def test_a_pika_program_reads_a_work_order_and_answers(
     assert (reply.work_order, reply.result) == (offered().work_order, "情况属实")
 
 
+def in_node() -> tuple[list[str], dict[str, str]]:
+    """What runs the Node program, and where it finds its packages."""
+    return [str(node.NODE), str(node.DEPARTMENT / "department.js")], node.environment(
+        node.DEPARTMENT
+    )
+
+
+def in_java() -> tuple[list[str], dict[str, str]]:
+    """The same of the Java program."""
+    return java.compiled(java.DEPARTMENT), {"PATH": os.defpath}
+
+
+def from_source() -> tuple[list[str], dict[str, str]]:
+    """The same, as its first lines say."""
+    return java.from_source(java.DEPARTMENT), {"PATH": os.defpath}
+
+
+PROGRAMS = {"node": in_node, "java": in_java, "java from source": from_source}
+
+
 @contextmanager
-def department(url: str, there: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """The Node program of deploy/departments, as a department runs it; killed -9 at the end."""
+def department(url: str, there: Path, language: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """The program of deploy/departments, as a department runs it; killed -9 at the end."""
+    command, environment = PROGRAMS[language]()
     settings = {
         "AMQP_URL": url,
         "DEPARTMENT": "sb",
@@ -144,9 +167,7 @@ def department(url: str, there: Path) -> Iterator["subprocess.Popen[bytes]"]:
     }
     with (there / "said").open("ab") as said:
         started = subprocess.Popen(
-            [node.NODE, node.DEPARTMENT / "department.js"],
-            env=node.environment(node.DEPARTMENT) | settings,
-            stdout=said, stderr=said,
+            command, env=environment | settings, stdout=said, stderr=said
         )  # fmt: skip
         try:
             yield started
@@ -155,19 +176,26 @@ def department(url: str, there: Path) -> Iterator["subprocess.Popen[bytes]"]:
             started.wait()
 
 
-def test_a_node_program_answers_each_order_once_though_it_is_killed(
-    amqp_url: str, store: Store, clock: Clock, document: Any, tmp_path: Path
+@pytest.mark.parametrize("language", ["node", "java"])
+def test_a_program_answers_each_order_once_though_it_is_killed(
+    amqp_url: str, sqlite_store: Store, clock: Clock, document: Any, tmp_path: Path, language: str
 ) -> None:
     """Protects: a program in another language, from the document alone, survives three kills, a
-    repetition, an urge, a withdrawal, a refusal, noise, an unknown type; nothing twice."""
-    applied = Applied()
+    repetition, an urge, a change, a remark, a withdrawal, a refusal, noise, an unknown type;
+    nothing twice."""
+    applied, store = Applied(), sqlite_store
     (tmp_path / "asyncapi.json").write_text(json.dumps(document), encoding="utf-8")
     for number in range(1, ORDERS + 1):
         put(store, clock, offered(number))
     whole = offered(1, version=2).model_dump()
     put(store, clock, WorkOrderUrged(**whole, by="8001", reason="再次来电", times=1))
+    whole = offered(1, version=3).model_dump()
+    put(store, clock, WorkOrderChanged(**whole, by="8001", reason="补充", changed=["demand"]))
+    whole = offered(1, version=4).model_dump()
+    put(store, clock, WorkOrderRemarked(**whole, by="李四", text="同意", from_department="gs",
+                                        part=1, parts=1))  # fmt: skip
     taken = WorkOrderWithdrawn(
-        work_order=offered(1).work_order, version=3, department="sb", reason="改派"
+        work_order=offered(1).work_order, version=5, department="sb", reason="改派"
     )
     put(store, clock, taken)
 
@@ -184,7 +212,7 @@ def test_a_node_program_answers_each_order_once_though_it_is_killed(
             async with running(relay.run(), consumer.run()):
                 for kill in range(1, 4):
                     wanted = kill * 12
-                    with department(amqp_url, tmp_path):
+                    with department(amqp_url, tmp_path, language):
                         await until(partial(applied.reaches, wanted), 40)
                 with store.begin() as session:
                     again = session.scalars(select(OutboxRow.body).order_by(OutboxRow.id)).first()
@@ -196,9 +224,9 @@ def test_a_node_program_answers_each_order_once_though_it_is_killed(
                 refusal = messages.encode(told, event_id="r1", source="urn:test", time_us=0)
                 await also(ours, refusal, "refusal")
                 await also(ours, b"\xff not JSON", "noise")
-                with department(amqp_url, tmp_path):
+                with department(amqp_url, tmp_path, language):
                     await until(partial(applied.reaches, 2 * ORDERS), 40)
-                    await until(lambda: (tmp_path / "seen").read_text().count(" 3\n"))
+                    await until(lambda: (tmp_path / "seen").read_text().count(" 5\n"))
                     # the noise alone is parked: neither the repetition nor the unknown type
                     await until(lambda: _waiting(amqp_url, topology.PARKED) == 1)
                     assert _waiting(amqp_url, topology.department_queue("sb")) == 0

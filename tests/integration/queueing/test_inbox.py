@@ -3,6 +3,8 @@
 import asyncio
 import json
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 
 import pytest
@@ -10,14 +12,15 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from queueing import inbox, messages, parked, topology
+from queueing.broker import RabbitMQ
 from queueing.embedded import Embedded
 from queueing.errors import NotParked, Rejected
 from queueing.inbox import Receipt, ReplyConsumer
-from queueing.messages import DepartmentReply, Envelope, Replied, Signed
+from queueing.messages import DepartmentReply, Replied, Signed
 from queueing.tables import InboxRow, ParkedRow
 from tests.integration.queueing.conftest import MakeTransport
 from tests.rig.store import Clock, Store
-from tests.rig.waiting import running, until
+from tests.rig.waiting import closing, running, until
 
 
 class Ledger:
@@ -30,14 +33,16 @@ class Ledger:
         with store.begin() as session:
             session.execute(text("CREATE TABLE ledger (work_order TEXT, event TEXT)"))
 
-    def __call__(self, session: Session, reply: DepartmentReply, _envelope: Envelope) -> None:
-        session.execute(
-            text("INSERT INTO ledger VALUES (:w, :e)"), {"w": reply.work_order, "e": reply.event}
-        )
-        if reply.work_order in self.refuse:
-            raise Rejected("没有这张派单。 There is no such work order.", "unknown-work-order")
-        if reply.work_order in self.stumble:
-            raise KeyError(reply.work_order)
+    def __call__(self, session: Session, replies: Sequence[DepartmentReply]) -> None:
+        for reply in replies:
+            session.execute(
+                text("INSERT INTO ledger VALUES (:w, :e)"),
+                {"w": reply.work_order, "e": reply.event},
+            )
+            if reply.work_order in self.refuse:
+                raise Rejected("没有这张派单。 There is no such work order.", "unknown-work-order")
+            if reply.work_order in self.stumble:
+                raise KeyError(reply.work_order)
 
     def lines(self) -> list[str]:
         rows = self._store.read(lambda s: s.execute(text("SELECT work_order FROM ledger")).all())
@@ -85,6 +90,51 @@ def test_an_id_used_for_something_else_is_refused(store: Store, ledger: Ledger) 
         session.execute(text("UPDATE inbox SET content_sha256 = ''"))
     assert store.read(lambda s: inbox.apply(s, other, ledger, 9)) is Receipt.DUPLICATE
     assert ledger.lines() == ["WO-1"]
+
+
+def test_several_at_once_are_each_applied_once(store: Store, ledger: Ledger) -> None:
+    """Protects: of several in one transaction the first of an id counts, in their order; what was
+    applied before is known; the same id for something else refuses them all."""
+    before, *others = [messages.decode(signed(number)) for number in (1, 3, 2, 3)]
+    assert store.read(lambda s: inbox.apply(s, before, ledger, 8)) is Receipt.APPLIED
+    receipts = store.read(lambda s: inbox.apply_all(s, [before, *others], ledger, 9))
+    assert receipts == [
+        Receipt.DUPLICATE, Receipt.APPLIED, Receipt.APPLIED, Receipt.DUPLICATE,
+    ]  # fmt: skip
+    assert ledger.lines() == ["WO-1", "WO-3", "WO-2"]
+    liar = [messages.decode(signed(4)), messages.decode(signed(5, event_id="e4"))]
+    with pytest.raises(Rejected) as refused:
+        store.read(lambda s: inbox.apply_all(s, liar, ledger, 9))
+    assert refused.value.code == "conflicting-repeat"
+    assert ledger.lines() == ["WO-1", "WO-3", "WO-2"]
+
+
+def test_what_has_come_is_one_transaction(sqlite_store: Store, amqp_url: str, clock: Clock) -> None:
+    """Protects: a backlog of replies is not a commit each; where one of them is refused, those
+    beside it are applied all the same, in their order."""
+    ledger = Ledger(sqlite_store)
+    ledger.refuse = {"WO-25"}
+    begun = 0
+
+    @contextmanager
+    def counted() -> Iterator[Session]:
+        nonlocal begun
+        begun += 1
+        with sqlite_store.begin() as session:
+            yield session
+
+    async def scenario() -> None:
+        async with closing(RabbitMQ(amqp_url, kind="classic")) as ours:
+            await ours.declare([])
+            for number in range(48):
+                await ours.publish(topology.REPLIES, "reply.sb.v1", signed(number), f"e{number}")
+            async with running(ReplyConsumer(counted, ours, ledger, clock).run()):
+                await until(lambda: "WO-47" in ledger.lines())
+
+    asyncio.run(scenario())
+    assert ledger.lines() == [f"WO-{number}" for number in range(48) if number != 25]
+    assert len(sqlite_store.read(parked.unresolved)) == 1
+    assert begun < 40
 
 
 def test_noise_is_kept_by_its_head(store: Store, ledger: Ledger, clock: Clock) -> None:

@@ -6,7 +6,7 @@ import json
 import pika  # type: ignore[import-untyped]
 import pytest
 
-from queueing import layout, looking
+from queueing import layout, looking, topology
 from queueing.broker import RabbitMQ
 from queueing.differences import differences
 from queueing.layout import Layout
@@ -26,6 +26,8 @@ def vhost(broker: Broker) -> str:
             await ours.declare(LAYOUT.departments)
 
     asyncio.run(declare())
+    policies = topology.definitions(LAYOUT.departments, LAYOUT.kind, made)["policies"]
+    broker.import_definitions({"policies": policies})
     return made
 
 
@@ -38,8 +40,8 @@ def exported(broker: Broker, vhost: str) -> list[str]:
 
 
 def test_all_is_well(broker: Broker, vhost: str) -> None:
-    """Protects: what the gateway declares is no difference, seen either way; and a look leaves no
-    message behind."""
+    """Protects: what the gateway declares, with the policies that are imported, is no difference,
+    seen either way; and a look leaves no message behind."""
     assert found(broker, vhost) == []
     assert exported(broker, vhost) == []
     assert [broker.depth(vhost, queue.name) for queue in LAYOUT.queues()] == [0] * 4
@@ -64,6 +66,13 @@ def test_a_binding_is_missing(broker: Broker, vhost: str) -> None:
         connection.channel().queue_unbind("department.sb", WORKORDERS, "workorder.sb.#")
     (told,) = exported(broker, vhost)
     assert "department.sb is not bound" in told
+
+
+def test_a_policy_is_missing(broker: Broker, vhost: str) -> None:
+    """Protects: a house whose gateway has declared all, and where nothing was imported, is told."""
+    broker.ask(f'rabbit_policy:delete(<<"{vhost}">>, <<"hotline">>, <<"test">>)')
+    (told,) = exported(broker, vhost)
+    assert "The policy hotline is not as agreed" in told
 
 
 def test_rights_that_were_widened(broker: Broker, vhost: str) -> None:

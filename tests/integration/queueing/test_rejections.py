@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -14,7 +15,7 @@ from queueing.department import Department
 from queueing.embedded import Embedded
 from queueing.errors import CODES, Rejected
 from queueing.inbox import ReplyConsumer
-from queueing.messages import DepartmentReply, Envelope, ReplyRejected, Signed
+from queueing.messages import DepartmentReply, ReplyRejected, Signed
 from queueing.relay import Relay
 from queueing.tables import OutboxRow
 from tests.integration.queueing.conftest import MakeTransport
@@ -47,13 +48,14 @@ SENSELESS: dict[str, bytes] = {
 """Of each code a reply that meets it; `user-mismatch` needs accounts: test_rights."""
 
 
-def handler(_session: Session, reply: DepartmentReply, _envelope: Envelope) -> None:
-    if reply.work_order == "WO-unknown":
-        raise Rejected("没有这张派单。 No such work order.", "unknown-work-order")
-    if reply.work_order == "WO-illegal":
-        raise Rejected("尚未签收。 Not signed yet.")
-    if reply.work_order == "WO-stumble":
-        raise KeyError(reply.work_order)
+def handler(_session: Session, replies: Sequence[DepartmentReply]) -> None:
+    for reply in replies:
+        if reply.work_order == "WO-unknown":
+            raise Rejected("没有这张派单。 No such work order.", "unknown-work-order")
+        if reply.work_order == "WO-illegal":
+            raise Rejected("尚未签收。 Not signed yet.")
+        if reply.work_order == "WO-stumble":
+            raise KeyError(reply.work_order)
 
 
 def test_every_code_is_met(store: Store) -> None:

@@ -192,7 +192,8 @@ def test_of_two_relays_the_survivor_carries_all(
     broker: Broker, postgres_store: Store, clock: Clock
 ) -> None:
     """Protects: relays need no lease of a duty: one is killed in full flight, and what it held
-    goes out when its claims have run out, at most its window a second time."""
+    goes out when its claims have run out; a second time at most what it had in its hands: a
+    window in flight, and as much again that was answered, or claimed, and not yet marked."""
     vhost, total = broker.fresh_vhost(), 3_000
     url = broker.url(vhost)
 
@@ -214,6 +215,6 @@ def test_of_two_relays_the_survivor_carries_all(
             finally:
                 other.kill()
                 other.wait(10)
-        assert total <= broker.depth(vhost, QUEUE) <= total + MOST
+        assert total <= broker.depth(vhost, QUEUE) <= total + 3 * MOST
 
     asyncio.run(scenario())

@@ -1,7 +1,7 @@
 """Departments with real accounts at a real RabbitMQ: what they may, and everything they may not."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -129,8 +129,8 @@ def test_what_a_department_may(house: House, store: Store, clock: Clock) -> None
     answer is known to be its own; without user-id it is not, and is parked."""
     applied: list[str] = []
 
-    def handler(_session: Session, reply: messages.DepartmentReply, _: messages.Envelope) -> None:
-        applied.append(reply.work_order)
+    def handler(_session: Session, replies: Sequence[messages.DepartmentReply]) -> None:
+        applied.extend(reply.work_order for reply in replies)
 
     def as_department(user_id: str | None) -> None:
         connection = pika.BlockingConnection(pika.URLParameters(house.url("department.sb")))

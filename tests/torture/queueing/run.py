@@ -20,11 +20,13 @@ from queueing.inbox import ReplyConsumer
 from queueing.relay import Relay
 from queueing.tables import InboxRow, OutboxRow, ParkedRow
 from queueing.topology import Kind
+from tests.rig.proxy import Proxy, proxy
 from tests.rig.rabbitmq import Broker
 from tests.rig.store import Clock, Store
 from tests.rig.waiting import closing, running, until
 from tests.rig.workorders import offered
-from tests.torture.queueing.faults import Fault
+from tests.torture.queueing import account
+from tests.torture.queueing.faults import Fault, Scene
 from tests.torture.queueing.row import Row
 
 DEPARTMENTS = ("sb", "jy", "yl", "gs", "rc")
@@ -46,8 +48,15 @@ class House:
     signed: Counter[str] = field(default_factory=Counter)
     departments: list[Department] = field(default_factory=list)
     put: int = 0
+    wire: Proxy = field(init=False)
+    """The hotline's way to the broker."""
+
+    def ours(self) -> str:
+        """The hotline's own address, as its secret has it now."""
+        return account.url(self.broker, self.vhost, self.wire.port)
 
     def url(self) -> str:
+        """A department's."""
         return self.broker.url(self.vhost)
 
     def add(self, count: int) -> None:
@@ -96,7 +105,11 @@ class House:
     async def working(self) -> AsyncIterator[None]:
         """The hotline and its departments, beside the block."""
         self.vhost = self.broker.fresh_vhost()
-        async with closing(RabbitMQ(self.url(), kind=self.kind)) as ours:
+        account.make(self.broker, self.vhost)
+        async with (
+            proxy("127.0.0.1", self.broker.port) as self.wire,
+            closing(RabbitMQ(self.ours, kind=self.kind)) as ours,
+        ):
             await ours.declare(DEPARTMENTS)
             replies = ReplyConsumer(self.store.begin, ours, lambda *_: None, self.clock)
             relay = Relay(self.store.begin, ours, self.clock)
@@ -105,19 +118,17 @@ class House:
                 yield
 
 
-async def tortured(
-    house: House, name: str, orders: int, faults: Sequence[Fault], *, may_double: float
-) -> Row:
-    """`orders` work orders, put little by little, the faults spread evenly among them."""
-    row = Row(name, orders, may_double=may_double)
-    began = time.monotonic()
+async def tortured(house: House, row: Row, faults: Sequence[Fault]) -> Row:
+    """As many work orders as asked, put little by little, the faults spread evenly among them."""
+    began, orders = time.monotonic(), row.asked
     async with house.working():
         share = orders // (len(faults) + 1)
         for number, fault in enumerate(faults):
             await _fed(house, share)
             department = DEPARTMENTS[number % len(DEPARTMENTS)]
+            scene = Scene(house.broker, house.vhost, department, house.wire)
             late = asyncio.ensure_future(_fed(house, min(share, 4 * BATCH)))
-            await asyncio.to_thread(fault, house.broker, house.vhost, department)
+            await asyncio.to_thread(fault, scene)
             row.worst_s = max(row.worst_s, await _again(house))
             await late
         await _fed(house, orders - house.put)
@@ -127,12 +138,17 @@ async def tortured(
         except RuntimeError:
             row.notes.append("a queue is not there any more")
     row.took_s = time.monotonic() - began
+    counted(house, row)
+    return row
+
+
+def counted(house: House, row: Row) -> None:
+    """What came of it all."""
     row.confirmed = house.confirmed()
-    row.lost = orders - min(len(house.signed), house.applied())
+    row.lost = row.asked - min(len(house.signed), house.applied())
     row.doubled = sum(department.repeated for department in house.departments)
     row.twice = sum(count - 1 for count in house.signed.values())
     row.parked = house.parked()
-    return row
 
 
 async def _fed(house: House, count: int) -> None:

@@ -183,6 +183,12 @@ def bodies_with(text: str) -> Mapping[str, str]:
         "POST /api/v1/tickets/{id}/close": f'{{"note": "{text}"}}',
         "POST /api/v1/work-orders/{number}/reply": f'{{"result": "{text}", "measures": "{text}"}}',
         "POST /api/v1/work-orders/{number}/return": f'{{"reason": "{text}"}}',
+        "POST /api/v1/work-orders/{number}/ask-extension":
+            f'{{"until": "{text}", "reason": "{text}"}}',
+        "POST /api/v1/work-orders/{number}/progress": f'{{"text": "{text}"}}',
+        "POST /api/v1/work-orders/{number}/remark": f'{{"text": "{text}"}}',
+        "POST /api/v1/work-orders/{number}/change":
+            f'{{"reason": "{text}", "question": "{text}", "demand": "{text}", "due": "{text}"}}',
         "POST /api/v1/work-orders/{number}/urge": f'{{"reason": "{text}"}}',
         "POST /api/v1/work-orders/{number}/supervise": f'{{"reason": "{text}"}}',
         "POST /api/v1/work-orders/{number}/withdraw": f'{{"reason": "{text}"}}',

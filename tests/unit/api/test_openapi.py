@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any, Literal
 
 import pytest
@@ -351,6 +352,12 @@ def _orders(walk: Walker) -> None:
     why = {"reason": "来电人再次来电"}
     walk.go("8001", "POST", f"/work-orders/{taken['number']}/urge", why)
     walk.go("leader", "POST", f"/work-orders/{taken['number']}/supervise", why)
+    asked = why | {"question": "请一并核查上月"}
+    changed = walk.go("8001", "POST", f"/work-orders/{taken['number']}/change", asked)
+    assert changed["question"] == "请一并核查上月"
+    walk.refused("8001", "POST", f"/work-orders/{taken['number']}/change", asked, 400)
+    way = walk.go("8001", "GET", f"/work-orders/{taken['number']}/timeline")
+    assert (way["current"], way["steps"][0]["stage"]) == ("published", "committed")
     walk.go("8001", "POST", f"/work-orders/{taken['number']}/withdraw", why)
     walk.refused("8001", "POST", f"/work-orders/{taken['number']}/urge", why, 409)
     third = walk.go("8001", "POST", path + "/dispatch", again)[0]
@@ -359,6 +366,10 @@ def _orders(walk: Walker) -> None:
         walk.refused(officer, "POST", f"/work-orders/{order['number']}/reply", done, 409)
         walk.go(officer, "POST", f"/work-orders/{order['number']}/sign")
         decided = {"granted": False, "reason": "请按期反馈"}
+        wish = {"until": f"{date.today() + timedelta(60)}", "reason": "须外单位协助"}  # noqa: DTZ011
+        walk.go(officer, "POST", f"/work-orders/{order['number']}/ask-extension", wish)
+        walk.go(officer, "POST", f"/work-orders/{order['number']}/progress", {"text": "在核实"})
+        walk.go(officer, "POST", f"/work-orders/{order['number']}/remark", {"text": "请一并看"})
         walk.go("supervisor", "POST", f"/work-orders/{order['number']}/extend", decided)
         walk.go(officer, "POST", f"/work-orders/{order['number']}/reply", done)
     assert walk.go("officer", "GET", "/work-orders?state=replied")[0]["order"]["result"] == "已补发"
@@ -369,8 +380,9 @@ def _orders(walk: Walker) -> None:
     assert walk.go("8002", "POST", path + "/close", note)["state"] == "closed"
     actions = [step["action"] for step in walk.go("leader", "GET", path)["steps"]]
     assert actions == ["open", "register", "accept", "dispatch", "return", "dispatch",
-                       "urge", "supervise", "withdraw", "dispatch",
-                       *("sign", "not-extend", "reply") * 2, "close"]  # fmt: skip
+                       "urge", "supervise", "change", "withdraw", "dispatch",
+                       *("sign", "ask-extension", "progress", "remark", "not-extend", "reply") * 2,
+                       "close"]  # fmt: skip
 
 
 def _used(walk: Walker, recording: int, grant: int) -> None:

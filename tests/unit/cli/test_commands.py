@@ -18,6 +18,7 @@ from tests.unit.cli.conftest import Hotline
 
 BOTH = re.compile(r"[\u4e00-\u9fff].*[A-Za-z]{2}|[A-Za-z]{2}.*[\u4e00-\u9fff]", re.DOTALL)
 LONG_RUNNING = {"serve", "demo", "pbx replay"}  # tried as processes, in tests/integration/gateway
+LONG_RUNNING |= {"department listen"}  # the same, in tests/integration/queueing
 
 
 def words_of(command: Command) -> str:
@@ -65,6 +66,7 @@ TRIED = {
     "user phone": ("user", "phone", "admin", "PJSIP/8001"),
     "parked list": ("parked", "list"),
     "parked replay": ("parked", "replay", "1"),
+    "parked discard": ("parked", "discard", "1", "--reason", "tried"),
     "department add": ("department", "add", "yanglao", "养老保险科"),
     "department list": ("department", "list"),
     "department credentials": ("department", "credentials", "yanglao"),
@@ -107,11 +109,17 @@ TRIED |= {
     "recording scrub": ("recording", "scrub", "--all"),
     "recording verify": ("recording", "verify", "1"),
 }
-FAILS = {"doctor", "parked replay", "reconcile", "pbx status", "recording open",
+TRIED |= {
+    "department check": ("department", "check", "sb", "--url", "amqp://x:y@127.0.0.1:1/check"),
+    "department reply": ("department", "reply", "WO-1", "sign", "--by", "x", "--department", "sb"),
+}
+FAILS = {"doctor", "parked replay", "parked discard", "reconcile", "pbx status", "recording open",
          "keys export", "keys destroy", "keys confirm", "keys gone"}  # fmt: skip
 FAILS |= {
+    "department check",
     "department credentials",
     "department key",
+    "department reply",
     "department test",
     "recording drill",
     "recording restore",
@@ -194,6 +202,10 @@ def test_before_anything_is_set_up(
         ("user", "add", "x", "--role", "king"),
         ("reconcile",),
         ("department", "add", "x"),
+        ("department", "reply", "WO-1", "shrug", "--by", "x"),
+        ("department", "reply", "WO-1", "sign"),
+        ("department", "check", "sb"),
+        ("department", "check", "sb", "--url", "amqp://x", "--wait", "nan"),
         ("department", "add", "x", "y", "--mode", "fax"),
         ("parked", "replay", "all"),
         ("demo", "--port", "many"),

@@ -28,7 +28,7 @@ def test_init_writes_accounts_once(ready: Hotline, state: Path) -> None:
     assert ready("init", str(state)).status == 0
     place = state / "rabbitmq"
     before = {path.name: path.read_text() for path in place.iterdir()}
-    assert sorted(before) == ["definitions.json", "hotline.url", "sb.url"]
+    assert sorted(before) == ["definitions.json", "hotline.url", "policies-4.3.json", "sb.url"]
     assert {path.stat().st_mode & 0o777 for path in place.iterdir()} == {0o600}
     assert ready("init", str(state)).status == 0
     assert {path.name: path.read_text() for path in place.iterdir()} == before

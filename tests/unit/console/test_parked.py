@@ -109,3 +109,41 @@ def test_all_of_a_department_are_replayed(morning: scene.Morning) -> None:
 def department(house: scene.Morning, number: int) -> str:
     with house.parts.database.reading() as session:
         return session.get_one(ParkedRow, number).department
+
+
+def test_one_is_discarded_with_a_reason(morning: scene.Morning) -> None:
+    """Protects: what is given up leaves the list and stays in the table, with who and why, and in
+    the log; without a reason, or twice, it is refused; the same bytes may be parked anew."""
+    number = park_noise(morning, "given-up")
+    client = browser(morning, "guan")
+    assert f"/parked/{number}/discard" in client.get("/parked").text
+    path = f"/parked/{number}/discard"
+    assert client.post(path, data={"reason": "  "}).status_code == 400
+    assert client.post(path, data={"reason": "字" * 501}).status_code == 400
+    assert client.post(path, data={"reason": "已电话告知，重复发送"}).status_code == 303
+    assert client.post(path, data={"reason": "again"}).status_code == 409
+    assert f"/parked/{number}/discard" not in client.get("/parked").text
+    assert client.post(f"/parked/{number}/replay").status_code == 409
+    with morning.parts.database.reading() as session:
+        row = session.get_one(ParkedRow, number)
+        assert (row.discarded_by, row.discard_reason) == ("guan", "已电话告知，重复发送")
+        acts = session.scalars(select(AuditLineRow.action).filter_by(obj=f"parked:{number}"))
+        assert list(acts) == ["queueing:message:discard", "queueing:message:replay"]
+    assert park_noise(morning, "given-up") != number
+
+
+def test_one_reason_of_a_department_is_replayed(morning: scene.Morning) -> None:
+    """Protects: when one cause is mended, what stopped for another is left where it is."""
+    (sent,) = park_out(morning, 1)
+    code = department(morning, sent)
+    noise = park_noise(morning, code)
+    client = browser(morning, "guan")
+    answer = client.post("/parked/replay", data={"department": code, "why": "dead"})
+    assert answer.status_code == 303
+    assert outcomes(morning, sent)[-1] == ("guan", "ok")
+    assert noise in {row.id for row in listed(morning, code)}
+
+
+def listed(house: scene.Morning, code: str) -> list[ParkedRow]:
+    with house.parts.database.reading() as session:
+        return parked.unresolved(session, 500, code)

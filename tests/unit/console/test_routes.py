@@ -51,6 +51,7 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /tickets/search": READERS,
     "GET /tickets/{ticket_id}": READERS,
     "GET /tickets/{ticket_id}/story": READERS,
+    "GET /tickets/{ticket_id}/orders": READERS,
     "POST /tickets/{ticket_id}/fields": EDITORS,
     "POST /tickets/{ticket_id}/attachments": EDITORS,
     "GET /tickets/{ticket_id}/attachments/{attachment_id}": READERS,
@@ -61,6 +62,7 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /tickets/{ticket_id}/dispatch": EDITORS,
     "POST /tickets/{ticket_id}/close": EDITORS,
     "POST /tickets/{ticket_id}/called-back": EDITORS,
+    "POST /tickets/{ticket_id}/change": EDITORS,
     "POST /tickets/{ticket_id}/urge": EDITORS,
     "POST /tickets/{ticket_id}/supervise": LEADER,
     "POST /tickets/{ticket_id}/extend": SUPERVISOR,
@@ -80,6 +82,9 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /department/orders/{number}/sign": OFFICER,
     "POST /department/orders/{number}/reply": OFFICER,
     "POST /department/orders/{number}/return": OFFICER,
+    "POST /department/orders/{number}/ask-extension": OFFICER,
+    "POST /department/orders/{number}/progress": OFFICER,
+    "POST /department/orders/{number}/remark": OFFICER,
     "GET /recordings": SEARCHERS,
     "POST /recordings/search": SEARCHERS,
     "POST /recordings/ask": SUPERVISOR,
@@ -109,6 +114,7 @@ MAY: dict[str, frozenset[Role] | None] = {
     "GET /parked": ADMINISTRATOR,
     "POST /parked/replay": ADMINISTRATOR,
     "POST /parked/{parked_id}/replay": ADMINISTRATOR,
+    "POST /parked/{parked_id}/discard": ADMINISTRATOR,
     "GET /asyncapi": None,
 }
 """Written out by hand, not read from the permissions: None is anybody. A new page must be added."""
@@ -174,7 +180,7 @@ def sent(page: Page, still: scene.Morning, spare: Spare) -> dict[str, str]:
     """What a form must say before its page can tell who may: elsewhere a form says nothing."""
     grants = {"plays": still.grant, "exports": spare.to_export}
     act = page.path.rpartition("/")[2]
-    if act in ("urge", "supervise", "extend", "withdraw"):
+    if act in ("change", "urge", "supervise", "extend", "withdraw"):
         return {"order": "WO-2026-000002"}
     grant = grants.get(act)
     return {"grant": str(grant)} if grant else {}

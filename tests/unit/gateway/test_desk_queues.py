@@ -4,12 +4,14 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from gateway.flow import desks
 from gateway.parts import Parts
 from gateway.tables import DepartmentRow
 from queueing import messages, topology
 from queueing.embedded import Embedded
+from queueing.tables import EmbeddedRow
 from queueing.topology import WORKORDERS
 from tests.rig.waiting import running, until
 from tests.rig.workorders import offered
@@ -71,5 +73,33 @@ def test_what_goes_wrong_at_one_desk_ends_no_other(
         async with running(desks.run(parts.database, transport, parts.clock)):
             await until(lambda: met.count("yanglao") >= 3)
         assert met.count("gongshang") == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_database_away_parks_nothing_at_a_desk(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Protects: a work order in hand waits for the database; given back again and again it would
+    count as failed and be parked after twenty times."""
+    monkeypatch.setattr(desks, "LOOK_S", 0.01)
+    tried: list[str] = []
+
+    def away(_database: object, number: str, _now: int) -> None:
+        tried.append(number)
+        if len(tried) <= 2 * topology.DELIVERY_LIMIT:
+            raise OperationalError("UPDATE", {}, Exception("away"))
+
+    monkeypatch.setattr(desks, "_delivered", away)
+    transport = Embedded(parts.database.begin, parts.clock)
+
+    async def scenario() -> None:
+        await desks.declare(parts.database, transport)
+        await send(transport, 1)
+        await send(transport, 2)
+        async with running(desks.run(parts.database, transport, parts.clock)):
+            await until(lambda: len(set(tried)) == 2)
+        with parts.database.reading() as session:
+            assert session.query(EmbeddedRow).filter_by(queue=topology.PARKED).count() == 0
 
     asyncio.run(scenario())

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, HotlineError, IllegalStep, NotFound
-from gateway.flow import dispatching, orders
+from gateway.flow import answering, dispatching, orders
 from gateway.parts import Parts
 from gateway.people.roles import Role
 from gateway.tables import TicketRow, TicketStepRow, WorkOrderRow
@@ -182,10 +182,8 @@ def test_replies_by_queue_do_the_same(session: Session) -> None:
     """A department's own system signs and replies with the same effect as its page."""
     (order,) = dispatched(session, "yanglao")
     reference: dict[str, Any] = {"work_order": order.number, "version": 1, "department": "yanglao"}
-    orders.reply(session, Signed(**reference, by="孙"), "yanglao", NOW)
-    orders.reply(
-        session, Replied(**reference, by="孙", result="已补发", measures=""), "yanglao", NOW
-    )
+    answering.apply(session, [Signed(**reference, by="孙")], NOW)
+    answering.apply(session, [Replied(**reference, by="孙", result="已补发", measures="")], NOW)
     assert (order.state, order.result, house.only(session).state) == (
         "replied", "已补发", "replied",
     )  # fmt: skip
@@ -198,7 +196,7 @@ def test_a_reply_that_makes_no_sense_is_rejected(session: Session, department: s
     reference: dict[str, Any] = {"work_order": order.number, "version": 1, "department": department}
     message = Replied(**reference, by="孙", result="已补发", measures="")
     with pytest.raises(Rejected):
-        orders.reply(session, message, department, NOW)
+        answering.apply(session, [message], NOW)
     assert (order.state, house.only(session).state) == ("offered", "dispatched")
 
 
@@ -243,7 +241,7 @@ def test_a_returned_message_is_a_returned_order(session: Session) -> None:
     """退单 by the department's own system carries its reason to the story."""
     (order,) = dispatched(session, "yanglao")
     reference: dict[str, Any] = {"work_order": order.number, "version": 1, "department": "yanglao"}
-    orders.reply(session, Returned(**reference, by="孙", reason="属工伤"), "yanglao", NOW)
+    answering.apply(session, [Returned(**reference, by="孙", reason="属工伤")], NOW)
     last = views.ticket(session, who(session, "8001"), order.ticket_id).steps[-1]
     assert (last.action, last.why, last.actor) == ("return", "属工伤", "孙")
 
@@ -254,17 +252,15 @@ def test_what_comes_after_the_end_is_kept_as_late(session: Session) -> None:
     (order,) = dispatched(session, "yanglao")
     reference: dict[str, Any] = {"work_order": order.number, "version": 1, "department": "yanglao"}
     answer = Replied(**reference, by="孙", result="又查到一笔", measures="补发")
-    orders.reply(session, Signed(**reference, by="孙"), "yanglao", NOW)
-    orders.reply(
-        session, Replied(**reference, by="孙", result="已补发", measures=""), "yanglao", NOW
-    )
+    answering.apply(session, [Signed(**reference, by="孙")], NOW)
+    answering.apply(session, [Replied(**reference, by="孙", result="已补发", measures="")], NOW)
     with pytest.raises(Rejected) as refused:
-        orders.reply(session, answer, "yanglao", NOW)
+        answering.apply(session, [answer], NOW)
     assert refused.value.code == "illegal-step"
     ticket = house.only(session)
     acts.close(session, ticket.id, who(session, "8002"), "已电话告知", NOW)
     told = len(session.info["notices"])
-    orders.reply(session, answer, "yanglao", NOW)
+    answering.apply(session, [answer], NOW)
     assert (order.state, order.result, ticket.state) == ("replied", "已补发", "closed")
     last = session.scalars(select(TicketStepRow).order_by(TicketStepRow.id.desc())).first()
     assert last is not None

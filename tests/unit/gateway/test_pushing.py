@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, IllegalStep, NotFound, Recused
-from gateway.flow import dispatching, orders, pushing
+from gateway.flow import answering, dispatching, orders, pushing
 from gateway.parts import Parts
 from gateway.people.roles import Role
 from gateway.tables import TicketStepRow, WorkOrderRow
@@ -236,7 +236,7 @@ def test_what_a_department_tells_stands_in_the_story(session: Session, order: Wo
         told(order, ExtensionAsked, until=until, reason="银行回单未到"),
         told(order, Remarked, text="请工伤科一并核查"),
     ):
-        orders.reply(session, message, order.department, NOW)
+        answering.apply(session, [message], NOW)
     assert story(session, order)[-3:] == [
         ("progress", "已联系银行"),
         ("ask-extension", "申请延至 Until 2026-12-02：银行回单未到"),
@@ -249,4 +249,4 @@ def test_what_a_department_tells_stands_in_the_story(session: Session, order: Wo
 def test_progress_before_the_signature_is_refused(session: Session, order: WorkOrderRow) -> None:
     """Who tells how it goes must first have taken responsibility; the reason is told."""
     with pytest.raises(Rejected, match="签收"):
-        orders.reply(session, told(order, Progress, text="x"), order.department, NOW)
+        answering.apply(session, [told(order, Progress, text="x")], NOW)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden, IllegalStep, NotFound, Recused
-from gateway.flow import dispatching, linking, listening, orders, playing, recusing
+from gateway.flow import answering, dispatching, linking, listening, orders, playing, recusing
 from gateway.flow.playing import Begun, Permitted
 from gateway.flow.recusing import Doing
 from gateway.flow.refusal import Refused
@@ -347,13 +347,13 @@ def test_a_system_that_names_whom_it_is_about_is_refused(
         return Signed(work_order=order.number, version=1, department="yanglao", by=by)
 
     for by in ("officer", " 孙建国 "):
-        with pytest.raises(orders.ReplyRecused) as refusal:
-            orders.reply(session, sign(by), "yanglao", NOW)
+        with pytest.raises(answering.ReplyRecused) as refusal:
+            answering.apply(session, [sign(by)], NOW)
         assert order.state == "offered"
         recusing.reply_kept_out(session, refusal.value, NOW)
         line = ("tickets:ticket:handle", "department:yanglao", "ticket:1", "denied")
         assert newest(session) == line
     recusing.reply_kept_out(session, Rejected("another reason"), NOW + 1)
     assert newest(session) == line
-    orders.reply(session, sign("养老保险科"), "yanglao", NOW)
+    answering.apply(session, [sign("养老保险科")], NOW)
     assert order.state == "signed"

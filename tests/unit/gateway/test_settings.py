@@ -37,7 +37,22 @@ def test_a_file_can_hold_any_setting(tmp_path: Path) -> None:
     """Mounted secrets: `…_FILE` names a file, its last newline is not part of it."""
     (tmp_path / "url").write_text("amqps://u:p@mq.example/\n")
     read = settings.read({"HOTLINE_BROKER_URL_FILE": str(tmp_path / "url")})
-    assert read.broker_url == "amqps://u:p@mq.example/"
+    assert read.broker_url == read.broker_now() == "amqps://u:p@mq.example/"
+
+
+def test_a_broker_secret_that_changes_is_taken_up(tmp_path: Path) -> None:
+    """A password is changed without a restart: the file is read again, and a file that is gone or
+    half written leaves what was known."""
+    file = tmp_path / "url"
+    file.write_text("amqp://u:old@mq.example/")
+    read = settings.read({"HOTLINE_BROKER_URL_FILE": str(file)})
+    file.write_text("amqp://u:new@mq.example/")
+    assert read.broker_now() == "amqp://u:new@mq.example/"
+    file.write_text("amq")
+    assert read.broker_now() == "amqp://u:old@mq.example/"
+    file.unlink()
+    assert read.broker_now() == "amqp://u:old@mq.example/"
+    assert settings.read({"HOTLINE_BROKER_URL": "amqp://u:p@x/"}).broker_now() == "amqp://u:p@x/"
 
 
 def test_the_nodes_of_a_cluster_stand_in_one_setting() -> None:

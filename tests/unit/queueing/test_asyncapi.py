@@ -95,12 +95,14 @@ def test_schemas_stay_within_what_every_tool_reads(document: Any) -> None:
     """Protects: AsyncAPI's schema object is of draft 07: no keyword of a later one slips in."""
     allowed = IGNORED | {
         "type", "properties", "required", "anyOf", "$ref", "const", "enum", "format", "pattern",
-        "minLength", "maxLength", "minimum", "maximum", "items", "maxItems",
+        "minLength", "maxLength", "minimum", "maximum", "items", "minItems",
+        "maxItems",
     }  # fmt: skip
 
     def check(schema: dict[str, Any]) -> None:
         assert schema.keys() <= allowed, schema.keys() - allowed
-        for one in (*schema.get("properties", {}).values(), *schema.get("anyOf", ())):
+        inner = [schema["items"]] if "items" in schema else []
+        for one in (*schema.get("properties", {}).values(), *schema.get("anyOf", ()), *inner):
             check(one)
 
     for schema in document["components"]["schemas"].values():

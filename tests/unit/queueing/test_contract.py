@@ -103,7 +103,7 @@ def test_adding_is_free() -> None:
     fields(changed)["attachments"] = {"type": "array", "items": {"type": "string"}}
     fields(changed, IN, "Progress")["text"]["maxLength"] = 50_000
     fields(changed, IN, "Signed")["room"] = {"type": "string"}
-    changed["cn.12333.workorder.remarked.v1"] = changed[OUT]
+    changed["cn.12333.workorder.later.v1"] = changed[OUT]
     assert additive.broken(additive.today(), changed) == []
 
 
@@ -138,7 +138,7 @@ def known(value: Any, schema: dict[str, Any], defs: dict[str, Any]) -> Any:
             if name in value
         }
     if isinstance(value, list):
-        return [known(one, kinds["array"]["items"], defs) for one in value]
+        return [known(item, kinds["array"]["items"], defs) for item in value]
     names = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
     one = kinds[names[type(value)]]
     if isinstance(value, str):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from queueing import layout
+from queueing import layout, topology
 from queueing.differences import differences
 from queueing.layout import GATEWAY, Layout
 
@@ -74,6 +74,15 @@ CHANGES: dict[str, tuple[Change, str]] = {
         without("topic_permissions", user="department.sb", exchange="hotline.replies"),
         "department.sb has other rights hotline.replies",
     ),
+    "no policy": (without("policies", name="hotline"), "The policy hotline is not as agreed"),
+    "lower bound": (
+        lambda d: d["policies"][0]["definition"].update({"max-length-bytes": 5}),
+        "max-length-bytes=1073741824",
+    ),
+    "other pattern": (
+        lambda d: d["policies"][0].update(pattern="^x"),
+        "The policy hotline is not as agreed (^(hotline",
+    ),
 }
 
 
@@ -85,6 +94,22 @@ def test_each_difference_is_told_alone(change: str) -> None:
     alter(document)
     (line,) = differences(document, LAYOUT, "h")
     assert told in line
+
+
+def test_from_4_3_on_its_own_policies_are_asked_for() -> None:
+    """Protects: the minute in which 4.3 keeps what a dead node's consumer had is noticed by the
+    doctor; an older release, which refuses such a policy, and classic queues are not asked."""
+    document = {**json.loads(json.dumps(GOOD)), "rabbit_version": "4.2.1"}
+    assert differences(document, LAYOUT, "h") == []
+    document["rabbit_version"] = "4.3.6"
+    lines = differences(document, LAYOUT, "h")
+    assert [name in line for name, line in zip(("hotline", "hotline-parked"), lines, strict=True)]
+    assert all("consumer-disconnected-timeout=5000" in line for line in lines)
+    document |= topology.policies_since_4_3("h")
+    assert differences(document, LAYOUT, "h") == []
+    classic = Layout(LAYOUT.departments, "classic")
+    document |= layout.definitions(classic, vhost="h", users=USERS)
+    assert differences(document, classic, "h") == []
 
 
 def test_what_is_not_ours_is_left_alone() -> None:

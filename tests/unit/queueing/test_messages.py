@@ -21,8 +21,10 @@ from queueing.messages import (
     ReplyRejected,
     Returned,
     Signed,
+    WorkOrderChanged,
     WorkOrderExtended,
     WorkOrderOffered,
+    WorkOrderRemarked,
     WorkOrderSupervised,
     WorkOrderUrged,
     WorkOrderWithdrawn,
@@ -44,6 +46,8 @@ EVERY: list[messages.Message] = [
     WorkOrderUrged(**WHOLE, by="张三", reason="改派前催一次", times=1),
     WorkOrderSupervised(**WHOLE, by="张三", instruction="限期改派"),
     WorkOrderExtended(**WHOLE, by="张三", granted=True, reason="改派需要时间"),
+    WorkOrderChanged(**WHOLE, by="张三", reason="改派前补充", changed=["summary", "due_at"]),
+    WorkOrderRemarked(**WHOLE, from_department="gs", by="张三", text="窗口属实", part=1, parts=2),
     WorkOrderWithdrawn(**ABOUT, reason="改派"),
     ReplyRejected(
         department="sb",
@@ -196,15 +200,28 @@ def test_repr_shows_neither_person_nor_matter() -> None:
             assert secret not in shown
 
 
-def test_the_longest_message_can_be_read() -> None:
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (WorkOrderSupervised, {"instruction": "\x01" * 1_000}),
+        (WorkOrderChanged, {"reason": "\x01" * 1_000, "changed": ["x" * 40] * 20}),
+        (
+            WorkOrderRemarked,
+            {"text": "\x01" * 1_000, "from_department": "x" * 40, "part": 20, "parts": 20},
+        ),
+    ],
+)
+def test_the_longest_message_can_be_read(
+    kind: type[WorkOrderSupervised], said: dict[str, Any]
+) -> None:
     """Protects: no message the models allow is too large for its reader, escapes included."""
     short, long = "\x01" * 120, "\x01" * 20_000
     texts = dict.fromkeys(("acceptance_no", "kind", "complaint_class", "level"), short)
-    said = {"by": short, "instruction": "\x01" * 1_000}
-    longest = WorkOrderSupervised(
+    longest = kind(
         **(
             offered().model_dump()
             | said
+            | {"by": short}
             | {"work_order": short, "caller": {"name": short, "phone": short}, **texts}
             | {"summary": long, "demand": long}
         )

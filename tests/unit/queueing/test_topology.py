@@ -1,6 +1,7 @@
 """The literal of exchanges and queues, and the document made from it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,26 @@ def test_keys_name_their_department() -> None:
 def test_the_shipped_definitions_are_the_literal() -> None:
     """Protects: deploy/rabbitmq/definitions.json is what the gateway would declare."""
     assert json.loads(SHIPPED.read_text()) == topology.definitions(["example"], vhost="hotline")
+    newer = SHIPPED.with_name("policies-4.3.json")
+    assert json.loads(newer.read_text()) == topology.policies_since_4_3("hotline")
+
+
+def test_policies_bound_what_has_an_end_and_not_the_parked_queue() -> None:
+    """Protects: a policy is for our own queues alone, of each queue one applies, and nothing is
+    refused or dropped at the end of the line."""
+    policies = [
+        *topology.definitions([], vhost="h")["policies"],
+        *topology.policies_since_4_3("h")["policies"],
+    ]
+    for policy in policies:
+        bounded = [
+            name
+            for name in ("department.sb", "hotline.replies", "hotline.parked", "hotline.x", "other")
+            if re.search(policy["pattern"], name)
+        ]
+        parked = ["hotline.parked"]
+        wanted = (
+            parked if policy["name"] == "hotline-parked" else ["department.sb", "hotline.replies"]
+        )
+        assert bounded == wanted
+        assert ("max-length-bytes" in policy["definition"]) == (bounded != parked)

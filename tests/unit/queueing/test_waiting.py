@@ -181,3 +181,31 @@ def test_everybody_who_waits_is_woken_from_any_thread() -> None:
 def test_nobody_rings_and_one_looks_all_the_same() -> None:
     """Protects: a lost ring costs a while and no more."""
     asyncio.run(Bell().wait(0, 0.01))
+
+
+def test_what_comes_when_nobody_waits_any_more_is_undone() -> None:
+    """Protects: a connection that is opened just after we gave up is closed, not left open."""
+    undone: list[str] = []
+
+    async def opens() -> str:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            return "connection"  # as a library does that was there already
+        return ""
+
+    async def close(what: str) -> None:
+        undone.append(what)
+
+    async def scenario() -> None:
+        with pytest.raises(TimeoutError):
+            await bounded(opens(), 0.01, undo=close)
+        waiting = asyncio.ensure_future(bounded(opens(), 10, undo=close))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await asyncio.sleep(0.01)
+        assert undone == ["connection", "connection"]
+
+    asyncio.run(scenario())

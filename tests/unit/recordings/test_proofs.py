@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recordings import audit, notes, proofs, tree
@@ -98,6 +98,11 @@ def test_somebody_elses_program_agrees(told: list[str], tmp_path: Path) -> None:
     assert base64.b64encode(found).decode() == root
 
 
+OTHER = "c2sp.org/tlog-proof@v1\n{}index 6\n70000J00000P00000W000000cddegggi0000lnor0v{}=\n\ne"
+
+
+@example(OTHER.format("", "y"))  # bits that no byte has
+@example(OTHER.format("extra \n", "w"))
 @given(st.text(max_size=300) | st.builds(lambda a, b: EXAMPLE[:a] + EXAMPLE[b:],
                                          st.integers(0, 400), st.integers(0, 400)))  # fmt: skip
 def test_what_is_read_is_what_is_written(text: str) -> None:
