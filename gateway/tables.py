@@ -150,13 +150,18 @@ class AttachmentRow(Base):
 
 
 class AttachmentLinkRow(Base):
-    """A file's link in one work order's message, for one department. Only its hash is kept."""
+    """The link of a file, or of a form, in one work order's message. Only its hash is kept."""
 
     __tablename__ = "attachment_link"
+    __table_args__ = (
+        CheckConstraint("(attachment_id IS NULL) <> (form IS NULL)", name="of_one"),
+        one_of("form", ("register",)),
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    attachment_id: Mapped[int] = mapped_column(ForeignKey("attachment.id"))
+    attachment_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id"))
+    form: Mapped[str | None] = mapped_column(String(16))
     department: Mapped[str] = mapped_column(String(32), ForeignKey("department.code"))
     work_order: Mapped[str] = mapped_column(String(64), ForeignKey("work_order.number"))
     made_at: Mapped[int]

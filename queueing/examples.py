@@ -8,6 +8,7 @@ from queueing.messages import (
     Caller,
     ConnectionTested,
     ExtensionAsked,
+    Form,
     Message,
     Progress,
     Remarked,
@@ -55,6 +56,15 @@ OUT: Final[tuple[Message, ...]] = (
                 size=482_113,
                 sha256="2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
                 url="https://hotline.example/api/v1/department/files/EXAMPLE",
+                expires_at=_LONGER,
+            ),
+        ),
+        forms=(
+            Form(
+                form="register",
+                name="受理登记表 WO-2026-000017-1.html",
+                media_type="text/html",
+                url="https://hotline.example/api/v1/department/files/EXAMPLE-2",
                 expires_at=_LONGER,
             ),
         ),

@@ -23,6 +23,7 @@ from queueing.fields import Department, Model, OfWorkOrder, Short
 from queueing.orders_out import (
     Attachment,
     Caller,
+    Form,
     OutMessage,
     WorkOrder,
     WorkOrderChanged,
@@ -48,7 +49,7 @@ from queueing.tested import ConnectionTested
 
 __all__ = [  # one door: whoever reads or writes messages imports them from here
     "Attachment", "Caller", "ConnectionTested", "Department", "DepartmentReply", "ExtensionAsked",
-    "OutMessage",
+    "Form", "OutMessage",
     "Progress", "Remarked", "Replied", "Reply", "ReplyRejected", "Returned", "Signed", "WorkOrder",
     "WorkOrderChanged", "WorkOrderExtended", "WorkOrderOffered", "WorkOrderRemarked",
     "WorkOrderSupervised", "WorkOrderUrged", "WorkOrderWithdrawn",

@@ -4,9 +4,10 @@
     withdrawn 撤回
 
 Always holds: each but the last carries the whole order as it stands, so that the newest alone
-suffices and an older one that comes late can be dropped unread; each has a version of its own,
-higher than any before; a confidential order names no caller (DOMAIN: 保密: departments see the
-matter and not the person). How they travel is `messages`' business.
+suffices and an older one that comes late can be dropped unread (forms are named by the offer alone,
+files by the offer and by a change of them); each has a version of its own, higher than any before;
+a confidential order names no caller (DOMAIN: 保密: departments see the matter and not the person).
+How they travel is `messages`' business.
 """
 
 from typing import Annotated
@@ -74,6 +75,22 @@ class Attachment(Model):
     expires_at: AwareDatetime = Field(description="链接到期。 When the link ends.")
 
 
+class Form(Model):
+    """表单，按取用时的登记记录生成。 A form, made of the record when it is fetched."""
+
+    form: Short = Field(description="表单代码：register 受理登记表。 Which: the register form.")
+    name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,120}$")] = Field(
+        description="文件名。 Its name."
+    )
+    media_type: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+/-]{1,80}$")] = Field(
+        description="媒体类型。 Its media type."
+    )
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[!#-~]{1,290}$")] = Field(
+        repr=False, description="取用地址，同附件。 Where it is fetched, as a file is."
+    )
+    expires_at: AwareDatetime = Field(description="链接到期。 When the link ends.")
+
+
 class WorkOrderOffered(WorkOrder):
     """派单：请承办。 A work order for a department."""
 
@@ -81,6 +98,11 @@ class WorkOrderOffered(WorkOrder):
         default=(),
         max_length=10,
         description="附件，可为空。 The matter's files; may be empty.",
+    )
+    forms: tuple[Form, ...] = Field(
+        default=(),
+        max_length=10,
+        description="表单，可为空。 The matter's forms; may be empty.",
     )
 
 
@@ -93,6 +115,12 @@ class WorkOrderChanged(WorkOrder):
         min_length=1,
         max_length=20,
         description="改动的字段名，如 summary、due_at。 Names of the fields that were changed.",
+    )
+    attachments: tuple[Attachment, ...] = Field(
+        default=(),
+        max_length=10,
+        description="changed 含 attachments 时为全部附件，否则为空。 All the files where `changed` "
+        "names attachments; else empty, and those of before stand.",
     )
 
 

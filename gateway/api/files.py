@@ -6,15 +6,15 @@ link opens for, `flow.handing`.
 
 import asyncio
 from datetime import datetime
-from urllib.parse import quote
 
 from pydantic import Base64Bytes
 from starlette.responses import Response
 
+from gateway import saving
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, number
 from gateway.api.machine import Turned
 from gateway.api.shapes import Model
-from gateway.flow import attaching, handing
+from gateway.flow import attaching, handing, offering
 from gateway.people.roles import Permission as P
 from gateway.tables import AttachmentRow
 from gateway.tickets.clocks import china
@@ -55,21 +55,10 @@ def _attach(asked: Asked) -> object:
 
 
 async def fetch(turned: Turned) -> Response:
-    """取用附件."""
+    """取用附件或表单."""
     token = str(turned.path["token"])
-    row, content = await asyncio.to_thread(
-        handing.fetch, turned.parts, turned.who, token, turned.origin
-    )
-    return Response(content, media_type=row.media_type, headers=handed_over(row))
-
-
-def handed_over(row: AttachmentRow) -> dict[str, str]:
-    """The headers a file goes with: it is kept, not shown, and nobody guesses what it is."""
-    return {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.name, safe='')}",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
-    }
+    handed = await asyncio.to_thread(handing.fetch, turned.parts, turned.who, token, turned.origin)
+    return saving.saved(handed.name, handed.media_type, handed.content)
 
 
 MOST = 4 * attaching.SIZE_MAX // 3 + (1 << 16)
@@ -78,6 +67,7 @@ MOST = 4 * attaching.SIZE_MAX // 3 + (1 << 16)
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/api/v1/tickets/{id}/attachments", attach, (P.TICKET_EDIT,), AttachmentOut,
              "添加附件 · Attach a file", AttachmentIn, status=201, act=_attach, most=MOST),
-    Endpoint("GET", handing.PATH + "{token}", fetch, (), None, "取用附件 · Fetch a file",
-             machine=True, media="application/octet-stream"),
+    Endpoint("GET", offering.PATH + "{token}", fetch, (), None,
+             "取用附件、表单 · Fetch a file or form", machine=True,
+             media="application/octet-stream"),
 )  # fmt: skip

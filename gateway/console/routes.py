@@ -124,6 +124,8 @@ ROUTES: tuple[Page, ...] = (
     Page(ORDER + "/ask-extension", "POST", department.ask_extension, ACT_ORDER),
     Page(ORDER + "/progress", "POST", department.progress, ACT_ORDER),
     Page(ORDER + "/remark", "POST", department.remark, ACT_ORDER),
+    Page(ORDER + "/files/{attachment_id}", "GET", files.take_at_desk, READ_ORDER),
+    Page(ORDER + "/form", "GET", files.form_at_desk, READ_ORDER),
     Page(RECORDING, "GET", recordings.listing, SEARCH, logged=True),
     Page(RECORDING + "/search", "POST", recordings.listing, SEARCH, logged=True),
     Page(RECORDING + "/ask", "POST", recordings.ask, ASK, logged=True),

@@ -24,7 +24,6 @@ Handler = Callable[[Request, Exception], Response]
 EXCEPTION_HANDLERS: Mapping[Any, Handler] = {
     404: failures.unforeseen,
     405: failures.unforeseen,
-    413: failures.unforeseen,
     500: failures.unforeseen,
 }
 
@@ -33,8 +32,7 @@ def pages() -> list[BaseRoute]:
     """A route for each row of the table, and the static files."""
     knocks = Knocks()
     made: list[BaseRoute] = [
-        Route(page.path, guarded(page, knocks), methods=[page.method], max_body_size=page.most)
-        for page in ROUTES
+        Route(page.path, guarded(page, knocks), methods=[page.method]) for page in ROUTES
     ]
     made.append(Mount("/static", StaticFiles(packages=[("gateway.console", "static")])))
     return made

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden
-from gateway.flow import handing, outgoing
+from gateway.flow import offering, outgoing
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import DepartmentRow, TicketRow, WorkOrderRow
@@ -32,8 +32,8 @@ def dispatch(
 ) -> list[WorkOrderRow]:
     """Dispatch (派单) an accepted or returned ticket; the first department is the lead (主办).
 
-    `public_url`: where departments reach the gateway, for the ticket's files; without it none are
-    offered.
+    `public_url`: where departments reach the gateway, for the ticket's files and forms; without
+    it none are offered.
 
     Raises:
         Forbidden: the role does not dispatch.
@@ -115,7 +115,9 @@ def _offer(
     )
     session.add(order)
     session.flush()
-    files = handing.offered(session, ticket, order, public_url, now)
-    message = WorkOrderOffered(**outgoing.whole(ticket, order), attachments=files)
+    named = offering.offered(session, ticket, order, public_url, now)
+    message = WorkOrderOffered(
+        **outgoing.whole(ticket, order), attachments=named.attachments, forms=named.forms
+    )
     outgoing.send(session, ticket, message, "offered", now)
     return order

@@ -1,69 +1,39 @@
-"""Files handed to departments: by reference, with a link that is one department's and ends.
+"""Files and forms handed over: what a link opens, for whom, and until when.
 
-A work order that is offered names the ticket's files, each with a link of its own, made in the
-transaction that offers it. The link's word stands in the message alone; its SHA-256 is kept.
 Always holds: a link opens for a program that shows a key of the department it was made for, until
 it runs out, and only while its work order stands: one that was returned or withdrawn opens nothing,
-because that is asked at each fetch. Of a confidential matter (保密) no file is handed out: a file
-may show who the caller is. Each fetch is a line in the log before a byte is sent. Recordings have
-no links: see `attaching`.
+because that is asked at each fetch, so that nobody has to remember to revoke. Each fetch is a line
+in the log, committed before a byte is sent. Recordings have no links: see `files`. How links are
+made is `offering`; an officer at our page needs none: `serving`.
 """
 
-import hashlib
-import secrets
-from typing import Final
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.errors import Gone, NotFound
-from gateway.flow import attaching, log
+from gateway.flow import files, log, offering
 from gateway.parts import Parts
+from gateway.people import accounts
 from gateway.people.machines import Machine
 from gateway.tables import AttachmentLinkRow, AttachmentRow, DepartmentRow, TicketRow, WorkOrderRow
-from gateway.tickets.clocks import china
+from gateway.tickets import forms
 from gateway.tickets.lifecycle import OrderState
-from queueing.messages import Attachment
-
-PATH: Final = "/api/v1/department/files/"
-DAY_US: Final = 24 * 3600 * 1_000_000
-AFTER_DUE_US: Final = 30 * DAY_US
-LONGEST_US: Final = 90 * DAY_US
 
 
-def offered(
-    session: Session, ticket: TicketRow, order: WorkOrderRow, public_url: str, now: int
-) -> tuple[Attachment, ...]:
-    """The ticket's files as the work order's message names them; none where nobody outside could
-    fetch them, or the matter is confidential."""
-    department = session.get_one(DepartmentRow, order.department)
-    if not public_url or ticket.confidential or department.mode == "desk":
-        return ()
-    files = attaching.of_ticket(session, ticket.id)
-    return tuple(_handed(session, row, order, public_url, now) for row in files)
+@dataclass(frozen=True, slots=True, repr=False)
+class Handed:
+    """What is handed over. `of` is what it is in the log, by id."""
+
+    of: str
+    name: str
+    media_type: str
+    content: bytes
 
 
-def _handed(
-    session: Session, row: AttachmentRow, order: WorkOrderRow, public_url: str, now: int
-) -> Attachment:
-    token = secrets.token_urlsafe(32)
-    ends = now + LONGEST_US
-    if order.due_at is not None:
-        ends = min(ends, order.due_at + AFTER_DUE_US)
-    session.add(
-        AttachmentLinkRow(
-            token_sha256=_sha256(token), attachment_id=row.id, department=order.department,
-            work_order=order.number, made_at=now, expires_at=ends,
-        )
-    )  # fmt: skip
-    return Attachment(
-        name=row.name, media_type=row.media_type, size=row.size, sha256=row.sha256,
-        url=f"{public_url}{PATH}{token}", expires_at=china(ends),
-    )  # fmt: skip
-
-
-def fetch(parts: Parts, who: Machine, token: str, origin: str) -> tuple[AttachmentRow, bytes]:
-    """The file behind a link, for the program of the department it was made for.
+def fetch(parts: Parts, who: Machine, token: str, origin: str) -> Handed:
+    """What is behind a link, for the program of the department it was made for.
 
     Raises:
         NotFound: no link of this department's.
@@ -71,39 +41,71 @@ def fetch(parts: Parts, who: Machine, token: str, origin: str) -> tuple[Attachme
         Conflict: the store does not have the file as it was.
     """
     with parts.database.reading() as session:
-        link = _link(session, who, token, parts.clock())
-        row = session.get_one(AttachmentRow, link.attachment_id)
-    content = attaching.read(parts, row)
+        found = _behind(session, *_link(session, who, token, parts.clock()), parts.clock())
+    handed = found if isinstance(found, Handed) else file(parts, found)
     with parts.database.begin() as session:
-        link = _link(session, who, token, now := parts.clock())
+        link, order = _link(session, who, token, parts.clock())
         link.fetched += 1
-        log.note(session, "queueing:attachment:fetch", actor=f"department:{who.department}",
-                 origin=origin, obj=f"attachment:{row.id}", outcome="ok", now=now,
-                 detail={"key": who.key_id, "work_order": link.work_order})  # fmt: skip
-    return row, content
+        told(session, f"department:{who.department}", origin, handed, order, parts.clock(),
+             key=who.key_id)  # fmt: skip
+    return handed
 
 
-def _link(session: Session, who: Machine, token: str, now: int) -> AttachmentLinkRow:
+def file(parts: Parts, row: AttachmentRow) -> Handed:
+    """A file as it was kept; raises as `files.read`."""
+    return Handed(f"attachment:{row.id}", row.name, row.media_type, files.read(parts, row))
+
+
+def form(session: Session, order: WorkOrderRow, now: int) -> Handed:
+    """The register form of the work order's ticket, made now."""
+    ticket = session.get_one(TicketRow, order.ticket_id)
+    department = session.get_one(DepartmentRow, order.department)
+    owner = accounts.named(session, {ticket.owner}).get(ticket.owner, ticket.owner)
+    text = forms.register(ticket, order, forms.Names(department.name, owner), now)
+    return Handed(f"form:{forms.REGISTER}", forms.name(order), forms.MEDIA_TYPE, text.encode())
+
+
+def told(
+    session: Session, actor: str, origin: str, handed: Handed, order: WorkOrderRow, now: int,
+    **detail: int,
+) -> None:  # fmt: skip
+    """Put on record that this was handed to the department of the work order."""
+    log.note(session, "queueing:attachment:fetch", actor=actor, origin=origin, obj=handed.of,
+             outcome="ok", now=now, detail={"work_order": order.number, **detail})  # fmt: skip
+
+
+def standing(order: WorkOrderRow) -> None:
+    """Raise Gone where the work order was returned or withdrawn."""
+    if order.state == OrderState.RETURNED:
+        raise Gone(
+            "派单已退回或撤回，附件与表单不再提供。 The work order was returned or withdrawn: "
+            "its files and forms are no longer handed out."
+        )
+
+
+def _behind(
+    session: Session, link: AttachmentLinkRow, order: WorkOrderRow, now: int
+) -> AttachmentRow | Handed:
+    if link.attachment_id is None:
+        return form(session, order, now)
+    return session.get_one(AttachmentRow, link.attachment_id)
+
+
+def _link(
+    session: Session, who: Machine, token: str, now: int
+) -> tuple[AttachmentLinkRow, WorkOrderRow]:
     found = session.execute(
-        select(AttachmentLinkRow, WorkOrderRow.state)
+        select(AttachmentLinkRow, WorkOrderRow)
         .join(WorkOrderRow, WorkOrderRow.number == AttachmentLinkRow.work_order)
         .where(
-            AttachmentLinkRow.token_sha256 == _sha256(token),
+            AttachmentLinkRow.token_sha256 == offering.digest(token),
             AttachmentLinkRow.department == who.department,
         )
     ).one_or_none()
     if found is None:
         raise NotFound
-    link, state = found
-    if state == OrderState.RETURNED:
-        raise Gone(
-            "派单已退回或撤回，附件不再提供。 The work order was returned or withdrawn: "
-            "its files are no longer handed out."
-        )
+    link, order = found
+    standing(order)
     if link.expires_at <= now:
         raise Gone("链接已过期，请向热线索取。 The link has run out: ask the hotline.")
-    return link
-
-
-def _sha256(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+    return link, order

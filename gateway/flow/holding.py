@@ -78,13 +78,15 @@ def matters(session: Session, numbers: Collection[str]) -> dict[str, Matter]:
 def sisters(session: Session, order: WorkOrderRow) -> Sequence[WorkOrderRow]:
     """The other work orders of its ticket that departments have in hand, locked; the ticket is
     held already."""
+    return [one for one in in_hand(session, order.ticket_id) if one.id != order.id]
+
+
+def in_hand(session: Session, ticket_id: int) -> Sequence[WorkOrderRow]:
+    """The ticket's work orders that departments have in hand, locked; the ticket is held
+    already."""
     return session.scalars(
         select(WorkOrderRow)
-        .where(
-            WorkOrderRow.ticket_id == order.ticket_id,
-            WorkOrderRow.id != order.id,
-            WorkOrderRow.state.in_(UNDER_WAY),
-        )
+        .where(WorkOrderRow.ticket_id == ticket_id, WorkOrderRow.state.in_(UNDER_WAY))
         .order_by(WorkOrderRow.id)
         .with_for_update()
     ).all()

@@ -1,17 +1,17 @@
-"""A ticket's files on its page: adding one, and taking one to look at.
+"""A ticket's files on its page and at the department's: adding one, and taking one to look at.
 
-What may be kept, and by whom, `flow.attaching` decides. A file is handed to the browser to be
-saved and never shown by us: it came from outside.
+What may be kept, and by whom, `flow.attaching` decides; what an officer gets with a work order,
+`flow.serving`. A file is handed to the browser to be saved and never shown by us (`saving`): it
+came from outside. The register form is ours, and is shown.
 """
-
-from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
+from gateway import saving
 from gateway.console.visit import Visit
 from gateway.errors import BadInput, NotFound
-from gateway.flow import attaching
+from gateway.flow import attaching, files, serving
 from gateway.flow.control import Asking
 from gateway.tickets import views
 
@@ -39,12 +39,23 @@ def take(visit: Visit) -> Response:
     ticket_id, wanted = visit.number("ticket_id"), visit.number("attachment_id")
     with visit.parts.database.reading() as session:
         views.ticket(session, visit.person, ticket_id)  # or it is not there for who asks
-        files = {row.id: row for row in attaching.of_ticket(session, ticket_id)}
-    if wanted not in files:
+        kept = {row.id: row for row in files.of_ticket(session, ticket_id)}
+    if wanted not in kept:
         raise NotFound
-    row = files[wanted]
-    headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.name, safe='')}",
-        "Cache-Control": "no-store",
-    }
-    return Response(attaching.read(visit.parts, row), media_type=row.media_type, headers=headers)
+    row = kept[wanted]
+    return saving.saved(row.name, row.media_type, files.read(visit.parts, row))
+
+
+def take_at_desk(visit: Visit) -> Response:
+    """GET /department/orders/{number}/files/{attachment_id}."""
+    handed = serving.take(
+        visit.parts, visit.person, visit.named("number"), visit.number("attachment_id"),
+        visit.origin,
+    )  # fmt: skip
+    return saving.saved(handed.name, handed.media_type, handed.content)
+
+
+def form_at_desk(visit: Visit) -> Response:
+    """GET /department/orders/{number}/form: the register form, to be read and printed."""
+    handed = serving.form(visit.parts, visit.person, visit.named("number"), visit.origin)
+    return saving.shown(handed.content)

@@ -14,7 +14,7 @@ from gateway.console import render
 from gateway.console.pages import desk, recusal
 from gateway.console.visit import Visit, page_number
 from gateway.errors import StaleTicket
-from gateway.flow import attaching, changing, dispatching, pushing
+from gateway.flow import changing, dispatching, files, pushing
 from gateway.flow.changing import Wanted
 from gateway.numbers import natural
 from gateway.people import accounts
@@ -53,7 +53,7 @@ def show(visit: Visit) -> Response:
         ticket_id = visit.number("ticket_id")
         context = desk.work_of(session, visit, ticket_id)
         context["matter"] = recusal.matter(session, visit, ticket_id)
-        context["files"] = attaching.of_ticket(session, ticket_id)
+        context["files"] = files.of_ticket(session, ticket_id)
     return render.page(visit, "pages/ticket.html", **{**context, "back": "ticket"})
 
 

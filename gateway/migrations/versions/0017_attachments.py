@@ -1,4 +1,4 @@
-"""Files of a ticket, and the links by which departments fetch them."""
+"""Files of a ticket, and the links by which departments fetch them and the register form."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,12 +34,17 @@ def upgrade() -> None:
         "attachment_link",
         sa.Column("id", key, nullable=False),
         sa.Column("token_sha256", sa.String(length=64), nullable=False),
-        sa.Column("attachment_id", key, nullable=False),
+        sa.Column("attachment_id", key),
+        sa.Column("form", sa.String(length=16)),
         sa.Column("department", sa.String(length=32), nullable=False),
         sa.Column("work_order", sa.String(length=64), nullable=False),
         sa.Column("made_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("fetched", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "(attachment_id IS NULL) <> (form IS NULL)", name=op.f("ck_attachment_link_of_one")
+        ),
+        sa.CheckConstraint("form IN ('register')", name=op.f("ck_attachment_link_form_known")),
         sa.ForeignKeyConstraint(
             ["attachment_id"],
             ["attachment.id"],

@@ -85,6 +85,8 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /department/orders/{number}/ask-extension": OFFICER,
     "POST /department/orders/{number}/progress": OFFICER,
     "POST /department/orders/{number}/remark": OFFICER,
+    "GET /department/orders/{number}/files/{attachment_id}": OFFICER,
+    "GET /department/orders/{number}/form": OFFICER,
     "GET /recordings": SEARCHERS,
     "POST /recordings/search": SEARCHERS,
     "POST /recordings/ask": SUPERVISOR,
