@@ -5,7 +5,7 @@
 
 Always holds: each but the last carries the whole order as it stands, so that the newest alone
 suffices and an older one that comes late can be dropped unread (forms are named by the offer alone,
-files by the offer and by a change of them); each has a version of its own, higher than any before;
+a file by the offer or when it is added); each has a version of its own, higher than any before;
 a confidential order names no caller (DOMAIN: 保密: departments see the matter and not the person).
 How they travel is `messages`' business.
 """
@@ -67,7 +67,7 @@ class Attachment(Model):
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
         description="内容的 SHA-256，十六进制。 Of its content, hexadecimal."
     )
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[!#-~]{1,290}$")] = Field(
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[!#-\[\]-~]{1,290}$")] = Field(
         repr=False,
         description="取用地址，限本部门；派单退回或撤回后失效。 "
         "Where it is fetched, by this department alone, while the work order stands.",
@@ -78,14 +78,14 @@ class Attachment(Model):
 class Form(Model):
     """表单，按取用时的登记记录生成。 A form, made of the record when it is fetched."""
 
-    form: Short = Field(description="表单代码：register 受理登记表。 Which: the register form.")
+    form: FieldName = Field(description="表单代码：register 受理登记表。 Which: the register form.")
     name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,120}$")] = Field(
-        description="文件名。 Its name."
+        repr=False, description="文件名。 Its name."
     )
     media_type: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+/-]{1,80}$")] = Field(
         description="媒体类型。 Its media type."
     )
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[!#-~]{1,290}$")] = Field(
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[!#-\[\]-~]{1,290}$")] = Field(
         repr=False, description="取用地址，同附件。 Where it is fetched, as a file is."
     )
     expires_at: AwareDatetime = Field(description="链接到期。 When the link ends.")
@@ -101,7 +101,7 @@ class WorkOrderOffered(WorkOrder):
     )
     forms: tuple[Form, ...] = Field(
         default=(),
-        max_length=10,
+        max_length=4,
         description="表单，可为空。 The matter's forms; may be empty.",
     )
 
@@ -118,9 +118,9 @@ class WorkOrderChanged(WorkOrder):
     )
     attachments: tuple[Attachment, ...] = Field(
         default=(),
-        max_length=10,
-        description="changed 含 attachments 时为全部附件，否则为空。 All the files where `changed` "
-        "names attachments; else empty, and those of before stand.",
+        max_length=3,
+        description="新增的附件，原有的仍可取用；没有新增为空。 Files that were added, if any; "
+        "those named before stand.",
     )
 
 

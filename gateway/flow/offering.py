@@ -64,15 +64,11 @@ class _Links:
         )  # fmt: skip
         return f"{self.public_url}{PATH}{token}"
 
-    def to_files(self, ticket: TicketRow) -> tuple[Attachment, ...]:
-        """The ticket's files, each with its link; none of a confidential matter."""
-        if ticket.confidential:
-            return ()
-        return tuple(
-            Attachment(name=row.name, media_type=row.media_type, size=row.size, sha256=row.sha256,
-                       url=self.url(row.id), expires_at=china(self.ends))
-            for row in files.of_ticket(self.session, ticket.id)
-        )  # fmt: skip
+    def to_file(self, row: AttachmentRow) -> Attachment:
+        """A file, with its link."""
+        return Attachment(name=row.name, media_type=row.media_type, size=row.size,
+                          sha256=row.sha256, url=self.url(row.id),
+                          expires_at=china(self.ends))  # fmt: skip
 
     def to_form(self) -> Form:
         """The register form, with its link."""
@@ -90,14 +86,15 @@ def offered(
     if not public_url or _at_our_page(session, order):
         return Offer()
     links = _Links(session, order, public_url, now)
-    return Offer(links.to_files(ticket), (links.to_form(),))
+    kept = () if ticket.confidential else files.of_ticket(session, ticket.id)
+    return Offer(tuple(links.to_file(row) for row in kept), (links.to_form(),))
 
 
 def added(
     session: Session, ticket: TicketRow, row: AttachmentRow, by: str, public_url: str, now: int
 ) -> None:
-    """Tell the departments whose systems have the ticket in hand that it has one more file: the
-    order's next version names them all, with new links. The ticket is held by the caller."""
+    """Tell the departments whose systems have the ticket in hand that it has one more file,
+    in the order's next version. The ticket is held by the caller."""
     if ticket.confidential or not public_url:
         return
     for order in holding.in_hand(session, ticket.id):
@@ -109,7 +106,7 @@ def added(
             by=by,
             reason=f"新增附件 File added：{row.name}",
             changed=["attachments"],
-            attachments=_Links(session, order, public_url, now).to_files(ticket),
+            attachments=(_Links(session, order, public_url, now).to_file(row),),
         )
         outgoing.send(session, ticket, message, "change", now)
 

@@ -48,8 +48,8 @@ def kind_of(name: str, content: bytes) -> str:
             if content.startswith(kind.begins) and (kind.begins or _is_text(content)):
                 return media_type
             raise BadInput({"file": "内容与文件名不符。 It is not what its name says."})
-    ends = "、".join(end for kind in KINDS.values() for end in kind.suffixes)
-    raise BadInput({"file": f"只收 {ends}。 Only files of these kinds are taken: {ends}."})
+    ends = " ".join(end for kind in KINDS.values() for end in kind.suffixes)
+    raise BadInput({"file": f"只收 {ends}。 Only these are taken: {ends}"})
 
 
 def _is_text(content: bytes) -> bool:

@@ -54,6 +54,8 @@ class Names:
 
 Line = tuple[str, str, str]
 """What it is, in Chinese and in English, and what is said of it."""
+Rows = tuple[tuple[Line, ...], ...]
+"""Lines by rows of the table: one over the whole width, or two."""
 
 
 def name(order: WorkOrderRow) -> str:
@@ -63,53 +65,61 @@ def name(order: WorkOrderRow) -> str:
 
 def register(ticket: TicketRow, order: WorkOrderRow, names: Names, now: int) -> str:
     """The copy for the department that has `order`, as HTML; made at `now` (µs)."""
-    lines = (*_matter(ticket, order, names), *_caller(ticket), *_said(ticket, order))
-    rows = "\n".join(
-        f'<tr><th scope="row">{zh}<small lang="en">{english}</small></th>'
-        f"<td>{escape(value) or '—'}</td></tr>"
-        for zh, english, value in lines
-    )
+    rows = [_row(pair) for pair in (*_matter(ticket, order, names), *_caller(ticket))]
+    rows += [_row((line,)) for line in _said(ticket, order)]
+    table = "\n".join(rows)
     title = f"受理登记表 {escape(order.number)}"
     return (
         f'<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{title}</title>\n'
         '<meta name="viewport" content="width=device-width">'
         f"<style>{STYLE}</style></head>\n<body><h1>受理登记表</h1>"
-        f'<p lang="en">Register form</p>\n<table>\n{rows}\n'
+        f'<p lang="en">Register form</p>\n<table>\n{table}\n'
         '<tr class="sign"><th scope="row">承办人<small lang="en">Handled by</small></th>'
-        "<td>签名　　　　　　　　　　　　　　　年　　月　　日</td></tr>\n</table>\n"
+        '<td colspan="3">签名　　　　　　　　　　　　　　　年　　月　　日</td></tr>\n</table>\n'
         f'<footer><p>本表由登记记录生成于 {_minute(now)}。 <span lang="en">Made of the record as '
         "it stood then.</span></p></footer></body></html>\n"
     )
 
 
-def _matter(ticket: TicketRow, order: WorkOrderRow, names: Names) -> tuple[Line, ...]:
+def _row(lines: tuple[Line, ...]) -> str:
+    """One line over the whole width, or two beside each other."""
+    span = "" if len(lines) > 1 else ' colspan="3"'
+    cells = (
+        f'<th scope="row">{zh}<small lang="en">{english}</small></th>'
+        f"<td{span}>{escape(value) or '—'}</td>"
+        for zh, english, value in lines
+    )
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _matter(ticket: TicketRow, order: WorkOrderRow, names: Names) -> Rows:
     kind = _word(words.KINDS, ticket.kind)
     if ticket.complaint_class:
         kind += f" · {_word(words.COMPLAINT_CLASSES, ticket.complaint_class)}"
     lead = "主办" if order.lead else "协办"
     return (
-        ("受理编号", "Acceptance number", ticket.acceptance_no or ""),
-        ("派单", "Work order", f"{order.number}\n{names.department}（{lead}）"),
-        ("来源", "Channel", _word(words.CHANNELS, ticket.channel)),
-        ("类别", "Kind", kind),
-        ("级别", "Level", _word(words.LEVELS, ticket.level)),
-        ("来电时间", "Time", _minute(ticket.opened_at)),
-        ("受理", "Accepted", f"{_minute(ticket.accepted_at)}　受理人 {names.owner}"),
-        ("答复期限", "Due", _minute(order.due_at)[:10] or "未定"),
-    )
+        (("受理编号", "Acceptance number", ticket.acceptance_no or ""),),
+        (("派单", "Work order", f"{order.number}　{names.department}（{lead}）"),),
+        (("来源", "Channel", _word(words.CHANNELS, ticket.channel)),
+         ("来电时间", "Time", _minute(ticket.opened_at))),
+        (("类别", "Kind", kind), ("级别", "Level", _word(words.LEVELS, ticket.level))),
+        (("受理人", "Accepted by", names.owner),
+         ("受理时间", "Accepted at", _minute(ticket.accepted_at))),
+        (("答复期限", "Due", _minute(order.due_at)[:10] or "未定"),),
+    )  # fmt: skip
 
 
-def _caller(ticket: TicketRow) -> tuple[Line, ...]:
+def _caller(ticket: TicketRow) -> Rows:
     if ticket.confidential:
-        return (("来电人", "Caller", "保密：由热线代为联系。 Confidential."),)
+        return ((("来电人", "Caller", "保密：由热线代为联系。 Confidential."),),)
     known = ticket.caller_id_number
+    masked = "*" * max(0, len(known) - 4) + known[-4:]
     return (
-        ("来电人", "Caller", ticket.caller_name),
-        ("性别", "Sex", _word(words.SEXES, ticket.caller_sex)),
-        ("联系电话", "Telephone", ticket.caller_phone),
-        ("单位或住址", "Employer or address", ticket.caller_address),
-        ("身份证号", "ID number", "*" * max(0, len(known) - 4) + known[-4:] if known else ""),
-    )
+        (("来电人", "Caller", ticket.caller_name),
+         ("性别", "Sex", _word(words.SEXES, ticket.caller_sex))),
+        (("联系电话", "Telephone", ticket.caller_phone), ("身份证号", "ID number", masked)),
+        (("单位或住址", "Employer, address", ticket.caller_address),),
+    )  # fmt: skip
 
 
 def _said(ticket: TicketRow, order: WorkOrderRow) -> tuple[Line, ...]:

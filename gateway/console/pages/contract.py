@@ -99,7 +99,7 @@ def _fields(told: dict[str, Any], schema: dict[str, Any], before: str = "") -> l
         for part in kinds:
             if "properties" in part:
                 found += _fields(told, part, f"{before}{name}.")
-            if "items" in part:
+            if "$ref" in part.get("items", {}):
                 found += _fields(told, _followed(told, part["items"]), f"{before}{name}[].")
     return found
 

@@ -67,8 +67,8 @@ def test_it_says_what_the_record_says() -> None:
     """Protects: the printed form and the record are one; what is not known is a dash."""
     cells = Cells(document(ticket())).cells
     for said in (
-        "(滨海市)社保受理[2026] 000017号", "WO-2026-000017\n社保局（主办）", "投诉举报 · 服务态度",
-        "重大", "2026-11-23 15:00", "2026-11-23 15:00　受理人 王小梅", "张建国", "男",
+        "(滨海市)社保受理[2026] 000017号", "WO-2026-000017　社保局（主办）", "投诉举报 · 服务态度",
+        "重大", "2026-11-23 15:00", "王小梅", "2026-11-23", "张建国", "男",
         "13800138000", "养老处 · 12 号窗口", "三次退件", "书面答复", "无", "请核实",
     ):  # fmt: skip
         assert said in cells, said
@@ -101,7 +101,9 @@ def test_what_people_typed_stays_text(typed: str) -> None:
     assert (found.tags, found.attributes) == (plain.tags, plain.attributes)
     assert found.cells.count(typed or "—") >= 1
     assert len(found.cells) == len(plain.cells)
-    assert found.attributes == {"charset", "content", "name", "lang", "scope", "class"}
+    assert found.attributes == {
+        "charset", "class", "colspan", "content", "lang", "name", "scope",
+    }  # fmt: skip
 
 
 def test_its_policy_fits_its_style() -> None:

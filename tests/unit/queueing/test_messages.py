@@ -230,16 +230,16 @@ def test_the_longest_message_can_be_read(
     body = messages.encode(longest, event_id=short, source=short, time_us=0)
     assert messages.decode(body).message == longest
     file = FILE.model_dump() | {
-        "name": "\U0001f4ce" * 120, "url": "https://" + "\\" * 290, "media_type": "x" * 80,
+        "name": "\U0001f4ce" * 120, "url": "https://" + "~" * 290, "media_type": "x" * 80,
     }  # fmt: skip
     fields = longest.model_dump(exclude={"by", "instruction"}) | {
-        "attachments": [file] * 10, "forms": [file | {"form": short}] * 10,
+        "attachments": [file] * 10, "forms": [file | {"form": "x" * 40}] * 4,
     }  # fmt: skip
     with_files = WorkOrderOffered(**fields)
     body = messages.encode(with_files, event_id=short, source=short, time_us=0)
     assert messages.decode(body).message == with_files
     said = {"by": short, "reason": "\x01" * 1_000, "changed": ["x" * 40] * 20}
-    added = WorkOrderChanged(**(fields | said))
+    added = WorkOrderChanged(**(fields | said | {"attachments": [file] * 3}))
     body = messages.encode(added, event_id=short, source=short, time_us=0)
     assert messages.decode(body).message == added
 
