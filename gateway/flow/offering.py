@@ -46,11 +46,12 @@ class _Links:
 
     @property
     def ends(self) -> int:
-        """Thirty days after the answer is due, and ninety from now at most."""
+        """Thirty days after the answer is due, or from now where it is overdue; ninety from now at
+        most."""
         longest = self.now + LONGEST_US
-        return (
-            longest if self.order.due_at is None else min(longest, self.order.due_at + AFTER_DUE_US)
-        )
+        if self.order.due_at is None:
+            return longest
+        return min(longest, max(self.order.due_at, self.now) + AFTER_DUE_US)
 
     def url(self, attachment_id: int | None = None, form: str | None = None) -> str:
         """A new link to one file, or to one form."""

@@ -29,13 +29,15 @@ h1 { margin: 0; text-align: center; font-size: 18pt; letter-spacing: 0.2em; }
 h1 + p, footer { text-align: center; color: #4a5652; font-size: 9pt; }
 table { width: 100%; border-collapse: collapse; table-layout: fixed; }
 th, td { border: 1px solid #444; padding: 2mm; text-align: left; vertical-align: top; }
-th { width: 30mm; font-weight: 600; background: #f2f5f4; }
+col.what { width: 30mm; }
+th { font-weight: 600; background: #f2f5f4; }
 th small { display: block; font-weight: 400; color: #4a5652; }
 td { white-space: pre-wrap; overflow-wrap: anywhere; }
 tr { break-inside: avoid; }
 .sign td { height: 14mm; }
 @media print { body { margin: 0; padding: 0; } th { background: none; } }
 """
+COLUMNS: Final = '<colgroup><col class="what"><col><col class="what"><col></colgroup>'
 _HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; "
@@ -73,7 +75,7 @@ def register(ticket: TicketRow, order: WorkOrderRow, names: Names, now: int) -> 
         f'<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{title}</title>\n'
         '<meta name="viewport" content="width=device-width">'
         f"<style>{STYLE}</style></head>\n<body><h1>受理登记表</h1>"
-        f'<p lang="en">Register form</p>\n<table>\n{table}\n'
+        f'<p lang="en">Register form</p>\n<table>\n{COLUMNS}\n{table}\n'
         '<tr class="sign"><th scope="row">承办人<small lang="en">Handled by</small></th>'
         '<td colspan="3">签名　　　　　　　　　　　　　　　年　　月　　日</td></tr>\n</table>\n'
         f'<footer><p>本表由登记记录生成于 {_minute(now)}。 <span lang="en">Made of the record as '

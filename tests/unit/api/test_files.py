@@ -145,9 +145,15 @@ def test_a_file_that_comes_later_is_told(anew: Scene) -> None:
     assert (file["name"], fetch(anew, file["url"], key).content) == ("补充.txt", b"later")
     assert fetch(anew, told[PULLS]["attachments"][0]["url"], key).content == PDF
     with anew.parts.database.begin() as session:
+        for order in session.query(WorkOrderRow).filter_by(department=PULLS):
+            order.due_at = anew.parts.clock() - 40 * offering.DAY_US
+    assert attach(anew, sent("迟.txt", b"late")).status_code == 201
+    (file,) = messages(anew)[-1]["attachments"]
+    assert fetch(anew, file["url"], key).content == b"late", "overdue is no reason to run out"
+    with anew.parts.database.begin() as session:
         session.get_one(TicketRow, int(anew.ids["ticket"])).confidential = True
     assert attach(anew, sent("再补.txt", b"last")).status_code == 201
-    assert len(messages(anew)) == before + 1
+    assert len(messages(anew)) == before + 2
 
 
 def test_what_else_a_program_may_ask_of_a_link(anew: Scene) -> None:
