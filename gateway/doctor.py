@@ -62,6 +62,7 @@ def examine(settings: Settings, exported: Path | None = None) -> list[Finding]:
         _tried("checkpoints 检查点", lambda: _checkpoints(settings)),
         _tried("broker 消息服务", lambda: _broker(settings, exported)),
         _tried("machines 部门密钥", lambda: _machines(settings)),
+        _tried("files 附件", lambda: _files(settings)),
     ]
 
 
@@ -293,6 +294,16 @@ def _machines(settings: Settings) -> tuple[bool, str]:
             "These departments fetch their messages and have no key that holds for two weeks."
         )
     return True, "领取派单的部门均有密钥 every department that fetches has a key"
+
+
+def _files(settings: Settings) -> tuple[bool, str]:
+    """Whether departments can fetch what belongs to their work orders."""
+    if settings.public_url:
+        return True, f"附件由此取用 files are fetched at {settings.public_url}"
+    return True, (
+        "未设 HOTLINE_PUBLIC_URL，附件不随派单送出。 HOTLINE_PUBLIC_URL is not set: no files are "
+        "offered with work orders."
+    )
 
 
 def _broker(settings: Settings, exported: Path | None) -> tuple[bool, str]:

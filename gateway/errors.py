@@ -12,6 +12,8 @@
     │   ├── IllegalStep      the state machine refuses; nothing was changed
     │   ├── StaleTicket      somebody else saved first; nothing was overwritten
     │   └── ControlFailed    the PBX is not asked, away, or says no
+    ├── TooLarge 413         more than is taken at once; nothing of it was read
+    ├── NoRoom 507           the disk is full; nothing was kept, and nothing lost
     ├── LeaseLost 500        another process does this duty now; nothing was written
     ├── AccountLocked 429    too many wrong passwords
     ├── TooBusy 429          not possible just now; the same again works later
@@ -21,7 +23,12 @@ Every message is Chinese first, English beside it, and says what to do. An error
 telephone or identity number: it may end up in a log.
 """
 
+import errno
 from collections.abc import Mapping
+from typing import Final
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""How a system says that there is no room (errno(3)), or not for so large a file."""
 
 
 class HotlineError(Exception):
@@ -158,6 +165,31 @@ class TooBusy(HotlineError):
 
 class BadSetting(HotlineError):
     """A `HOTLINE_*` setting that cannot be used; the message names it and says what is expected."""
+
+
+class TooLarge(HotlineError):
+    """What was sent is more than is taken at once (`most` bytes)."""
+
+    status = 413
+
+    def __init__(self, most: int) -> None:
+        mib = most >> 20
+        super().__init__(
+            f"提交的内容太大，最多 {mib} MiB，请缩小或分开后再提交。 "
+            f"What was sent is too large: {mib} MiB at most; send less, or in parts."
+        )
+
+
+class NoRoom(HotlineError):
+    """The disk is full: nothing of this was kept, and what was there before is as it was."""
+
+    status = 507
+
+    def __init__(self) -> None:
+        super().__init__(
+            "磁盘已满，文件未保存，已有内容不受影响；请管理员腾出空间后再传。 The disk is full and "
+            "the file was not kept; have the administrator make room, then send it again."
+        )
 
 
 class LeaseLost(HotlineError):

@@ -31,6 +31,7 @@ KNOWN = (
     *archive.KNOWN,
     "CHECKPOINTS",
     "LISTEN",
+    "PUBLIC_URL",
     "REGION",
     "METRICS_TOKEN",
 )
@@ -51,6 +52,8 @@ class Settings:
     """Where the log's checkpoints are brought, besides the database."""
     host: str
     port: int
+    public_url: str
+    """Where departments' systems reach us, with no slash at its end; empty: they do not."""
     region: str
     archive: Archive
     metrics_token: str = field(repr=False)
@@ -117,6 +120,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         checkpoints=_checkpoints(given.get("CHECKPOINTS", "")),
         host=host,
         port=port,
+        public_url=_public(given.get("PUBLIC_URL", "")),
         region=given.get("REGION") or "本市",
         archive=archive.read(given, state),
         metrics_token=given.get("METRICS_TOKEN", ""),
@@ -172,6 +176,24 @@ def _listen(text: str) -> tuple[str, int]:
             "HOTLINE_LISTEN must be ADDRESS:PORT, such as 127.0.0.1:12333."
         )
     return host.strip("[]"), int(port)
+
+
+def _public(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    alone = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    sound = parts.scheme == "https" or (parts.scheme == "http" and alone)
+    if url and (
+        not sound or not parts.hostname or "@" in parts.netloc or parts.query or len(url) > 200
+    ):
+        raise BadSetting(
+            "HOTLINE_PUBLIC_URL 应为部门访问热线的 https://主机，不含账号。 "
+            "HOTLINE_PUBLIC_URL must be https://HOST, where departments reach the hotline, with no "
+            "login in it."
+        )
+    return url.rstrip("/")
 
 
 def _database(url: str) -> str:

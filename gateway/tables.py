@@ -133,6 +133,42 @@ class DepartmentKeyRow(Base):
     revoked_at: Mapped[int | None]
 
 
+class AttachmentRow(Base):
+    """A file of a ticket. `object_name` is the last part of its key in the store (attaching)."""
+
+    __tablename__ = "attachment"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    media_type: Mapped[str] = mapped_column(String(80))
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    object_name: Mapped[str] = mapped_column(String(32), unique=True)
+    added_by: Mapped[str] = mapped_column(String(64))
+    added_at: Mapped[int]
+
+
+class AttachmentLinkRow(Base):
+    """The link of a file, or of a form, in one work order's message. Only its hash is kept."""
+
+    __tablename__ = "attachment_link"
+    __table_args__ = (
+        CheckConstraint("(attachment_id IS NULL) <> (form IS NULL)", name="of_one"),
+        one_of("form", ("register",)),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    attachment_id: Mapped[int | None] = mapped_column(ForeignKey("attachment.id"))
+    form: Mapped[str | None] = mapped_column(String(16))
+    department: Mapped[str] = mapped_column(String(32), ForeignKey("department.code"))
+    work_order: Mapped[str] = mapped_column(String(64), ForeignKey("work_order.number"))
+    made_at: Mapped[int]
+    expires_at: Mapped[int]
+    fetched: Mapped[int] = mapped_column(Integer, default=0)
+
+
 class CounterRow(Base):
     """A gapless counter, such as the acceptance numbers of one year (tickets.numbering)."""
 

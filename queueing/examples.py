@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from queueing.messages import (
+    Attachment,
     Caller,
     ConnectionTested,
     ExtensionAsked,
+    Form,
     Message,
     Progress,
     Remarked,
@@ -44,7 +46,29 @@ _WHOLE: Final[dict[str, Any]] = {
 _LONGER: Final = datetime(2026, 12, 3, 15, 59, 59, tzinfo=UTC)
 
 OUT: Final[tuple[Message, ...]] = (
-    WorkOrderOffered(**_WHOLE, version=1),
+    WorkOrderOffered(
+        **_WHOLE,
+        version=1,
+        attachments=(
+            Attachment(
+                name="排队现场.jpg",
+                media_type="image/jpeg",
+                size=482_113,
+                sha256="2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+                url="https://hotline.example/api/v1/department/files/EXAMPLE",
+                expires_at=_LONGER,
+            ),
+        ),
+        forms=(
+            Form(
+                form="register",
+                name="受理登记表 WO-2026-000017-1.html",
+                media_type="text/html",
+                url="https://hotline.example/api/v1/department/files/EXAMPLE-2",
+                expires_at=_LONGER,
+            ),
+        ),
+    ),
     WorkOrderUrged(**_WHOLE, version=2, by="8001", reason="来电人再次来电询问进展", times=1),
     WorkOrderSupervised(**_WHOLE, version=3, by="leader", instruction="请于本周内办结并反馈"),
     WorkOrderExtended(

@@ -21,7 +21,9 @@ from queueing import tracing
 from queueing.errors import Code, Unreadable
 from queueing.fields import Department, Model, OfWorkOrder, Short
 from queueing.orders_out import (
+    Attachment,
     Caller,
+    Form,
     OutMessage,
     WorkOrder,
     WorkOrderChanged,
@@ -46,7 +48,8 @@ from queueing.replies_in import (
 from queueing.tested import ConnectionTested
 
 __all__ = [  # one door: whoever reads or writes messages imports them from here
-    "Caller", "ConnectionTested", "Department", "DepartmentReply", "ExtensionAsked", "OutMessage",
+    "Attachment", "Caller", "ConnectionTested", "Department", "DepartmentReply", "ExtensionAsked",
+    "Form", "OutMessage",
     "Progress", "Remarked", "Replied", "Reply", "ReplyRejected", "Returned", "Signed", "WorkOrder",
     "WorkOrderChanged", "WorkOrderExtended", "WorkOrderOffered", "WorkOrderRemarked",
     "WorkOrderSupervised", "WorkOrderUrged", "WorkOrderWithdrawn",

@@ -4,12 +4,15 @@
     withdrawn 撤回
 
 Always holds: each but the last carries the whole order as it stands, so that the newest alone
-suffices and an older one that comes late can be dropped unread; each has a version of its own,
-higher than any before; a confidential order names no caller (DOMAIN: 保密: departments see the
-matter and not the person). How they travel is `messages`' business.
+suffices and an older one that comes late can be dropped unread (forms are named by the offer alone,
+a file by the offer or when it is added); each has a version of its own, higher than any before;
+a confidential order names no caller (DOMAIN: 保密: departments see the matter and not the person).
+How they travel is `messages`' business.
 """
 
-from pydantic import AwareDatetime, Field, model_validator
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from queueing.fields import Brief, Department, FieldName, Long, Model, OfWorkOrder, Perhaps, Short
 
@@ -51,8 +54,56 @@ class WorkOrder(OfWorkOrder):
         return self
 
 
+class Attachment(Model):
+    """附件，凭链接与本部门密钥取用。 A file, fetched by its link with the department's key."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,120}$")] = Field(
+        repr=False, description="文件名。 Its name."
+    )
+    media_type: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+/-]{1,80}$")] = Field(
+        description="媒体类型。 Its media type."
+    )
+    size: int = Field(ge=1, le=2**31 - 1, description="字节数。 Bytes.")
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="内容的 SHA-256，十六进制。 Of its content, hexadecimal."
+    )
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[!#-\[\]-~]{1,290}$")] = Field(
+        repr=False,
+        description="取用地址，限本部门；派单退回或撤回后失效。 "
+        "Where it is fetched, by this department alone, while the work order stands.",
+    )
+    expires_at: AwareDatetime = Field(description="链接到期。 When the link ends.")
+
+
+class Form(Model):
+    """表单，按取用时的登记记录生成。 A form, made of the record when it is fetched."""
+
+    form: FieldName = Field(description="表单代码：register 受理登记表。 Which: the register form.")
+    name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,120}$")] = Field(
+        repr=False, description="文件名。 Its name."
+    )
+    media_type: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.+/-]{1,80}$")] = Field(
+        description="媒体类型。 Its media type."
+    )
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[!#-\[\]-~]{1,290}$")] = Field(
+        repr=False, description="取用地址，同附件。 Where it is fetched, as a file is."
+    )
+    expires_at: AwareDatetime = Field(description="链接到期。 When the link ends.")
+
+
 class WorkOrderOffered(WorkOrder):
     """派单：请承办。 A work order for a department."""
+
+    attachments: tuple[Attachment, ...] = Field(
+        default=(),
+        max_length=10,
+        description="附件，可为空。 The matter's files; may be empty.",
+    )
+    forms: tuple[Form, ...] = Field(
+        default=(),
+        max_length=4,
+        description="表单，可为空。 The matter's forms; may be empty.",
+    )
 
 
 class WorkOrderChanged(WorkOrder):
@@ -64,6 +115,12 @@ class WorkOrderChanged(WorkOrder):
         min_length=1,
         max_length=20,
         description="改动的字段名，如 summary、due_at。 Names of the fields that were changed.",
+    )
+    attachments: tuple[Attachment, ...] = Field(
+        default=(),
+        max_length=3,
+        description="新增的附件，原有的仍可取用；没有新增为空。 Files that were added, if any; "
+        "those named before stand.",
     )
 
 

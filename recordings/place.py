@@ -3,8 +3,8 @@
 A key is a path without a leading slash (`2026/11/23/main/1763840000.12-9f1c2b3a.payload`), its
 parts of letters, digits, `.`, `_` and `-`, none beginning with a dot.  What always holds in every
 store: `publish` and `put` never replace an object, a key names the whole object or nothing, and
-what they returned from is durable.  A store knows nothing of what it keeps, and keeps only what
-was sealed.  Only shapes stand here; store.py has the directory.
+what they returned from is durable.  A store knows nothing of what it keeps; of recordings, only
+what was sealed.  Only shapes stand here; store.py has the directory.
 """
 
 from collections.abc import Callable, Iterator

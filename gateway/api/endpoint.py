@@ -100,6 +100,7 @@ class Endpoint:
     media: str = ""  # of this type is what the handler, a `Sender`, answers with
     reads: bool = False  # a POST that only asks: what is sought stands in the body, not in the URL
     machine: bool = False  # for departments' programs with a key, and for nobody else (`machine`)
+    most: int = BODY_MAX  # bytes of its body
     takes: str = ""  # of this type is its body, which the handler reads as it came
 
     @property
@@ -119,7 +120,7 @@ async def run(endpoint: Endpoint, request: Request, knocks: Knocks) -> Response:
     try:
         if endpoint.media:
             return await run_in_threadpool(_sent, endpoint, request)
-        raw = await read(request) if endpoint.body else b""
+        raw = await read(request, endpoint.most) if endpoint.body else b""
         answer, told = await run_in_threadpool(_run, endpoint, request, raw)
     except NotSignedIn as error:
         await on_record(endpoint, request, knocks)
@@ -141,8 +142,8 @@ def fault(error: HotlineError) -> JSONResponse:
     return JSONResponse(body, error.status, headers)
 
 
-async def read(request: Request) -> bytes:
-    """The body.
+async def read(request: Request, most: int = BODY_MAX) -> bytes:
+    """The body, of at most so many bytes.
 
     Raises:
         BadInput: it is longer than any that is meant.
@@ -150,8 +151,9 @@ async def read(request: Request) -> bytes:
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
-        if len(raw) > BODY_MAX:
-            raise BadInput({"body": "请求过大，最多 1 MiB。 Too large; 1 MiB at most."})
+        if len(raw) > most:
+            mib = most >> 20
+            raise BadInput({"body": f"请求过大，最多 {mib} MiB。 Too large; {mib} MiB at most."})
     return bytes(raw)
 
 

@@ -6,7 +6,7 @@ Handlers are asynchronous, because a program may wait for its messages; what the
 database they do in threads. Who shows no key that holds is on record as `knocks` allows.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -38,13 +38,15 @@ class Turned:
     raw: bytes
     gone: Callable[[], Awaitable[bool]]
     waiting: Waiting
+    path: Mapping[str, Any]
+    origin: str
 
     def count(self, outcome: str, more: int = 1) -> None:
         """Of messages that are fetched, for the figures."""
         self.replies.told[PULL, outcome] += more
 
 
-Handler = Callable[[Turned], Awaitable[BaseModel | list[BaseModel]]]
+Handler = Callable[[Turned], Awaitable[BaseModel | list[BaseModel] | Response]]
 
 
 async def run(endpoint: Endpoint, request: Request, knocks: Knocks) -> Response:
@@ -55,8 +57,10 @@ async def run(endpoint: Endpoint, request: Request, knocks: Knocks) -> Response:
         raw = await common.read(request)
         body = None if endpoint.takes else common.parsed(endpoint, raw)
         turned = Turned(state.parts, state.replies, who, body, raw, request.is_disconnected,
-                        state.waiting)  # fmt: skip
+                        state.waiting, request.path_params, common.origin_of(request))  # fmt: skip
         answer = await cast("Handler", endpoint.handler)(turned)
+        if isinstance(answer, Response):
+            return answer
     except NotSignedIn as error:
         await common.on_record(endpoint, request, knocks)
         return common.fault(error)

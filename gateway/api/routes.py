@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.api import departments as own_systems
-from gateway.api import ledger, machine, matters, pushes, recordings
+from gateway.api import files, ledger, machine, matters, pushes, recordings
 from gateway.api import models as m
 from gateway.api.endpoint import Answer, Asked, Call, Endpoint, Listed, number, run
 from gateway.api.shapes import Done
@@ -130,7 +130,8 @@ def accept(call: Call) -> Answer:
 def dispatch(call: Call) -> Answer:
     """派单."""
     made = dispatching.dispatch(call.session, number(call, "id"), call.person,
-                                call.body.departments, call.body.question, call.now)  # fmt: skip
+                                call.body.departments, call.body.question, call.now,
+                                public_url=call.parts.settings.public_url)  # fmt: skip
     return [m.WorkOrderOut.of(row) for row in made]
 
 
@@ -309,6 +310,7 @@ ROUTES: tuple[Endpoint, ...] = (
     *matters.ENDPOINTS,
     *pushes.ENDPOINTS,
     *own_systems.ENDPOINTS,
+    *files.ENDPOINTS,
     Endpoint("GET", "/api/v1/log", lines, (P.LOG_READ,), m.LineOut, "审计日志 · The log",
              many=True, query=("before", "action", "actor")),
     Endpoint("GET", "/api/v1/log/verdict", verify, (P.LOG_READ,), m.VerdictOut,

@@ -72,6 +72,9 @@ def notice(message: ConnectionTested | ReplyRejected) -> str:
 
 def _said(message: WorkOrder) -> list[tuple[str, str]]:
     """What this message says beside the order."""
+    if isinstance(message, WorkOrderOffered):
+        forms = [("表单 form", f"{one.name}  {one.url}") for one in message.forms]
+        return _files(message) + forms
     if isinstance(message, WorkOrderUrged):
         return [(f"第 {message.times} 次催办 urged, no. {message.times}", message.reason)]
     if isinstance(message, WorkOrderSupervised):
@@ -80,11 +83,16 @@ def _said(message: WorkOrder) -> list[tuple[str, str]]:
         granted = "同意延期 granted" if message.granted else "不同意延期 not granted"
         return [(granted, message.reason)]
     if isinstance(message, WorkOrderChanged):
-        return [("改动 changed", ", ".join(message.changed)), ("变更原因 why", message.reason)]
+        said = [("改动 changed", ", ".join(message.changed)), ("变更原因 why", message.reason)]
+        return said + _files(message)
     if isinstance(message, WorkOrderRemarked):
         part = f"（{message.part}/{message.parts}）" if message.parts > 1 else ""
         return [(f"{message.from_department} 的意见{part} remark", message.text)]
     return []
+
+
+def _files(message: WorkOrderOffered | WorkOrderChanged) -> list[tuple[str, str]]:
+    return [("附件 file", f"{one.name}  {one.url}") for one in message.attachments]
 
 
 def _lines(head: str, said: list[tuple[str, str]]) -> str:

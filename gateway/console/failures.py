@@ -21,12 +21,11 @@ logger = logging.getLogger(__name__)
 
 NOT_FOUND = "没有这个页面。 There is no such page."
 WRONG_METHOD = "不能这样打开这个地址。 This address cannot be opened like this."
-TOO_LARGE = "提交的内容太大。 What was sent is too large."
 CRASHED = (
     "程序出错了，已记录；请重试，若仍不行请告知管理员。 "
     "Something went wrong on our side and is noted; try again, or tell the administrator."
 )
-UNFORESEEN = {404: NOT_FOUND, 405: WRONG_METHOD, 413: TOO_LARGE}
+UNFORESEEN = {404: NOT_FOUND, 405: WRONG_METHOD}
 
 
 def told(visit: Visit, error: HotlineError) -> Response:
@@ -68,7 +67,7 @@ def message(error: HotlineError) -> Response:
 
 
 def unforeseen(request: Request, error: Exception) -> Response:
-    """The page for what no handler answered: an unknown address, a body too large, a crash.
+    """The page for what no handler answered: an unknown address, a crash.
 
     For `Starlette(exception_handlers=…)`; its signature is Starlette's.
     """

@@ -20,7 +20,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.console import failures
+from gateway.console import arriving, failures
 from gateway.console.visit import (
     CSRF_FIELD,
     CSRF_HEADER,
@@ -57,6 +57,7 @@ class Page:
     needs: frozenset[Permission] | None
     logged: bool = False  # a refusal by the guard is a line in the log
     act: str = "recordings:page:open"  # as what such a refusal is in the log
+    most: int = arriving.FORM_MAX  # bytes of its form
     streams: bool = False  # the handler is a coroutine: it waits instead of working
 
 
@@ -72,7 +73,8 @@ class WrongToken(Forbidden):
 def guarded(page: Page, knocks: Knocks) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint that lets only the right visits through to `page.handler`."""
 
-    async def endpoint(request: Request) -> Response:
+    async def endpoint(asked: Request) -> Response:
+        request = Request(asked.scope, arriving.bounded(asked.receive, page.most))
         parts: Parts = request.app.state.parts
         visit = Visit(request, parts, None, FormData(), parts.clock())
         try:
@@ -80,7 +82,7 @@ def guarded(page: Page, knocks: Knocks) -> Callable[[Request], Awaitable[Respons
             try:
                 _permitted(page, visit)
                 if request.method not in SAFE:
-                    visit = _with(visit, form=await request.form())
+                    visit = _with(visit, form=await arriving.form(request, page.most))
                     _own_form(page, visit)
             except (Forbidden, NotSignedIn):
                 if page.logged:
@@ -91,6 +93,8 @@ def guarded(page: Page, knocks: Knocks) -> Callable[[Request], Awaitable[Respons
             return await _handled(page, visit)
         except HotlineError as error:
             return failures.told(visit, error)
+        finally:
+            await request.close()  # a file that came with the form lies on the disk until then
 
     return endpoint
 

@@ -20,13 +20,10 @@ from gateway.console.routes import ROUTES
 from gateway.console.traced import Traced
 from gateway.flow.knocks import Knocks
 
-FORM_MAX = 1 << 20  # bytes; the longest form is a few fields of 20 000 characters
-
 Handler = Callable[[Request, Exception], Response]
 EXCEPTION_HANDLERS: Mapping[Any, Handler] = {
     404: failures.unforeseen,
     405: failures.unforeseen,
-    413: failures.unforeseen,
     500: failures.unforeseen,
 }
 
@@ -35,8 +32,7 @@ def pages() -> list[BaseRoute]:
     """A route for each row of the table, and the static files."""
     knocks = Knocks()
     made: list[BaseRoute] = [
-        Route(page.path, guarded(page, knocks), methods=[page.method], max_body_size=FORM_MAX)
-        for page in ROUTES
+        Route(page.path, guarded(page, knocks), methods=[page.method]) for page in ROUTES
     ]
     made.append(Mount("/static", StaticFiles(packages=[("gateway.console", "static")])))
     return made

@@ -18,6 +18,7 @@ TOLD: dict[str, tuple[str, str]] = {
     "urged": ("good", "已催办，部门将收到。 Urged; the department will hear."),
     "supervised": ("good", "已督办，部门将收到。 Supervised; the department will hear."),
     "extended": ("good", "延期审批已告知部门。 The department is told of the decision."),
+    "attached": ("good", "附件已添加。 The file was added."),
     "withdrawn": ("good", "已撤回，可改派其他部门。 Withdrawn; dispatch it elsewhere."),
     "called-back": ("good", "已记为回拨。 Marked as called back."),
     "calling": ("good", "正在呼叫，请接听您的话机。 Calling: take up your own phone."),
@@ -54,6 +55,7 @@ TOLD: dict[str, tuple[str, str]] = {
 
 FIELD_NAMES: dict[str, tuple[str, str]] = {
     "channel": ("来源", "Channel"),
+    "file": ("文件", "File"),
     "kind": ("类别", "Kind"),
     "complaint_class": ("投诉分类", "Complaint class"),
     "level": ("级别", "Level"),

@@ -91,6 +91,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "people:department:mode": ("变更部门方式", "Change how a department works"),
     "people:key:make": ("发放部门密钥", "Give a department's program a key"),
     "people:key:revoke": ("吊销部门密钥", "Revoke the key of a department's program"),
+    "queueing:attachment:fetch": ("部门取用附件、表单", "A department fetches a file or form"),
     "queueing:department:test": ("发测试消息", "A test message to a department"),
     "queueing:message:discard": ("作废搁置消息", "Discard a parked message"),
     "queueing:message:replay": ("重发搁置消息", "Replay a parked message"),

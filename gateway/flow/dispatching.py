@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.errors import BadInput, Forbidden
-from gateway.flow import outgoing
+from gateway.flow import offering, outgoing
 from gateway.people.accounts import Person
 from gateway.people.roles import Permission
 from gateway.tables import DepartmentRow, TicketRow, WorkOrderRow
@@ -27,8 +27,13 @@ def dispatch(
     departments: Sequence[str],
     question: str,
     now: int,
+    *,
+    public_url: str = "",
 ) -> list[WorkOrderRow]:
     """Dispatch (派单) an accepted or returned ticket; the first department is the lead (主办).
+
+    `public_url`: where departments reach the gateway, for the ticket's files and forms; without
+    it none are offered.
 
     Raises:
         Forbidden: the role does not dispatch.
@@ -43,7 +48,7 @@ def dispatch(
     lifecycle.step(TRANSITIONS, ticket.state, "dispatch")  # refused before anything is numbered
     has_lead = _has_lead(session, ticket.id)
     orders = [
-        _offer(session, ticket, code, not has_lead and place == 0, question, now)
+        _offer(session, ticket, code, not has_lead and place == 0, question, now, public_url)
         for place, code in enumerate(departments)
     ]
     acts.take(session, ticket, who.login, "dispatch", now, why=question, order=orders[0].number)
@@ -91,7 +96,13 @@ def _has_lead(session: Session, ticket_id: int) -> bool:
 
 
 def _offer(
-    session: Session, ticket: TicketRow, department: str, lead: bool, question: str, now: int
+    session: Session,
+    ticket: TicketRow,
+    department: str,
+    lead: bool,
+    question: str,
+    now: int,
+    public_url: str,
 ) -> WorkOrderRow:
     order = WorkOrderRow(
         number=numbering.work_order_number(session, now),
@@ -104,6 +115,9 @@ def _offer(
     )
     session.add(order)
     session.flush()
-    message = WorkOrderOffered(**outgoing.whole(ticket, order))
+    named = offering.offered(session, ticket, order, public_url, now)
+    message = WorkOrderOffered(
+        **outgoing.whole(ticket, order), attachments=named.attachments, forms=named.forms
+    )
     outgoing.send(session, ticket, message, "offered", now)
     return order

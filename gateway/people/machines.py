@@ -46,14 +46,13 @@ def make(session: Session, department: str, days: int, by: str, now: int) -> Mad
     """A new key for the department's program; those it has stay.
 
     Raises:
-        BadInput: there is no such department, it does not fetch its messages, or `days` is out of
-            bounds.
+        BadInput: there is no such department, it works at our page, or `days` is out of bounds.
     """
     row = session.get(DepartmentRow, department)
     if row is None:
         raise BadInput({"code": "没有这个部门。 There is no such department."})
-    if row.mode != "pull":
-        told = f"{department} 不以 HTTPS 领取，不需要密钥。 {department} fetches nothing: no key."
+    if row.mode == "desk":
+        told = f"{department} 在网页办理，不需要密钥。 {department} works by our page: no key."
         raise BadInput({"code": told})
     if not 1 <= days <= DAYS_MOST:
         raise BadInput({"days": f"1–{DAYS_MOST} 天。 1 to {DAYS_MOST} days."})

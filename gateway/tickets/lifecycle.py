@@ -135,6 +135,7 @@ ACTION_NAMES: dict[str, tuple[str, str]] = {
     "return": ("退单", "Return"),
     "reply": ("反馈", "Reply"),
     "close": ("办结", "Close"),
+    "attach": ("添加附件", "A file added"),
     "change": ("变更", "Change"),
     "urge": ("催办", "Urge"),
     "supervise": ("督办", "Supervise"),

@@ -16,7 +16,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.compose import parts
-from gateway.flow import custody, dispatching, intake, linking, listening, log, orders, playing
+from gateway.flow import (
+    attaching,
+    custody,
+    dispatching,
+    intake,
+    linking,
+    listening,
+    log,
+    orders,
+    playing,
+)
+from gateway.flow.control import Asking
 from gateway.flow.refusal import Refused
 from gateway.parts import Parts
 from gateway.people import accounts
@@ -57,6 +68,15 @@ STORY = (
     "来电人反映：本人于 2024 年 3 月由某电子厂离职，2024 年 5 月入职现单位，"
     "其间养老保险断缴 2 个月。窗口告知可以补缴，但提交材料三次均被退回，每次理由不同，"
     "第三次工作人员态度生硬，未给书面答复。"
+)
+
+
+FILES = (
+    ("三次退件单照片.jpg", b"\xff\xd8\xff" + bytes(482_110)),
+    (
+        "滨海市某电子有限公司解除劳动合同证明书及离职前十二个月工资流水明细（加盖公章扫描件）_final_version_reviewed.pdf",
+        b"%PDF-1.7\n" + bytes(3_400_000),
+    ),
 )
 
 
@@ -319,8 +339,16 @@ def full(morning: Morning) -> Morning:
             )
         )  # fmt: skip
         wall(session, now)
+    _attached(morning)
     _recorded(morning, now)
     return morning
+
+
+def _attached(morning: Morning) -> None:
+    """Files of the ticket that is with two departments."""
+    asking = Asking(morning.parts, morning.people["wang"], "-")
+    for name, content in FILES:
+        attaching.attach(asking, morning.tickets["dispatched"], name, content)
 
 
 def wall(session: Session, now: int) -> None:

@@ -37,7 +37,13 @@ HOMES: dict[str, tuple[str, ...]] = {
     "chinese_calendar": ("gateway/tickets/clocks.py",),
     "alembic": ("gateway/migrations",),
     "jinja2": ("gateway/console",),
-    "starlette": ("gateway/console", "gateway/api", "gateway/compose.py", "gateway/sending.py"),
+    "starlette": (
+        "gateway/console",
+        "gateway/api",
+        "gateway/compose.py",
+        "gateway/sending.py",
+        "gateway/saving.py",
+    ),
     "uvicorn": ("gateway/serve.py",),
     "pydantic": (
         *("queueing/rejected.py", "queueing/tested.py"),
@@ -61,7 +67,7 @@ PURE = (
     "recordings/naming.py", "recordings/ranges.py", "recordings/tree.py", "recordings/notes.py",
     "recordings/lines.py", "recordings/place.py", "recordings/proofs.py", "recordings/tally.py",
     "gateway/people/roles.py", "gateway/tickets/words.py", "gateway/tickets/lifecycle.py",
-    "gateway/tickets/clocks.py",
+    "gateway/tickets/clocks.py", "gateway/tickets/forms.py", "gateway/tickets/file_kinds.py",
     "recordings/binding.py", "recordings/seeking.py", "recordings/peaks.py",
     "recordings/conditions.py", "gateway/ranged.py",
 )  # fmt: skip

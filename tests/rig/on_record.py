@@ -26,6 +26,7 @@ _GONE = f"{_GATEWAY}/test_keeping.py::{_MONTH}"
 _PROOF = f"{_CLI}/test_audit.py::test_a_proof_an_export_and_what_joins_two_checkpoints"
 _RECUSED = f"{_GATEWAY}/test_recusal.py"
 _PROGRAM = "test_a_programs_key_is_told_once_listed_and_revoked"
+_FETCHED = "test_a_file_reaches_its_department_and_no_other"
 _ALSO = f"{_CLI}/test_on_record.py"
 
 WITNESSES: dict[str, str] = {
@@ -116,6 +117,7 @@ WITNESSES: dict[str, str] = {
     "people:department:mode": f"{_CLI}/test_departments.py::test_a_department_changes_its_way",
     "people:key:make": f"{_CLI}/test_departments.py::{_PROGRAM}",
     "people:key:revoke": f"{_CLI}/test_departments.py::{_PROGRAM}",
+    "queueing:attachment:fetch": f"tests/unit/api/test_files.py::{_FETCHED}",
     "queueing:department:test": f"{_ALSO}::test_a_test_message",
     "queueing:message:discard":
         "tests/unit/console/test_parked.py::test_one_is_discarded_with_a_reason",

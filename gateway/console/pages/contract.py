@@ -58,7 +58,8 @@ def show(visit: Visit) -> Response:
         for name, channel in told["channels"].items()
     }
     first, *later = channels["workorders"]
-    channels["workorders"] = [first, *(_shorter(one, first.fields) for one in later)]
+    again = [field for field in first.fields if any(field in one.fields for one in later)]
+    channels["workorders"] = [first, *(_shorter(one, again) for one in later)]
     return render.page(visit, "pages/contract.html", document=told, spoken=channels)
 
 
@@ -98,6 +99,8 @@ def _fields(told: dict[str, Any], schema: dict[str, Any], before: str = "") -> l
         for part in kinds:
             if "properties" in part:
                 found += _fields(told, part, f"{before}{name}.")
+            if "$ref" in part.get("items", {}):
+                found += _fields(told, _followed(told, part["items"]), f"{before}{name}[].")
     return found
 
 

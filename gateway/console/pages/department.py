@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.console import render
 from gateway.console.visit import Visit
-from gateway.flow import orders
+from gateway.flow import orders, serving
 from gateway.tickets import assigned
 from gateway.tickets.lifecycle import OrderState
 
@@ -37,12 +37,14 @@ def _context(visit: Visit, number: str) -> dict[str, Any]:
         shown = assigned.orders(session, visit.person, asked)
         if front is None and shown:
             front = assigned.order(session, visit.person, shown[0].order.number)
+        files = serving.listed(session, front) if front else ()
     return {
         "state": asked,
         "states": list(OrderState),
         "counts": Counter(counts),
         "orders": shown,
         "view": front,
+        "files": files,
         "number": number or visit.asked("front"),
     }
 

@@ -14,7 +14,7 @@ from gateway.console import render
 from gateway.console.pages import desk, recusal
 from gateway.console.visit import Visit, page_number
 from gateway.errors import StaleTicket
-from gateway.flow import changing, dispatching, filling, pushing
+from gateway.flow import changing, dispatching, files, filling, pushing
 from gateway.flow.changing import Wanted
 from gateway.numbers import natural
 from gateway.people import accounts
@@ -53,6 +53,7 @@ def show(visit: Visit) -> Response:
         ticket_id = visit.number("ticket_id")
         context = desk.work_of(session, visit, ticket_id)
         context["matter"] = recusal.matter(session, visit, ticket_id)
+        context["files"] = files.of_ticket(session, ticket_id)
     return render.page(visit, "pages/ticket.html", **{**context, "back": "ticket"})
 
 
@@ -148,8 +149,9 @@ def _dispatch(session: Session, ticket_id: int, visit: Visit) -> object:
     chosen = [lead, *(code for code in visit.several("assisting") if code != lead)]
     question = visit.field("question")
     return dispatching.dispatch(
-        session, ticket_id, visit.person, [c for c in chosen if c], question, visit.now
-    )
+        session, ticket_id, visit.person, [c for c in chosen if c], question, visit.now,
+        public_url=visit.parts.settings.public_url,
+    )  # fmt: skip
 
 
 def _push(action: str) -> Act:

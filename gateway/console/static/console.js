@@ -217,6 +217,13 @@
     delete named.elt;
     if (Object.keys(named).length) problems(named);
   });
+  // A file that would be refused for its size is told so before it is sent.
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (!field.dataset?.most || [...field.files].every((file) => file.size <= Number(field.dataset.most))) return;
+    field.value = "";
+    problems({ [field.name]: field.dataset.tooLarge });
+  });
   document.addEventListener("input", (event) => {
     const place = one(`[data-problem="${CSS.escape(event.target.name || "-")}"]`);
     if (place && place.textContent) {

@@ -37,6 +37,7 @@ PARTS = (
     "checkpoints",
     "broker",
     "machines",
+    "files",
 )
 SECRET = "s3cret"
 

@@ -15,10 +15,12 @@ import pytest
 from sqlalchemy import select
 
 from gateway import carrying, cli
-from gateway.flow import dispatching, lending, pulling
+from gateway.flow import attaching, dispatching, lending, pulling, pushing
+from gateway.flow.control import Asking
 from gateway.flow.pulling import Settlement, Wish
 from gateway.parts import Parts
-from gateway.people import accounts
+from gateway.people import accounts, machines
+from gateway.people.accounts import Person
 from gateway.people.machines import Machine
 from gateway.people.roles import Role
 from gateway.tables import AccountRow, DepartmentRow, WorkOrderRow
@@ -46,8 +48,8 @@ def printed(after: str) -> str:
     return found[1]
 
 
-def dispatched(parts: Parts) -> str:
-    """A ticket's work order for `sb`; its number."""
+def dispatched(parts: Parts, public_url: str = "", gives: Person | None = None) -> str:
+    """A ticket's work order for `sb`, with a file that somebody `gives`; its number."""
     with parts.database.begin() as session:
         row = session.scalars(select(AccountRow).where(AccountRow.login == "8001")).one()
         agent, now = accounts.person(row), parts.clock()
@@ -55,7 +57,11 @@ def dispatched(parts: Parts) -> str:
         acts.fill(session, ticket.id, agent, FORM, None, now)
         acts.register(session, ticket.id, agent, now)
         acts.accept(session, ticket.id, agent, "示范市", now)
-        (order,) = dispatching.dispatch(session, ticket.id, agent, ["sb"], "", now)
+    if gives is not None:
+        attaching.attach(Asking(parts, gives, "-"), ticket.id, "证明.pdf", b"%PDF-1.7 x")
+    with parts.database.begin() as session:
+        (order,) = dispatching.dispatch(session, ticket.id, agent, ["sb"], "", now,
+                                        public_url=public_url)  # fmt: skip
         return order.number
 
 
@@ -107,6 +113,49 @@ def test_the_lines_of_curl_do_what_they_say(
         finally:
             served.stop()
         assert (tmp_path / "key.header").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_lines_that_fetch_a_file_do_what_they_say(tmp_path: Path) -> None:
+    """Protects: whoever copies them has the file as it was sent, and the register form; once the
+    work order is withdrawn they fail and leave nothing that looks like the file."""
+    state = tmp_path / "state"
+    served = Gateway(state, {"HOTLINE_STATE": str(state), "HOTLINE_LISTEN": "127.0.0.1:0"})
+    with house.house(state) as parts:
+        with parts.database.begin() as session:
+            agent = house.person(session, "8001", Role.AGENT, extension="PJSIP/8001")
+            session.add(DepartmentRow(code="sb", name="社保局", mode="pull"))
+            session.flush()
+            pulling.open_queue(session, "sb")
+            key = machines.make(session, "sb", 30, "operator", parts.clock()).key
+        served.start()
+        try:
+            dispatched(parts, served.url, agent)
+            told = offers(parts)
+            (file,), (form,) = told["attachments"], told["forms"]
+            (tmp_path / "key.header").write_text(f"Authorization: Bearer {key}")
+            given = {"PATH": os.environ["PATH"], "URL": file["url"], "SHA256": file["sha256"],
+                     "FORM_URL": form["url"]}  # fmt: skip
+            lines = ["bash", "-euc", printed("## 附件与表单")]
+            subprocess.run(lines, cwd=tmp_path, env=given, check=True, capture_output=True)
+            assert (tmp_path / "附件.pdf").read_bytes() == b"%PDF-1.7 x"
+            assert "社保局" in (tmp_path / "受理登记表.html").read_text(encoding="utf-8")
+            (tmp_path / "附件.pdf").unlink()
+            with parts.database.begin() as session:
+                pushing.push(session, told["work_order"], agent, "withdraw", parts.clock(),
+                             reason="改派")  # fmt: skip
+            again = subprocess.run(lines, cwd=tmp_path, env=given, check=False,
+                                   capture_output=True)  # fmt: skip
+            assert (again.returncode, b"410" in again.stderr) == (22, True)
+            assert not (tmp_path / "附件.pdf").exists()
+        finally:
+            served.stop()
+
+
+def offers(parts: Parts) -> dict[str, Any]:
+    """What the department is told by the one message there is."""
+    with parts.database.reading() as session:
+        told: dict[str, Any] = json.loads(session.query(OutboxRow).one().body)["data"]
+        return told
 
 
 @pytest.fixture

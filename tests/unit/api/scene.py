@@ -92,7 +92,9 @@ class Scene:
         known = {"recording-requests": "request", "recording-exports": "export",
                  "recording-grants": "grant", "api/v1/recordings": "recording"}  # fmt: skip
         key = next((key for part, key in known.items() if part in path), "ticket")
-        return path.format(id=self.ids[key], number=self.ids["order"], login="8002", play="1")
+        return path.format(
+            id=self.ids[key], number=self.ids["order"], login="8002", play="1", token="x"
+        )
 
 
 @contextmanager

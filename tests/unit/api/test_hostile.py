@@ -206,6 +206,7 @@ def bodies_with(text: str) -> Mapping[str, str]:
         "POST /api/v1/recording-requests/{id}/decision":
             f'{{"granted": false, "note": "{text}"}}',
         "POST /api/v1/desk/recording/pause": f'{{"reason": "{text}"}}',
+        "POST /api/v1/tickets/{id}/attachments": f'{{"name": "{text}", "content": "{text}"}}',
         "POST /api/v1/department/messages": f'{{"max": "{text}"}}',
         "POST /api/v1/department/messages/settle":
             f'{{"messages": [{{"id": 1, "lease": 1, "outcome": "{text}"}}]}}',

@@ -241,6 +241,7 @@ BYTES = {
     ("GET", "/api/v1/recordings/{id}/plays/{play}/audio"),
     ("GET", "/api/v1/recordings/{id}/plays/{play}/peaks"),
     ("GET", "/api/v1/recording-exports/{id}/file"),
+    ("GET", "/api/v1/department/files/{token}"),
 }
 """The recording of this scene has a row and no audio: here these are refused as described; what
 they give is tried in the console's matrix, where it is real."""
@@ -315,6 +316,8 @@ def _tickets(walk: Walker) -> None:
     walk.go("8001", "POST", f"/tickets/{ids['wrong-door']}/refuse", refusal)
     assert walk.go("8001", "POST", f"/tickets/{ids['kept']}/accept")["acceptance_no"]
     assert walk.go("8001", "POST", "/tickets/search", {"text": "养老"})
+    file = {"name": "x.txt", "content": "eA=="}
+    assert walk.go("8001", "POST", f"/tickets/{ids['ticket']}/attachments", file)["size"] == 1
     assert walk.go("8001", "GET", f"/tickets/{ids['dispatched']}")["recordings"]
 
 

@@ -20,6 +20,7 @@ ACTS: list[tuple[str, str, str, Any]] = [
     ("8001", "POST", "/tickets/{ticket}/refuse", {"reason": "x", "refer_to": "y"}),
     ("8001", "POST", "/tickets/{dispatched}/dispatch", {"departments": ["gongshang"]}),
     ("8001", "POST", "/tickets/{dispatched}/close", {"note": "x"}),
+    ("8001", "POST", "/tickets/{ticket}/attachments", {"name": "x.txt", "content": "eA=="}),
     ("officer", "POST", "/work-orders/{order}/sign", None),
     ("officer", "POST", "/work-orders/{order}/reply", {"result": "x", "measures": ""}),
     ("officer", "POST", "/work-orders/{order}/return", {"reason": "x"}),

@@ -68,7 +68,7 @@ def path_of(made: scene.Morning, page: Page, odd: str | None) -> str:
     there: dict[str, object] = {
         "ticket_id": made.tickets["dispatched"], "number": "WO-2026-000002",
         "recording_id": made.recordings[0], "request_id": 2, "login": "ayi",
-        "grant_id": 99, "export_id": 99,
+        "grant_id": 99, "export_id": 99, "attachment_id": 99,
         "plan_id": 1, "hold_id": 1, "alert_id": 1, "parked_id": 1,
         "code": "jy",
     }  # fmt: skip

@@ -37,7 +37,8 @@ def test_handling_a_matter_about_oneself_is_on_record(morning: scene.Morning, pa
         by = Doing(session, morning.people["he"], "-", morning.parts.clock())
         recusing.name(by, about, login)
         path = page.path.format(ticket_id=about, number=order.number)
-    assert browser(morning, login).post(path, data=FORM).status_code == 403
+    given = {"file": ("x.txt", b"x", "text/plain")} if path.endswith("/attachments") else None
+    assert browser(morning, login).post(path, data=FORM, files=given).status_code == 403
     with morning.parts.database.reading() as session:
         line = session.scalars(select(AuditLineRow).order_by(AuditLineRow.id.desc())).first()
     assert line is not None

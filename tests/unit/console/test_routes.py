@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from gateway.console.guard import PUBLIC, Page
 from gateway.console.routes import ROUTES
-from gateway.flow import exporting, listening, log
+from gateway.flow import attaching, exporting, listening, log
+from gateway.flow.control import Asking
 from gateway.people.roles import PERMISSIONS, Role
 from recordings.asking import Wanted
 from recordings.tables import GrantRow, RequestRow
@@ -52,6 +53,8 @@ MAY: dict[str, frozenset[Role] | None] = {
     "GET /tickets/{ticket_id}/story": READERS,
     "GET /tickets/{ticket_id}/orders": READERS,
     "POST /tickets/{ticket_id}/fields": EDITORS,
+    "POST /tickets/{ticket_id}/attachments": EDITORS,
+    "GET /tickets/{ticket_id}/attachments/{attachment_id}": READERS,
     "POST /tickets/{ticket_id}/register": EDITORS,
     "POST /tickets/{ticket_id}/answer": EDITORS,
     "POST /tickets/{ticket_id}/refuse": EDITORS,
@@ -82,6 +85,8 @@ MAY: dict[str, frozenset[Role] | None] = {
     "POST /department/orders/{number}/ask-extension": OFFICER,
     "POST /department/orders/{number}/progress": OFFICER,
     "POST /department/orders/{number}/remark": OFFICER,
+    "GET /department/orders/{number}/files/{attachment_id}": OFFICER,
+    "GET /department/orders/{number}/form": OFFICER,
     "GET /recordings": SEARCHERS,
     "POST /recordings/search": SEARCHERS,
     "POST /recordings/ask": SUPERVISOR,
@@ -131,6 +136,7 @@ class Spare:
     grant: int
     to_export: int
     export: int
+    file: int
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +156,9 @@ def spare(morning: scene.Morning) -> Spare:
             assert isinstance(grant, GrantRow)
             grants.append(grant.id)
     made = exporting.make(morning.parts, chen, grants[1], morning.recordings[0], origin="-")
-    return Spare(grants[0], grants[1], made.id)
+    asking = Asking(morning.parts, chen, "-")
+    file = attaching.attach(asking, morning.tickets["dispatched"], "x.txt", b"x")
+    return Spare(grants[0], grants[1], made.id, file.id)
 
 
 def test_every_page_says_who_may() -> None:
@@ -201,6 +209,7 @@ def test_who_may(still: scene.Morning, spare: Spare, page: Page, role: Role | No
         request_id=2,
         grant_id=spare.grant,
         export_id=spare.export,
+        attachment_id=spare.file,
         plan_id=1,
         hold_id=1,
         login="ayi",

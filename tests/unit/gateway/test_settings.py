@@ -86,3 +86,16 @@ def test_a_mistake_is_named(name: str, value: str) -> None:
         settings.read({name: value})
     assert name in str(refused.value)
     assert "。 " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["hotline.example", "http://hotline.example", "ftp://x", "https://", "https://u:p@x", "http://[",
+     "https://x/?a=1", "https://" + "x" * 200],
+)  # fmt: skip
+def test_where_departments_reach_us_is_safe(tmp_path: Path, url: str) -> None:
+    """Protects: a link to a caller's file goes over TLS, and holds nobody's password."""
+    with pytest.raises(BadSetting, match="PUBLIC_URL"):
+        settings.read({"HOTLINE_STATE": str(tmp_path), "HOTLINE_PUBLIC_URL": url})
+    sound = {"HOTLINE_STATE": str(tmp_path), "HOTLINE_PUBLIC_URL": "https://hotline.example/x/"}
+    assert settings.read(sound).public_url == "https://hotline.example/x"

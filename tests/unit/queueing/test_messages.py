@@ -33,8 +33,17 @@ from tests.rig.workorders import offered
 
 ABOUT: dict[str, Any] = {"work_order": "WO-2026-000001-1", "version": 1, "department": "sb"}
 WHOLE: dict[str, Any] = dict(offered(version=2))
+FILE = messages.Attachment(
+    name="改派通知.pdf",
+    media_type="application/pdf",
+    size=1,
+    sha256="0" * 64,
+    url="https://hotline.example/api/v1/department/files/x",
+    expires_at=datetime(2026, 12, 31, tzinfo=UTC),
+)
+FORM = messages.Form(**FILE.model_dump(exclude={"size", "sha256"}), form="register")
 EVERY: list[messages.Message] = [
-    offered(),
+    offered().model_copy(update={"attachments": (FILE,), "forms": (FORM,)}),
     WorkOrderUrged(**WHOLE, by="张三", reason="改派前催一次", times=1),
     WorkOrderSupervised(**WHOLE, by="张三", instruction="限期改派"),
     WorkOrderExtended(**WHOLE, by="张三", granted=True, reason="改派需要时间"),
@@ -220,6 +229,19 @@ def test_the_longest_message_can_be_read(
     )
     body = messages.encode(longest, event_id=short, source=short, time_us=0)
     assert messages.decode(body).message == longest
+    file = FILE.model_dump() | {
+        "name": "\U0001f4ce" * 120, "url": "https://" + "~" * 290, "media_type": "x" * 80,
+    }  # fmt: skip
+    fields = longest.model_dump(exclude={"by", "instruction"}) | {
+        "attachments": [file] * 10, "forms": [file | {"form": "x" * 40}] * 4,
+    }  # fmt: skip
+    with_files = WorkOrderOffered(**fields)
+    body = messages.encode(with_files, event_id=short, source=short, time_us=0)
+    assert messages.decode(body).message == with_files
+    said = {"by": short, "reason": "\x01" * 1_000, "changed": ["x" * 40] * 20}
+    added = WorkOrderChanged(**(fields | said | {"attachments": [file] * 3}))
+    body = messages.encode(added, event_id=short, source=short, time_us=0)
+    assert messages.decode(body).message == added
 
 
 def test_every_type_has_a_schema() -> None:
