@@ -123,11 +123,12 @@ async def tortured(house: House, row: Row, faults: Sequence[Fault]) -> Row:
     began, orders = time.monotonic(), row.asked
     async with house.working():
         share = orders // (len(faults) + 1)
+        meanwhile = min(share // 2, 4 * BATCH)
         for number, fault in enumerate(faults):
-            await _fed(house, share)
+            await _fed(house, share - meanwhile)
             department = DEPARTMENTS[number % len(DEPARTMENTS)]
             scene = Scene(house.broker, house.vhost, department, house.wire)
-            late = asyncio.ensure_future(_fed(house, min(share, 4 * BATCH)))
+            late = asyncio.ensure_future(_fed(house, meanwhile))
             await asyncio.to_thread(fault, scene)
             row.worst_s = max(row.worst_s, await _again(house))
             await late
