@@ -11,7 +11,8 @@ twice under one key, as a relay's death does. Whoever had the row in hand for th
 nothing more. What is not of the outbox is parked for a person to see.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from typing import Final, NoReturn
@@ -26,6 +27,7 @@ from queueing.tables import EmbeddedQueueRow, EmbeddedRow
 from queueing.transport import Delivery, Transport
 
 PAGE: Final = 200
+REST_S: Final = 2.0  # whoever runs a drain ends it, as soon
 STRAY: Final = (
     "留在部门已不再读取的队列里，且不是本系统发出的。 "
     "Left in a queue that its department reads no more, and not sent by this house."
@@ -33,26 +35,44 @@ STRAY: Final = (
 
 
 class Drain:
-    """Empties one department's queue at the broker into the outbox; `run` until cancelled."""
+    """Empties one department's queue at the broker into the outbox, as long as the department
+    reads it no more (`still`, asked in each message's own transaction); `run` until cancelled."""
 
-    def __init__(self, begin: Begin, transport: Transport, clock: Clock, department: str) -> None:
+    def __init__(
+        self,
+        begin: Begin,
+        transport: Transport,
+        clock: Clock,
+        department: str,
+        still: Callable[[Session], bool],
+    ) -> None:
         self._begin = begin
         self._transport = transport
         self._clock = clock
         self._queue = topology.department_queue(department)
+        self._still = still
+        self._over = False
 
     async def run(self) -> NoReturn:
-        """Message after message; each is acked after its mark is committed."""
+        """Message after message; each is acked after its mark is committed. Where the department
+        has come to read its queue again, what was taken from it goes back, and we rest."""
         while True:
+            self._over = False
             async with aclosing(self._transport.deliveries(self._queue)) as arriving:
                 async for one in arriving:
                     step = partial(self._resend, one)
                     await until_done(step, partial(self._park, one), self._well)
+                    if self._over:
+                        await one.requeue()
+                        break
                     await one.ack()
+            await asyncio.sleep(REST_S)
 
     def _resend(self, one: Delivery) -> None:
         with self._begin() as session:
-            _resend(session, one.routing_key, one.dedupe_key, one.body, self._clock())
+            self._over = not self._still(session)
+            if not self._over:
+                _resend(session, one.routing_key, one.dedupe_key, one.body, self._clock())
 
     def _park(self, one: Delivery, problem: Exception) -> None:
         with self._begin() as session:

@@ -10,6 +10,7 @@ be answered whatever the way; what a program holds it may settle.
 
 import asyncio
 import logging
+from functools import partial
 from typing import NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -63,7 +64,7 @@ async def run(database: Database, transport: Transport, clock: Clock) -> NoRetur
                 continue
             await desks.end(drains.pop(code) for code in drains.keys() - fetching)
             for code in fetching - drains.keys():
-                drain = Drain(database.begin, transport, clock, code)
+                drain = Drain(database.begin, transport, clock, code, partial(_fetches, code))
                 drains[code] = asyncio.create_task(desks.guarded(f"way {code}", drain.run))
             await asyncio.sleep(LOOK_S)
     finally:
@@ -77,10 +78,13 @@ def _turn(database: Database, now: int) -> list[str]:
         behind = moving.left_behind(session, desks.at_the_broker(session))
     for code in behind:
         with database.begin() as session:
-            row = session.get(DepartmentRow, code, with_for_update={"read": True})
-            moved = 0
-            if row is not None and row.mode != "pull":
-                moved = moving.take_back(session, code, now)
+            moved = 0 if _fetches(code, session) else moving.take_back(session, code, now)
         if moved:
             logger.info("department %s: %d messages go out by its new way", code, moved)
     return fetching
+
+
+def _fetches(code: str, session: Session) -> bool:
+    """Whether the department fetches; that does not change until the transaction ends."""
+    row = session.get(DepartmentRow, code, with_for_update={"read": True})
+    return row is not None and row.mode == "pull"
