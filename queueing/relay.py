@@ -2,9 +2,9 @@
 
 Three loops around one buffer: `fill` claims rows ahead of the window, `settle` marks what became of
 them, a hundred or more in one transaction, `watch` keeps the leases of what takes long. Between
-them every claimed row is published as soon as the window has room, in a task of its own that ends
-with the broker's word or the link (`transport.send`). Between publish and mark anything may die:
-the lease runs out and the row is published again under the same dedupe key.
+them claimed rows are published whenever a quarter of the window is empty, or in a moment, each in
+a task of its own that ends with the broker's word or the link (`transport.send`). Between publish
+and mark anything may die: the lease runs out and the row is published again under the same key.
 Any number of relays may run side by side; one whose broker is away, or takes nothing now, claims
 nothing. Whoever commits rings the bell, so an idle relay only looks every `LOOK_S`, and reads.
 Always holds: what has become of a row is marked (`ledger`) even when the database was away
