@@ -49,9 +49,11 @@ def results(*, quick: bool, fresh: Callable[[], str]) -> Iterator[Result]:
         def sqlite() -> str:
             return f"sqlite:///{at}/{next(numbers)}.sqlite"
 
-        for name, url in (("PostgreSQL", fresh), ("SQLite", sqlite)):
-            yield backlog(name, broker, url, count, rounds)
+        both = ("PostgreSQL", fresh), ("SQLite", sqlite)
+        for name, url in both:  # first: idle is also who has nothing to clean up after
             yield idle(name, broker, url, 100 if quick else 500)
+        for name, url in both:
+            yield backlog(name, broker, url, count, rounds)
 
 
 def backlog(name: str, broker: Broker, url: Callable[[], str], count: int, rounds: int) -> Result:
